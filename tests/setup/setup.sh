@@ -13,7 +13,7 @@ log=$venv/setup.log
 
 # ---- is there anything to do?
 fingerprint() { # what the installed environment depends on
-    cat "$here/setup.sh" "$here/$1.lock" "$here/ansible.txt" "$root/broker/pyproject.toml" | cksum
+    cat "$here/setup.sh" "$here/$1.lock" "$here/ansible.txt" | cksum
 }
 current() { [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.stamp-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
 wanted_python() { # "" when any will do
@@ -47,11 +47,18 @@ say "about $total Python packages (the first time a download of some 300 MB)"
 pip install --progress-bar off --require-hashes -r "$here/$stage.lock" >>"$log" 2>&1 &
 pip_pid=$!
 trap 'kill "$pip_pid" 2>/dev/null || true' INT TERM
-last=0
+shown=0
+unpacking=''
 while kill -0 "$pip_pid" 2>/dev/null; do # a line every 20 packages shows that it lives
-    n=$(grep -c '^Collecting ' "$log" || true)
-    if [ "$n" -ge $((last + 20)) ]; then last=$n; say "  $n packages found"; fi
-    if [ "$last" -ge 0 ] && grep -q '^Installing collected' "$log"; then last=-1000; say "  unpacking them"; fi
+    found=$(grep -c '^Collecting ' "$log" || true)
+    if [ "$found" -ge $((shown + 20)) ]; then
+        shown=$found
+        say "  $found packages found"
+    fi
+    if [ -z "$unpacking" ] && grep -q '^Installing collected' "$log"; then
+        unpacking=yes
+        say "  unpacking them"
+    fi
     sleep 0.3
 done
 trap - INT TERM
