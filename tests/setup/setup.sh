@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make the development environment: setup.sh run|test
 #   run   what the demo needs        test   that and the test tools
-# Writes only into the repository (.venv, .collections) and pip's own cache. Cached: with nothing to do it ends at once.
+# Writes only into the repository (.venv, .collections, .cache) and pip's own cache. Cached: with nothing to do it ends at once.
 set -eu
 
 stage=${1:?usage: setup.sh run|test}
@@ -13,7 +13,7 @@ log=$venv/setup.log
 
 # ---- is there anything to do?
 fingerprint() { # what the installed environment depends on
-    cat "$here/setup.sh" "$here/$1.lock" "$here/ansible.txt" | cksum
+    cat "$here/setup.sh" "$here/$1.lock" "$here/ansible.txt" "$here/inspector/package-lock.json" | cksum
 }
 current() { [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.stamp-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
 wanted_python() { # "" when any will do
@@ -98,6 +98,22 @@ with zipfile.ZipFile(next(download.glob("ansible-*.whl"))) as wheel:
     wheel.extractall(target, [n for n in wheel.namelist() if n.startswith("ansible_collections/kubernetes/core/")])
 PYTHON
     rm -rf "$download"
+fi
+
+# ---- the MCP Inspector's command line, a peer that the tests use
+if [ "$stage" = test ]; then
+    inspector=$root/.cache/inspector
+    if ! cmp -s "$here/inspector/package-lock.json" "$inspector/package-lock.json"; then
+        say "MCP Inspector (a Node.js program, used by the tests only)"
+        rm -rf "$inspector"
+        mkdir -p "$inspector"
+        cp "$here/inspector/package.json" "$here/inspector/package-lock.json" "$inspector"
+        PATH=$venv/bin:$PATH npm ci --prefix "$inspector" --no-audit --no-fund --ignore-scripts >>"$log" 2>&1 || {
+            rm -rf "$inspector"
+            tail -n 5 "$log" >&2
+            fail "npm could not install the MCP Inspector; the whole log is $log"
+        }
+    fi
 fi
 
 [ "$stage" = run ] || fingerprint run >"$venv/.stamp-run"

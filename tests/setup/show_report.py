@@ -31,7 +31,7 @@ Connect a client (it keeps running):
   claude mcp add --transport http gateway {url}
   npx @modelcontextprotocol/inspector --cli {url} --transport http --method tools/list
 
-Look inside:  .venv/bin/kubectl --kubeconfig {shown}/kubeconfig get gateways,mcpgatewayextensions,mcpserverregistrations -A
+Look inside:  .venv/bin/kubectl --kubeconfig {shown}/kubeconfig get gateways,mcpgatewayextensions -A
 Stop it:      make demo-down""")
 
 

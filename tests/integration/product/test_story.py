@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -101,7 +99,7 @@ async def test_the_official_client_lists_and_calls_tools_of_both_servers(url: st
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         clock = await client.call_tool("time_get_current_time", {"timezone": "UTC"})
         weather = next(tool for name, tool in tools.items() if name.startswith("weather_"))
-        arguments = {name: "Lisbon" for name in weather.input_schema.get("required", [])}
+        arguments = dict.fromkeys(weather.input_schema.get("required", []), "Lisbon")
         forecast = await client.call_tool(weather.name, arguments)
 
     assert not clock.is_error
@@ -109,15 +107,15 @@ async def test_the_official_client_lists_and_calls_tools_of_both_servers(url: st
     assert not forecast.is_error, forecast
 
 
-def test_the_inspectors_command_line_lists_tools(url: str) -> None:
+def test_the_inspectors_command_line_lists_tools(sandbox: Sandbox, url: str) -> None:
     inspector = os.environ.get("MCP_INSPECTOR") or shutil.which(
         "mcp-inspector", path=str(ROOT / ".cache/inspector/bin")
     )
     assert inspector, "the inspector was not installed: see tests/setup/inspector.sh"
 
     done = subprocess.run(
-        [inspector, "--cli", url, "--transport", "http", "--method", "tools/list"],
-        capture_output=True, text=True, check=False, timeout=60,
+        [str(inspector), "--cli", url, "--transport", "http", "--method", "tools/list"],
+        env=sandbox.environment(), capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
