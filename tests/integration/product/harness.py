@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole sandbox for a test: start it, run the product's playbooks against it, and see what they did to the cluster."""
+"""A whole sandbox for a test: start it, run the product's playbooks on it, and see what they did to the cluster."""
 
 from __future__ import annotations
 
