@@ -1,0 +1,70 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reconcile engine beside kubernetes.core and kubectl, on the same API server in the same run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bench.plays import Box
+from bench.results import Result
+
+COUNT = 1000
+
+
+def config_maps(namespace: str) -> list[dict[str, Any]]:
+    """`COUNT` small objects."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": f"item-{number:04}", "namespace": namespace, "labels": {"part": "bench"}},
+            "data": {"number": str(number), "text": "the same on every run"},
+        }
+        for number in range(COUNT)
+    ]
+
+
+def task(module: str, options: dict[str, Any]) -> dict[str, Any]:
+    """One task of a play."""
+    return {"name": module, module: options}
+
+
+def measure(box: Box) -> list[Result]:
+    """Create and re-apply a thousand objects, and re-apply one, by each of the tools."""
+    for namespace in ("ours", "theirs", "kubectl"):
+        box.run("kubectl", "create", "--save-config", "-f", str(_file(box, namespace)))
+    empty = min(box.tasks() for _ in range(2))
+
+    ours = task("mcpops.gateway.apply", {"definition": config_maps("ours")})
+    theirs = task("kubernetes.core.k8s", {"definition": config_maps("theirs"), "state": "present"})
+    manifests = box.home / "kubectl.json"
+    manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": config_maps("kubectl")}))
+
+    created = box.tasks(ours) - empty
+    kubectl = box.run("kubectl", "apply", "--server-side", "-f", str(manifests))
+    box.tasks(theirs)
+
+    before = box.requests()
+    noop = box.tasks(ours) - empty
+    requests = box.requests() - before
+    reference = box.tasks(theirs) - empty
+
+    one = config_maps("ours")[:1]
+    single = min(box.tasks(task("mcpops.gateway.apply", {"definition": one})) for _ in range(3)) - empty
+    single_reference = min(box.tasks(task("kubernetes.core.k8s", {"definition": one})) for _ in range(3)) - empty
+    return [
+        Result("engine.noop_1000.speedup_vs_k8s", reference / noop, "x", f"{noop:.2f} s against {reference:.2f} s"),
+        Result("engine.noop_1000.requests", requests, "requests", f"{COUNT} unchanged ConfigMaps"),
+        Result("engine.create_1000.time_vs_kubectl", created / kubectl, "x", f"{created:.2f} s against {kubectl:.2f} s"),
+        Result("engine.task_noop.time_vs_k8s", single / single_reference, "x",
+               f"{single:.2f} s against {single_reference:.2f} s"),
+    ]  # fmt: skip
+
+
+def _file(box: Box, namespace: str) -> Any:
+    path = box.home / f"namespace-{namespace}.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
+    return path
