@@ -58,7 +58,8 @@ def measure(box: Box) -> list[Result]:
     return [
         Result("engine.noop_1000.speedup_vs_k8s", reference / noop, "x", f"{noop:.2f} s against {reference:.2f} s"),
         Result("engine.noop_1000.requests", requests, "requests", f"{COUNT} unchanged ConfigMaps"),
-        Result("engine.create_1000.time_vs_kubectl", created / kubectl, "x", f"{created:.2f} s against {kubectl:.2f} s"),
+        Result("engine.create_1000.time_vs_kubectl", created / kubectl, "x",
+               f"{created:.2f} s against {kubectl:.2f} s"),
         Result("engine.task_noop.time_vs_k8s", single / single_reference, "x",
                f"{single:.2f} s against {single_reference:.2f} s"),
     ]  # fmt: skip
