@@ -1,0 +1,165 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module utility is PRIVATE to the collection: it can change or go away with any release.
+
+"""Name resolution, TCP and TLS, each with its own failure."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target
+
+# X509_V_ERR_* numbers of OpenSSL's x509_vfy.h.
+_NOT_YET_VALID = 9
+_EXPIRED = 10
+_SELF_SIGNED = frozenset({18, 19})
+_UNKNOWN_ISSUER = frozenset({2, 20, 21})
+_WRONG_NAME = frozenset({62, 64})
+
+
+def tls_context(ca_cert: str | None, validate_certs: bool) -> ssl.SSLContext:
+    """A client context that trusts the system's authorities, or only those of ``ca_cert`` (a path or PEM text)."""
+    try:
+        if ca_cert and "-----BEGIN" in ca_cert:
+            context = ssl.create_default_context(cadata=ca_cert)
+        elif ca_cert:
+            context = ssl.create_default_context(cafile=os.path.expanduser(ca_cert))
+        else:
+            context = ssl.create_default_context()
+    except FileNotFoundError as error:
+        raise EndpointError(
+            "input", f"ca_cert: the file {ca_cert} does not exist; give the path of a PEM file or its text", retry=False
+        ) from error
+    except (OSError, ssl.SSLError) as error:
+        what = "the text" if ca_cert and "-----BEGIN" in ca_cert else f"the file {ca_cert}"
+        raise EndpointError(
+            "input", f"ca_cert: {what} holds no readable PEM certificate ({error})", retry=False
+        ) from error
+    # Python 3.13 began to refuse authorities without a key usage extension. MCP clients and curl take them.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not validate_certs:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def connect(target: Target, tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
+    """A connected socket, TLS included when ``tls`` is given. ``deadline`` is a :func:`time.monotonic` moment."""
+    sock = _dial(target, deadline)
+    if tls is None:
+        return sock
+    try:
+        sock.settimeout(seconds_left(deadline))
+        return tls.wrap_socket(sock, server_hostname=target.host)
+    except (OSError, ValueError) as error:
+        sock.close()
+        raise _tls_failure(target, error) from error
+
+
+def seconds_left(deadline: float) -> float:
+    """Seconds until ``deadline``, never less than a millisecond (0 would make a socket non-blocking)."""
+    return max(0.001, deadline - time.monotonic())
+
+
+def _dial(target: Target, deadline: float) -> socket.socket:
+    started = time.monotonic()
+    last: OSError | None = None
+    for family, kind, protocol, _name, address in _addresses(target):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(seconds_left(deadline))
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            last = error
+            continue
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+    raise _tcp_failure(target, last, time.monotonic() - started) from last
+
+
+def _addresses(target: Target) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str | int, ...]]]:
+    name = target.dial_host
+    try:
+        return socket.getaddrinfo(name, target.dial_port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
+    except UnicodeError as error:
+        raise EndpointError("dns", f"{target.url}: {name!r} is not a host name; correct it", retry=False) from error
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            why = f"the name server gave no answer for {name} ({error.strerror}); check this machine's DNS settings"
+        else:
+            why = f"the name {name} does not resolve"
+        raise EndpointError(
+            "dns",
+            f"{target.url}: {why}; create a DNS record that points to the Gateway's address,"
+            " or give that address in connect_to",
+        ) from error
+
+
+def _tcp_failure(target: Target, error: OSError | None, waited: float) -> EndpointError:
+    where = target.dialed
+    if isinstance(error, ConnectionRefusedError):
+        text = (
+            f"nothing listens on {where} (connection refused); check that the listener of port {target.dial_port} is"
+            " programmed and that the Gateway's Service exposes it"
+        )
+    elif isinstance(error, TimeoutError):
+        text = (
+            f"{where} did not accept a connection within {waited:.1f} s; a firewall or NetworkPolicy drops the packets,"
+            " or the address is not routed to the cluster"
+        )
+    else:
+        why = (error.strerror or error) if error else "no address"
+        text = f"{where} cannot be reached ({why}); check the address and the route to it"
+    return EndpointError("tcp", f"{target.url}: {text}")
+
+
+def _tls_failure(target: Target, error: Exception) -> EndpointError:
+    retry = False
+    if isinstance(error, ssl.SSLCertVerificationError):
+        text = _certificate_text(target, error)
+    elif isinstance(error, TimeoutError):
+        text, retry = f"{target.dialed} accepted the connection but the TLS handshake did not finish in time", True
+    elif isinstance(error, ssl.SSLError) and error.reason in (
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "RECORD_LAYER_FAILURE",
+    ):
+        text = f"{target.dialed} does not speak TLS; use http:// in url, or set the listener's protocol to HTTPS"
+    elif isinstance(error, (ConnectionError, ssl.SSLEOFError)):
+        text, retry = (
+            f"{target.dialed} closed the connection during the TLS handshake; no HTTPS listener serves the host name"
+            f" {target.host} there, or its certificate Secret is missing",
+            True,
+        )
+    else:
+        text, retry = f"the TLS handshake with {target.dialed} failed ({getattr(error, 'reason', None) or error})", True
+    return EndpointError("tls", f"{target.url}: {text}", retry=retry)
+
+
+def _certificate_text(target: Target, error: ssl.SSLCertVerificationError) -> str:
+    code = error.verify_code
+    if code in _WRONG_NAME:
+        return (
+            f"the certificate is not for {target.host} ({error.verify_message});"
+            " use a certificate that names this host, or a URL with a host that the certificate names"
+        )
+    if code == _EXPIRED:
+        return "the certificate has expired; renew the certificate in the listener's Secret"
+    if code == _NOT_YET_VALID:
+        return "the certificate is not valid yet; check the clocks of both machines"
+    if code in _SELF_SIGNED:
+        return "the certificate is self-signed or its authority is not trusted; give the authority in ca_cert"
+    if code in _UNKNOWN_ISSUER:
+        return (
+            "the certificate's authority is not known here; give the authority in ca_cert, and let the server send its"
+            " intermediate certificates"
+        )
+    return f"the certificate was refused ({error.verify_message}); correct the certificate in the listener's Secret"

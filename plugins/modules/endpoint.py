@@ -1,0 +1,293 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint
+short_description: Prove an MCP endpoint with a real MCP handshake
+version_added: 0.1.0
+author:
+  - mcpops contributors (@mcpops)
+description:
+  - Connects to an MCP endpoint over Streamable HTTP as an MCP client does, and reports what it finds.
+  - It sends C(initialize), the C(notifications/initialized) notification, C(ping), C(tools/list) with all its pages,
+    optionally one C(tools/call), and ends its session with C(DELETE).
+  - When something is wrong, the message names the layer (name resolution, TCP, TLS, HTTP, MCP) and what to do.
+  - It only needs the standard library of Python and no access to Kubernetes. Proxy settings of the environment are
+    not used.
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+    details:
+      - The module changes nothing, so check mode and normal mode are the same. O(call) is carried out in both.
+  diff_mode:
+    description: Returns details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: N/A
+    details:
+      - The module changes nothing.
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+    details:
+      - RV(ignore:changed) is always V(false). A tool named in O(call) may have effects of its own.
+options:
+  url:
+    description:
+      - Address of the MCP endpoint, for example V(http://mcp.example.com:8080/mcp).
+    type: str
+    required: true
+  connect_to:
+    description:
+      - Where to connect to instead of the host and port of O(url), as V(host) or V(host:port), like
+        C(curl --connect-to).
+      - The C(Host) header, and for HTTPS the server name and the certificate check, keep the host of O(url).
+      - Use it to reach a Gateway by its address before its DNS record exists.
+    type: str
+  connect_to_when:
+    description:
+      - V(always) uses O(connect_to) whenever it is set.
+      - V(unresolved) uses it only when the host name of O(url) does not resolve on this machine.
+    type: str
+    choices: [always, unresolved]
+    default: always
+  protocol_version:
+    description:
+      - Revision of the MCP specification to ask for.
+      - When it is set, the server has to agree to it. When it is not, V(2025-11-25) is asked for and any revision that
+        the server answers with is taken.
+    type: str
+    choices: ['2025-03-26', '2025-06-18', '2025-11-25']
+  headers:
+    description:
+      - Further HTTP headers for every request, for example C(Authorization). They win over the module's own.
+    type: dict
+    default: {}
+  ca_cert:
+    description:
+      - Certificate authorities to trust for HTTPS, as the path of a PEM file or as PEM text. Without it the system's
+        are trusted.
+    type: str
+  validate_certs:
+    description:
+      - Whether to check the server's certificate. V(false) is for tests only.
+    type: bool
+    default: true
+  timeout:
+    description:
+      - Seconds that each request may take from the connection to the end of the answer.
+    type: float
+    default: 10
+  wait_timeout:
+    description:
+      - Keep trying for this many seconds until the endpoint answers as expected. V(0) tries once.
+      - Problems that do not go away by waiting (a certificate of the wrong host, HTTP 401 or 403, a wrong URL) end it
+        at once.
+    type: float
+    default: 0
+  bare:
+    description:
+      - First send C(initialize) exactly as the C(curl) command of the install guide does, without C(params) and without
+        an C(Accept) header of MCP, and return the answer in RV(bare_initialize).
+    type: bool
+    default: false
+  expect_tools:
+    description:
+      - Names of tools that must be listed. Missing ones are all named in the message.
+    type: list
+    elements: str
+    default: []
+  expect_prefixes:
+    description:
+      - Prefixes of registered MCP servers. At least one listed tool must begin with each of them.
+    type: list
+    elements: str
+    default: []
+  min_tools:
+    description:
+      - Smallest number of tools that must be listed.
+    type: int
+  call:
+    description:
+      - A tool to call once all expectations hold. The module fails when the tool answers with an error, and never
+        repeats the call.
+    type: dict
+    suboptions:
+      name:
+        description: Name of the tool as it is listed, with its prefix.
+        type: str
+        required: true
+      arguments:
+        description: Arguments of the call.
+        type: dict
+        default: {}
+seealso:
+  - name: Model Context Protocol, lifecycle
+    description: The handshake that this module carries out.
+    link: https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle
+"""
+
+EXAMPLES = r"""
+- name: Prove that the gateway answers, and that two servers are registered
+  mcpops.gateway.endpoint:
+    url: http://mcp.example.com:8080/mcp
+    expect_prefixes: [weather_, time_]
+    wait_timeout: 120
+
+- name: Ask the Gateway by its address as long as the host name has no DNS record
+  mcpops.gateway.endpoint:
+    url: https://mcp.example.com/mcp
+    connect_to: 192.0.2.10:443
+    connect_to_when: unresolved
+    ca_cert: /etc/pki/example-ca.pem
+
+- name: Send what the curl command of the install guide sends, then call a tool
+  mcpops.gateway.endpoint:
+    url: http://mcp.example.com:8080/mcp
+    bare: true
+    call:
+      name: time_get_current_time
+      arguments:
+        timezone: Europe/Prague
+  register: answer
+
+- name: Show the tool's answer
+  ansible.builtin.debug:
+    var: answer.call_result.content
+"""
+
+RETURN = r"""
+url:
+  description: The address that was asked.
+  returned: always
+  type: str
+  sample: http://mcp.example.com:8080/mcp
+dialed:
+  description: Host and port that the connection went to.
+  returned: when O(url) and O(connect_to) are valid
+  type: str
+  sample: 192.0.2.10:8080
+http_status:
+  description: HTTP status of the answer to C(initialize), or of the answer that failed.
+  returned: when there was an HTTP answer
+  type: int
+  sample: 200
+protocol_version:
+  description: Revision that the server agreed to.
+  returned: success
+  type: str
+  sample: '2025-11-25'
+server_info:
+  description: Name and version of the server.
+  returned: success
+  type: dict
+  sample: {name: Kuadrant MCP Gateway, version: 0.0.1}
+capabilities:
+  description: What the server can do.
+  returned: success
+  type: dict
+  sample: {tools: {listChanged: true}}
+initialize:
+  description: The whole JSON-RPC answer to C(initialize).
+  returned: success
+  type: dict
+bare_initialize:
+  description: The whole JSON-RPC answer to C(initialize) without C(params).
+  returned: success, and O(bare) is true
+  type: dict
+session:
+  description: Whether the server opened a session (C(Mcp-Session-Id)).
+  returned: success
+  type: bool
+tools:
+  description: Names of the listed tools, in the order of the server.
+  returned: success, or when expected tools are missing
+  type: list
+  elements: str
+  sample: [time_get_current_time, weather_forecast]
+tool_count:
+  description: Number of listed tools.
+  returned: success, or when expected tools are missing
+  type: int
+  sample: 2
+call_result:
+  description: The result of C(tools/call).
+  returned: when O(call) is set and was answered
+  type: dict
+attempts:
+  description: Number of tries.
+  returned: always
+  type: int
+  sample: 1
+duration:
+  description: Seconds that the last try took; on failure, seconds from the first try to the last.
+  returned: always
+  type: float
+  sample: 0.041
+layer:
+  description: Where it failed.
+  returned: failure
+  type: str
+  choices: [input, dns, tcp, tls, http, mcp, assert]
+www_authenticate:
+  description: The challenge that came with HTTP 401 or 403.
+  returned: when the answer had this header
+  type: str
+resource_metadata:
+  description: Address of the OAuth protected resource metadata that the challenge names.
+  returned: when the challenge names it
+  type: str
+rpc_error:
+  description: The JSON-RPC error.
+  returned: when the server answered with one
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_client import PROTOCOL_VERSIONS
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import Wanted, probe_until
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "connect_to": {"type": "str"},
+            "connect_to_when": {"type": "str", "choices": ["always", "unresolved"], "default": "always"},
+            "protocol_version": {"type": "str", "choices": list(PROTOCOL_VERSIONS)},
+            "headers": {"type": "dict", "default": {}, "no_log": True},
+            "ca_cert": {"type": "str"},
+            "validate_certs": {"type": "bool", "default": True},
+            "timeout": {"type": "float", "default": 10},
+            "wait_timeout": {"type": "float", "default": 0},
+            "bare": {"type": "bool", "default": False},
+            "expect_tools": {"type": "list", "elements": "str", "default": []},
+            "expect_prefixes": {"type": "list", "elements": "str", "default": []},
+            "min_tools": {"type": "int"},
+            "call": {
+                "type": "dict",
+                "options": {"name": {"type": "str", "required": True}, "arguments": {"type": "dict", "default": {}}},
+            },
+        },
+        supports_check_mode=True,
+    )
+    options = dict(module.params)
+    call = options.pop("call") or {}
+    wait_timeout = options.pop("wait_timeout")
+    options["headers"] = {str(name): str(value) for name, value in options["headers"].items()}
+    wanted = Wanted(**options, call_name=call.get("name"), call_arguments=call.get("arguments") or {})
+    try:
+        result = probe_until(wanted, wait_timeout)
+    except EndpointError as failure:
+        module.fail_json(msg=str(failure), layer=failure.layer, url=wanted.url, **failure.facts)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
