@@ -45,6 +45,8 @@ def unpack() -> None:
     ignores = ROOT / "tests" / "sanity"
     if ignores.is_dir():
         shutil.copytree(ignores, COLLECTION / "tests" / "sanity")
+    # ansible-test asks git which files there are, and this repository ignores .cache
+    subprocess.run(["git", "init", "-q", str(COLLECTION)], check=True)
     core = CACHE / "ansible_collections" / "kubernetes" / "core"
     if not core.is_dir():
         shutil.copytree(ROOT / ".collections" / "ansible_collections" / "kubernetes" / "core", core)
