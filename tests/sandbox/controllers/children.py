@@ -1,0 +1,143 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Child processes of the controllers: recorded, restarted when they end, killed together with their parent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+from sandbox import processes
+
+log = logging.getLogger("sandbox.children")
+
+BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
+"""Seconds before the first restart, and the longest pause that doubling leads to."""
+STEADY_SECONDS = 10.0
+"""A process that ran this long starts again with the first pause."""
+
+
+class Child:
+    """One supervised process. ``on_exit`` is told the exit code each time it ends by itself."""
+
+    def __init__(
+        self,
+        records: Path,
+        name: str,
+        command: Sequence[str],
+        *,
+        log_file: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        on_start: Callable[[], None] | None = None,
+        on_exit: Callable[[int], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.restarts = 0
+        self.pid: int | None = None
+        self._records = records
+        self._command = list(command)
+        self._log_file = log_file
+        self._cwd = cwd
+        self._env = env
+        self._on_start = on_start or (lambda: None)
+        self._on_exit = on_exit or (lambda code: None)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Starts the process and keeps it running. Raises OSError when it cannot be started at all."""
+        process = await self._spawn()
+        self._task = asyncio.create_task(self._keep(process), name=f"child {self.name}")
+
+    async def stop(self, patience: float = 5.0) -> None:
+        """Ends the process (SIGTERM, after ``patience`` seconds SIGKILL) and does not start it again."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self.pid is not None:
+            entries = [entry for entry in processes.records(self._records) if entry.name == self.name]
+            await asyncio.to_thread(processes.stop, entries, patience=patience)
+            processes.forget(self._records, self.name)
+            self.pid = None
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        descriptor = os.open(self._log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                cwd=self._cwd,
+                env=dict(self._env) if self._env is not None else None,
+                start_new_session=True,
+                preexec_fn=processes.end_with_parent,
+            )
+        finally:
+            os.close(descriptor)
+        self.pid = process.pid
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended at once: `_keep` will see it
+            processes.record(self._records, self.name, process.pid, self._log_file)
+        self._on_start()
+        return process
+
+    async def _keep(self, process: asyncio.subprocess.Process) -> None:
+        pause = BACKOFF_FIRST
+        while True:
+            started = time.monotonic()
+            code = await process.wait()
+            self.pid = None
+            processes.forget(self._records, self.name)
+            self._on_exit(code)
+            if time.monotonic() - started > STEADY_SECONDS:
+                pause = BACKOFF_FIRST
+            reason = signal.Signals(-code).name if code < 0 else f"code {code}"
+            log.warning("%s ended (%s); starting it again in %.1f s", self.name, reason, pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, BACKOFF_MOST)
+            self.restarts += 1
+            process = await self._spawn()
+
+
+class Supervisor:
+    """Starts children and stops all of them at the end."""
+
+    def __init__(self, records: Path) -> None:
+        self._records = records
+        self._children: set[Child] = set()
+
+    async def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        on_start: Callable[[], None] | None = None,
+        on_exit: Callable[[int], None] | None = None,
+    ) -> Child:
+        """Starts a child; see `Child`."""
+        child = Child(self._records, name, command, log_file=log, cwd=cwd, env=env, on_start=on_start, on_exit=on_exit)
+        await child.start()
+        self._children.add(child)
+        return child
+
+    async def stop(self, child: Child, patience: float = 5.0) -> None:
+        """Stops one child."""
+        self._children.discard(child)
+        await child.stop(patience)
+
+    async def stop_all(self) -> None:
+        """Stops every child, all at the same time."""
+        children, self._children = self._children, set()
+        await asyncio.gather(*(child.stop(2.0) for child in children))

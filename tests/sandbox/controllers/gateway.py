@@ -1,0 +1,202 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Gateway API controller: Gateways and HTTPRoutes of the sandbox's classes, served by a real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sandbox.client import ApiError, Resource
+from sandbox.controllers import envoy_config, gateway_status
+from sandbox.controllers.envoy_clusters import cluster, gateway_cluster, mesh_hosts, service_clusters
+from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
+from sandbox.controllers.gateway_listeners import Listener, Problem, judge
+from sandbox.controllers.gateway_routes import BoundRoute, bind
+from sandbox.controllers.gateway_world import (
+    CONTROLLERS,
+    GATEWAY_CLASSES,
+    GATEWAYS,
+    HTTP_ROUTES,
+    NAMESPACES,
+    PODS,
+    PORTS_ANNOTATION,
+    REFERENCE_GRANTS,
+    SECRETS,
+    SERVICES,
+    Json,
+    Key,
+    World,
+)
+from sandbox.controllers.ports import PortBook
+from sandbox.controllers.runtime import Controller, Watch, key_of
+
+log = logging.getLogger("sandbox.gateway")
+
+EVERYTHING: Key = ("", "")
+"""The only key: a route, a listener and a certificate hang together, so all of it is computed at once."""
+SETTLE_SECONDS = 0.02
+"""Changes that come this close together are served by one round."""
+
+
+def _everything(_: Json) -> Iterable[Key]:
+    return [EVERYTHING]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a round found out: judged listeners, bound routes, and the Envoy configuration for them."""
+
+    listeners: dict[Key, list[Listener]]
+    routes: list[BoundRoute]
+    ports: dict[Key, dict[int, int]]
+    config: envoy_config.Config
+    mesh: list[Json]
+
+
+class GatewayController(Controller):
+    """Programs Envoy, then writes statuses, so that Programmed is only said of what is really served."""
+
+    name: ClassVar[str] = "sandbox-gateway"
+
+    def __init__(self, envoy: Envoy, ports: PortBook) -> None:
+        super().__init__()
+        self._envoy = envoy
+        self._ports = ports
+
+    def watches(self) -> Sequence[Watch]:
+        resources = (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS, SERVICES, PODS, SECRETS, NAMESPACES)
+        return [Watch(resource, _everything) for resource in resources]
+
+    async def start(self) -> None:
+        await self._envoy.start()
+        self.queue.add(EVERYTHING)
+
+    async def stop(self) -> None:
+        await self._envoy.stop()
+
+    def world(self) -> World:
+        """What the caches hold now."""
+
+        def keyed(resource: Resource) -> dict[Key, Json]:
+            return {key_of(obj): obj for obj in self.cache(resource).list()}
+
+        def named(resource: Resource) -> dict[str, Json]:
+            return {key[1]: obj for key, obj in keyed(resource).items()}
+
+        return World(
+            classes=named(GATEWAY_CLASSES),
+            gateways=self.cache(GATEWAYS).list(),
+            routes=self.cache(HTTP_ROUTES).list(),
+            grants=self.cache(REFERENCE_GRANTS).list(),
+            services=keyed(SERVICES),
+            pods=self.cache(PODS).list(),
+            secrets=keyed(SECRETS),
+            namespaces=named(NAMESPACES),
+        )
+
+    async def reconcile(self, key: Key) -> float | None:
+        await asyncio.sleep(SETTLE_SECONDS)
+        world = self.world()
+        plan = self._plan(world)
+        try:
+            refused = await self._envoy.push(plan.config, plan.mesh)
+        except EnvoyUnavailableError as error:
+            log.debug("Envoy is not there yet: %s", error)
+            return 0.05
+        for name, reason in refused.items():
+            log.error("Envoy refused %s: %s", name, reason)
+        await self._write_statuses(world, plan, refused)
+        return 2.0 if refused else None
+
+    def _plan(self, world: World) -> Plan:
+        gateways = [gateway for gateway in world.gateways if world.controller_of(gateway)]
+        listeners = {key_of(gateway): judge(gateway, world) for gateway in gateways}
+        routes = [bind(route, world, listeners) for route in world.routes]
+        routes = [route for route in routes if route.parents]
+        config = envoy_config.Config(clusters=service_clusters(world))
+        ports: dict[Key, dict[int, int]] = {}
+        for key, judged in listeners.items():
+            for number in sorted({listener.port for listener in judged if listener.programmed}):
+                serving = [entry for entry in judged if entry.port == number and entry.programmed]
+                local = self._ports.get(_book_name(key, number), number)
+                ports.setdefault(key, {})[number] = local
+                name = _listener_name(key, number)
+                envoy_config.add_port(config, name, local, (serving, routes), self._envoy.folder)
+                target = gateway_cluster(key, number)
+                config.clusters[target] = cluster(target, [local])
+        self._ports.keep({"mesh", *(_book_name(key, port) for key, numbers in ports.items() for port in numbers)})
+        names = {key_of(gateway): _service_name(gateway) for gateway in gateways}
+        return Plan(listeners, routes, ports, config, mesh_hosts(world, ports, names))
+
+    async def _write_statuses(self, world: World, plan: Plan, refused: dict[str, str]) -> None:
+        """Writes what changed; a refused write does not keep the others from being made."""
+        time = gateway_status.now()
+        writes = [
+            self._status(GATEWAY_CLASSES, entry, gateway_status.class_status(entry, time))
+            for entry in world.classes.values()
+            if entry["spec"]["controllerName"] in CONTROLLERS
+        ]
+        writes += [
+            self._gateway_status(gateway, plan, refused, time)
+            for gateway in world.gateways
+            if key_of(gateway) in plan.listeners
+        ]
+        bound = {key_of(entry.route): entry for entry in plan.routes}
+        for route in world.routes:
+            status = gateway_status.route_status(bound.get(key_of(route)) or BoundRoute(route, []), time)
+            writes.append(self._status(HTTP_ROUTES, route, status))
+        errors = [error for error in await asyncio.gather(*writes, return_exceptions=True) if error]
+        # An object that was deleted meanwhile needs no status.
+        errors = [error for error in errors if not (isinstance(error, ApiError) and error.not_found)]
+        if errors:
+            raise errors[0]
+
+    async def _gateway_status(self, gateway: Json, plan: Plan, refused: dict[str, str], time: str) -> None:
+        key = key_of(gateway)
+        current = await self._publish_ports(gateway, plan.ports.get(key, {}))
+        if current["metadata"].get("generation") != gateway["metadata"].get("generation"):
+            return  # the specification changed meanwhile; the next round is already on its way
+        fault = self._fault(key, plan, refused)
+        service = f"{_service_name(gateway)}.{key[0]}.svc.cluster.local"
+        status = gateway_status.gateway_status(current, plan.listeners[key], service, fault, time)
+        await self._status(GATEWAYS, current, status)
+
+    def _fault(self, key: Key, plan: Plan, refused: dict[str, str]) -> Problem | None:
+        for number in plan.ports.get(key, {}):
+            name = _listener_name(key, number)
+            for refused_name, reason in refused.items():
+                if refused_name == name or refused_name.startswith(f"{name}."):
+                    self._ports.drop(_book_name(key, number))  # if it is the port, the next round tries another
+                    return Problem("Invalid", f"Envoy refused the listener of port {number}: {reason}")
+        return None
+
+    async def _publish_ports(self, gateway: Json, ports: dict[int, int]) -> Json:
+        annotation = json.dumps({str(port): local for port, local in sorted(ports.items())})
+        if (gateway["metadata"].get("annotations") or {}).get(PORTS_ANNOTATION) == annotation:
+            return gateway
+        return await self.patch(GATEWAYS, gateway, {"metadata": {"annotations": {PORTS_ANNOTATION: annotation}}})
+
+    async def _status(self, resource: Resource, obj: Json, status: Json) -> None:
+        """Replaces the status if it changed, as Istio does: what others wrote is part of ``status``."""
+        if (obj.get("status") or {"parents": []}) != status:
+            meta = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+            await self.replace(resource, {**obj, "metadata": meta, "status": status}, subresource="status")
+
+
+def _book_name(key: Key, port: int) -> str:
+    return f"{key[0]}/{key[1]}/{port}"
+
+
+def _listener_name(key: Key, port: int) -> str:
+    return f"{key[0]}.{key[1]}.{port}"
+
+
+def _service_name(gateway: Json) -> str:
+    """Istio: the Service of a Gateway is called after the Gateway and its class."""
+    return f"{gateway['metadata']['name']}-{gateway['spec']['gatewayClassName']}"

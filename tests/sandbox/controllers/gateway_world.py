@@ -1,0 +1,99 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything the gateway controller reads, and the small questions it asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.client import Resource
+
+Json = dict[str, Any]
+Key = tuple[str, str]
+"""Namespace and name."""
+
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+
+GATEWAY_CLASSES = Resource(GATEWAY_GROUP, "v1", "gatewayclasses", "GatewayClass", namespaced=False)
+GATEWAYS = Resource(GATEWAY_GROUP, "v1", "gateways", "Gateway")
+HTTP_ROUTES = Resource(GATEWAY_GROUP, "v1", "httproutes", "HTTPRoute")
+REFERENCE_GRANTS = Resource(GATEWAY_GROUP, "v1beta1", "referencegrants", "ReferenceGrant")
+SERVICES = Resource("", "v1", "services", "Service")
+PODS = Resource("", "v1", "pods", "Pod")
+SECRETS = Resource("", "v1", "secrets", "Secret")
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+CONTROLLERS = ("openshift.io/gateway-controller/v1", "istio.io/gateway-controller")
+"""spec.controllerName of the GatewayClasses that the sandbox programs."""
+
+PORTS_ANNOTATION = "sandbox.mcpops.io/ports"
+"""On Pods and Gateways: JSON object from the port of the specification to the port on 127.0.0.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A consistent view of the cluster; objects are read-only."""
+
+    classes: Mapping[str, Json] = field(default_factory=dict)
+    gateways: Sequence[Json] = ()
+    routes: Sequence[Json] = ()
+    grants: Sequence[Json] = ()
+    services: Mapping[Key, Json] = field(default_factory=dict)
+    pods: Sequence[Json] = ()
+    secrets: Mapping[Key, Json] = field(default_factory=dict)
+    namespaces: Mapping[str, Json] = field(default_factory=dict)
+
+    def controller_of(self, gateway: Json) -> str | None:
+        """The controllerName of the Gateway's class when the sandbox is that controller."""
+        gateway_class = self.classes.get(gateway["spec"].get("gatewayClassName", ""))
+        name = gateway_class["spec"]["controllerName"] if gateway_class else None
+        return name if name in CONTROLLERS else None
+
+    def permits(self, source: Json, target_kind: str, target: Key, *, target_group: str = "") -> bool:
+        """Whether ``source`` may refer to the target: same namespace, or a ReferenceGrant beside the target."""
+        group = source["apiVersion"].partition("/")[0]
+        namespace = source["metadata"]["namespace"]
+        if namespace == target[0]:
+            return True
+        return any(
+            _allows(grant["spec"].get("from") or [], group=group, kind=source["kind"], namespace=namespace)
+            and _allows(grant["spec"].get("to") or [], group=target_group, kind=target_kind, name=target[1])
+            for grant in self.grants
+            if grant["metadata"]["namespace"] == target[0]
+        )
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """The namespace's labels, with the name label that every cluster sets."""
+        labels = (self.namespaces.get(name) or {"metadata": {}})["metadata"].get("labels") or {}
+        return {"kubernetes.io/metadata.name": name, **labels}
+
+
+def _allows(entries: Iterable[Json], **wanted: str) -> bool:
+    """ReferenceGrant: an entry fits when every field that it states is the wanted one (a name may be absent)."""
+    for entry in entries:
+        if all(
+            (name == "name" and not entry.get(name)) or entry.get(name, "") == value for name, value in wanted.items()
+        ):
+            return True
+    return False
+
+
+def selector_matches(selector: Json | None, labels: Mapping[str, str]) -> bool:
+    """A metav1.LabelSelector; an absent one matches nothing, an empty one everything."""
+    if selector is None:
+        return False
+    if any(labels.get(name) != value for name, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    tests = {
+        "In": lambda value, values: value in values,
+        "NotIn": lambda value, values: value not in values,
+        "Exists": lambda value, _: value is not None,
+        "DoesNotExist": lambda value, _: value is None,
+    }
+    return all(
+        tests[term["operator"]](labels.get(term["key"]), term.get("values") or [])
+        for term in selector.get("matchExpressions") or []
+    )

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What kube-controller-manager does elsewhere: emptying deleted namespaces and removing orphans.
+
+Only started with ``--api envtest``, where a real API server runs alone; the embedded one does both itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import ClassVar
+
+from sandbox.client import ApiError, Resource
+from sandbox.controllers.gateway_world import NAMESPACES, Json, Key
+from sandbox.controllers.runtime import CRDS, Controller, Watch, itself
+
+log = logging.getLogger("sandbox.lifecycle")
+
+DISCOVERY_SECONDS = 2.0
+"""For how long what the server serves is remembered; a changed CRD ends that at once."""
+EVERYTHING: Key = ("", "")
+LEFT_ALONE = frozenset({"events", "leases", "bindings"})
+
+
+class _Discovering(Controller):
+    """Knows every resource that can be listed and deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._served: list[Resource] = []
+        self._asked = float("-inf")
+
+    def _crd_changed(self, _: Json) -> Iterable[Key]:
+        self._asked = float("-inf")
+        return []
+
+    async def served(self) -> list[Resource]:
+        """All listable and deletable resources in their preferred version."""
+        if time.monotonic() - self._asked > DISCOVERY_SECONDS:
+            groups = await self.client.request("GET", "/apis")
+            paths = [("", "v1", "/api/v1")]
+            for group in groups["groups"]:
+                version = group["preferredVersion"]["version"]
+                paths.append((group["name"], version, f"/apis/{group['name']}/{version}"))
+            answers = await asyncio.gather(*(self._resources(*path) for path in paths))
+            self._served = [resource for answer in answers for resource in answer]
+            self._asked = time.monotonic()
+        return self._served
+
+    async def _resources(self, group: str, version: str, path: str) -> list[Resource]:
+        try:
+            answer = await self.client.request("GET", path)
+        except ApiError as error:
+            log.debug("discovery of %s: %s", path, error)
+            return []  # a CRD that is just going away; the next round sees the rest
+        return [
+            Resource(group, version, entry["name"], entry["kind"], namespaced=entry["namespaced"])
+            for entry in answer["resources"]
+            if {"list", "delete"} <= set(entry.get("verbs") or []) and "/" not in entry["name"]
+        ]
+
+
+class NamespaceController(_Discovering):
+    """Deletes what a terminating namespace holds, then lets the namespace go."""
+
+    name: ClassVar[str] = "sandbox-namespaces"
+
+    def watches(self) -> Sequence[Watch]:
+        return [Watch(NAMESPACES, itself), Watch(CRDS, self._crd_changed)]
+
+    async def reconcile(self, key: Key) -> float | None:
+        namespace = self.cache(NAMESPACES).get(*key)
+        if namespace is None or not namespace["metadata"].get("deletionTimestamp"):
+            return None
+        name = key[1]
+        left = await asyncio.gather(
+            *(self._empty(resource, name) for resource in await self.served() if resource.namespaced)
+        )
+        remaining = {f"{resource}": count for resource, count in left if count}
+        if remaining:
+            log.info("namespace %s still holds %s", name, remaining)
+            return 0.2
+        finalizers = [entry for entry in namespace["spec"].get("finalizers") or [] if entry != "kubernetes"]
+        body = {**namespace, "spec": {**namespace["spec"], "finalizers": finalizers}}
+        try:
+            await self.client.replace(NAMESPACES, body, subresource="finalize")
+        except ApiError as error:
+            if not error.not_found:
+                raise
+        return None
+
+    async def _empty(self, resource: Resource, namespace: str) -> tuple[str, int]:
+        """Deletes the resource's objects in the namespace; returns how many were there."""
+        try:
+            items, _ = await self.client.list(resource, namespace)
+        except ApiError as error:
+            if error.not_found or error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+                return resource.plural, 0
+            raise
+        for item in items:
+            if not item["metadata"].get("deletionTimestamp"):
+                await self.client.delete(resource, item["metadata"]["name"], namespace, uid=item["metadata"]["uid"])
+        return resource.plural, len(items)
+
+
+class GarbageCollector(_Discovering):
+    """Deletes objects all of whose owners are gone. It looks at everything every second: enough for a test bed."""
+
+    name: ClassVar[str] = "sandbox-garbage"
+    PERIOD: ClassVar[float] = 1.0
+
+    def watches(self) -> Sequence[Watch]:
+        return [Watch(CRDS, self._crd_changed)]
+
+    async def start(self) -> None:
+        self.queue.add(EVERYTHING)
+
+    async def reconcile(self, key: Key) -> float | None:
+        resources = [resource for resource in await self.served() if resource.plural not in LEFT_ALONE]
+        lists = await asyncio.gather(*(self._items(resource) for resource in resources))
+        living = {item["metadata"]["uid"] for items in lists for item in items}
+        for resource, items in zip(resources, lists, strict=True):
+            for item in items:
+                owners = item["metadata"].get("ownerReferences") or []
+                lost = owners and not any(ref["uid"] in living for ref in owners)
+                if lost and not item["metadata"].get("deletionTimestamp"):
+                    await self._collect(resource, item, resources)
+        return self.PERIOD
+
+    async def _items(self, resource: Resource) -> list[Json]:
+        try:
+            return (await self.client.list(resource))[0]
+        except ApiError as error:
+            if error.not_found or error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+                return []
+            raise
+
+    async def _collect(self, resource: Resource, item: Json, resources: Sequence[Resource]) -> None:
+        """Deletes an object after asking for each owner once more: the lists were not taken at one moment."""
+        meta = item["metadata"]
+        for ref in meta["ownerReferences"]:
+            kind = next(
+                (entry for entry in resources if (entry.api_version, entry.kind) == (ref["apiVersion"], ref["kind"])),
+                None,
+            )
+            if kind is None:
+                return  # of a kind that is not served in this version: better kept than wrongly deleted
+            found = await self.client.get(kind, ref["name"], meta.get("namespace") if kind.namespaced else None)
+            if found and found["metadata"]["uid"] == ref["uid"]:
+                return
+        log.info("%s %s/%s has lost its owner", resource.kind, meta.get("namespace", ""), meta["name"])
+        await self.client.delete(resource, meta["name"], meta.get("namespace"), uid=meta["uid"])
