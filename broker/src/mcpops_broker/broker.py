@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The broker as a whole: configuration, upstreams, catalogue, sessions and streams, and how they change together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mcpops_broker import logs
+from mcpops_broker.background import Background
+from mcpops_broker.catalogue.catalogue import Catalogue, Source
+from mcpops_broker.config.model import Config, Server
+from mcpops_broker.config.parse import ConfigError, parse
+from mcpops_broker.config.watch import signature, watch
+from mcpops_broker.mcp.calls import Calls
+from mcpops_broker.mcp.streams import Streams
+from mcpops_broker.net.aiohttp_client import AiohttpClient
+from mcpops_broker.net.client import HttpClient
+from mcpops_broker.sessions.seal import Sealer
+from mcpops_broker.sessions.store import Session, SessionStore
+from mcpops_broker.upstream.upstream import State, Upstream
+from mcpops_broker.web.origin import OriginPolicy
+
+REBUILD_AFTER = 0.02
+"""Seconds to wait for more changes before the catalogue is built again: at the start many upstreams come at once."""
+SWEEP = 30.0
+"""Seconds between two looks for idle sessions."""
+CLOSE_GRACE = 2.0
+"""Seconds that upstreams get to hear of the end of their sessions when the broker stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line and the environment say; fixed while the process runs."""
+
+    config: Path
+    secret: bytes
+    """From which the key of session ids is derived."""
+    public_host: str | None = None
+
+
+@dataclass(slots=True)
+class ConfigState:
+    """How the configuration file fares, for `/status`."""
+
+    loaded: float
+    """Seconds since 1970 of the last successful reading."""
+    problems: tuple[str, ...] = ()
+    """Why the file as it is now is not used; empty when it is."""
+
+
+class Broker:
+    """Everything that the endpoints use. Make it inside a running event loop, then `start` it."""
+
+    def __init__(
+        self, options: Options, config: Config, tell_workers: Callable[[str, Any], None] | None = None
+    ) -> None:
+        self.options = options
+        self.config = config
+        self.config_state = ConfigState(time.time())
+        self.tell_workers: Callable[[str, Any], None] = tell_workers or (lambda kind, value: None)
+        self.background = Background()
+        self.http: HttpClient = AiohttpClient()
+        self.upstreams: dict[str, Upstream] = {}
+        self.catalogue = Catalogue()
+        self.streams = Streams()
+        self.calls = Calls()
+        self.requests = 0
+        """POST requests in flight."""
+        self.draining = False
+        settings = config.broker
+        self.sessions = SessionStore(
+            Sealer(options.secret, settings.session_length),
+            capacity=settings.limits.sessions,
+            idle=settings.session_idle,
+            dropped=self._session_dropped,
+        )
+        self.origins = OriginPolicy(settings.allowed_origins, options.public_host)
+        self._rebuild: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Begin to connect to the upstreams and to watch the configuration."""
+        before = signature(self.options.config)
+        await self.apply(self.config)
+        self.background.start(watch(self.options.config, before, self.reload), "watch config")
+        self.background.start(self._sweep(), "sweep sessions")
+
+    async def close(self) -> None:
+        """Stop everything."""
+        self.begin_drain()
+        if self._rebuild is not None:
+            self._rebuild.cancel()
+        await asyncio.gather(*(upstream.close(CLOSE_GRACE) for upstream in self.upstreams.values()))
+        await self.background.close()
+        await self.http.close()
+
+    def begin_drain(self) -> None:
+        """Stop taking new streams and end the open ones; requests in flight go on."""
+        if not self.draining:
+            self.draining = True
+            logs.info("drain", requests=self.requests, streams=len(self.streams))
+            self.streams.close()
+
+    def ready(self) -> bool:
+        """Tell whether clients can be served: an upstream is ready, or none is configured (the operator's rule)."""
+        enabled = [upstream for upstream in self.upstreams.values() if upstream.server.enabled]
+        return not self.draining and (not enabled or any(upstream.state is State.READY for upstream in enabled))
+
+    async def reload(self) -> None:
+        """Read the configuration file again. A bad one changes nothing; log and `/status` say why."""
+        try:
+            config = await asyncio.to_thread(load, self.options.config)
+        except ConfigError as error:
+            self.config_state.problems = tuple(error.problems)
+            for problem in error.problems:
+                logs.error("config.rejected", file=self.options.config, problem=problem)
+            return
+        self.config_state = ConfigState(time.time())
+        await self.apply(config)
+        logs.info("config.loaded", file=self.options.config, servers=len(config.servers))
+
+    async def apply(self, config: Config) -> None:
+        """Make a configuration the current one. Upstreams that did not change keep running untouched."""
+        old = self.config
+        for warning in config.warnings:
+            logs.warning("config.warning", problem=warning)
+        if replace(old.broker, signing_key=None) != replace(config.broker, signing_key=None):
+            settings = config.broker
+            self.sessions.capacity, self.sessions.idle = settings.limits.sessions, settings.session_idle
+            self.sessions.sealer.max_age = settings.session_length
+            self.origins = OriginPolicy(settings.allowed_origins, self.options.public_host)
+        if old.broker.signing_key != config.broker.signing_key:
+            logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
+        stopped = self._replace_upstreams(old, config)
+        self.config = config
+        self._rebuild_now()
+        for upstream in stopped:
+            self.background.start(upstream.close(CLOSE_GRACE), "close upstream")
+
+    def end_session(self, session_id: str) -> None:
+        """End a client session here and in the other workers."""
+        self.session_ended(session_id)
+        self.tell_workers("ended", [session_id])
+
+    def session_ended(self, session_id: str) -> None:
+        """End a client session in this worker."""
+        self.sessions.end(session_id)
+
+    def _replace_upstreams(self, old: Config, new: Config) -> list[Upstream]:
+        """Start upstreams that are new or changed; return those that must be stopped."""
+        same = (
+            old.ca_bundle == new.ca_bundle
+            and old.broker.timeouts == new.broker.timeouts
+            and old.broker.limits == new.broker.limits
+            and old.broker.check_interval == new.broker.check_interval
+        )
+        before, self.upstreams = self.upstreams, {}
+        for server in new.servers:
+            kept = before.get(server.name)
+            if kept is not None and same and kept.server == server:
+                self.upstreams[server.name] = before.pop(server.name)
+            else:
+                self.upstreams[server.name] = self._start_upstream(server, new)
+        return list(before.values())
+
+    def _start_upstream(self, server: Server, config: Config) -> Upstream:
+        upstream = Upstream(server, self.http, config.broker, config.ca_bundle, self._rebuild_soon)
+        upstream.start()
+        return upstream
+
+    def _rebuild_soon(self) -> None:
+        if self._rebuild is None:
+            self._rebuild = asyncio.get_running_loop().call_later(REBUILD_AFTER, self._rebuild_now)
+
+    def _rebuild_now(self) -> None:
+        if self._rebuild is not None:
+            self._rebuild.cancel()
+            self._rebuild = None
+        sources = (
+            Source(name, upstream.server.prefix, upstream.listed.tools) for name, upstream in self.upstreams.items()
+        )
+        old = self.catalogue
+        self.catalogue = Catalogue(sources, self.config.virtual_servers, self.config.broker.page_size)
+        for conflict in self.catalogue.conflicts:
+            if conflict not in old.conflicts:
+                logs.warning("tool.hidden", upstream=conflict.upstream, problem=str(conflict))
+        self.streams.catalogue_changed(old, self.catalogue)
+
+    def _session_dropped(self, session: Session) -> None:
+        self.streams.end(session.key.identity)
+        for upstream in self.upstreams.values():
+            upstream.end_session(session.key.identity)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.sessions.sweep()
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file; raise `ConfigError` when it cannot be read or used."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError([f"the file cannot be read: {error.strerror}"]) from None
+    return parse(text)
+
+
+def secret_from(environment: dict[str, str], config: Config) -> tuple[bytes, str]:
+    """Return the secret for session ids and where it comes from.
+
+    GATEWAY_SIGNING_KEY (0.6.0: JWT_SESSION_SIGNING_KEY) as for the operator's broker, else `broker.signingKey`, else
+    a random one: then sessions end with the process. Raises `ConfigError` for one that is too short.
+    """
+    for name in ("GATEWAY_SIGNING_KEY", "JWT_SESSION_SIGNING_KEY"):
+        if value := environment.get(name):
+            if len(value.encode()) < 32:
+                raise ConfigError([f"the environment variable {name} must be at least 32 bytes long"])
+            return value.encode(), name
+    if config.broker.signing_key:
+        return config.broker.signing_key.encode(), "broker.signingKey"
+    return os.urandom(32), "random"

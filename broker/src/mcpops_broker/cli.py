@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The command line: `mcpops-broker serve` and `mcpops-broker check`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mcpops_broker import __version__, logs
+from mcpops_broker.broker import Options, load, secret_from
+from mcpops_broker.config.parse import ConfigError
+
+EXIT_USAGE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit code: 0 done, 1 failed, 2 wrong use or configuration."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = load(options.config)
+        secret, source = secret_from(dict(os.environ), config)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"{options.config}: {problem}", file=sys.stderr)
+        return EXIT_USAGE
+    if options.command == "check":
+        for warning in config.warnings:
+            print(f"{options.config}: warning: {warning}", file=sys.stderr)
+        print(f"{options.config}: valid, {len(config.servers)} servers, {len(config.virtual_servers)} virtual servers")
+        return 0
+
+    from mcpops_broker.bus import make_buses  # noqa: PLC0415 - `check` needs no server
+    from mcpops_broker.serve import listen, serve  # noqa: PLC0415
+    from mcpops_broker.workers import Workers  # noqa: PLC0415
+
+    logs.setup(options.log_level, options.log_format)
+    try:
+        listener = listen(options.host, options.port)
+    except OSError as error:
+        print(f"cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    logs.info(
+        "listening",
+        url=f"http://{host}:{port}/mcp",
+        version=__version__,
+        config=options.config,
+        servers=len(config.servers),
+        workers=options.workers,
+        sessionKey=source,
+    )
+    settings = Options(options.config, secret, options.public_host)
+    if options.workers == 1:
+        return serve(listener, settings, config, None)
+    buses = make_buses(options.workers)
+    return Workers(options.workers, lambda slot: serve(listener, settings, config, buses[slot])).run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mcpops-broker", description="Many MCP servers behind one /mcp endpoint.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve /mcp until SIGTERM")
+    check = commands.add_parser("check", help="validate a configuration file and exit")
+    for command in (serve, check):
+        command.add_argument(
+            "--config", type=Path, required=True, help="configuration file (the operator's config.yaml)"
+        )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    serve.add_argument(
+        "--port", type=_port, default=8080, help="port to listen on, 0 for a free one (default %(default)s)"
+    )
+    serve.add_argument("--workers", type=_count, default=1, help="processes that share the port (default %(default)s)")
+    serve.add_argument("--public-host", help="name under which clients reach the broker; its web pages may call it")
+    serve.add_argument(
+        "--log-level", type=_level, default="info", help="debug, info, warning, error, or the operator's number"
+    )
+    serve.add_argument("--log-format", choices=("text", "json"), default="text")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers: give a number from 1 to 256")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    try:
+        logs.level_number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no log level: give {', '.join(logs.LEVELS)} or a number"
+        ) from None
+    return text

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""What a valid configuration is, as immutable values. Made only by `config.parse`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that an upstream gets."""
+
+    connect: float = 5.0
+    """TCP and TLS."""
+    first_byte: float = 120.0
+    """From sending a request to the first byte of its answer."""
+    total: float = 600.0
+    """From sending a request to the end of its answer, however it streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that keep one client or one upstream from taking everything. Per worker; sizes are bytes."""
+
+    body: int = 5 * MIB
+    headers: int = 64 * 1024
+    response: int = 16 * MIB
+    requests: int = 1000
+    """Requests in flight; one more is answered 503."""
+    calls_per_upstream: int = 200
+    """Calls in flight to one upstream; one more is refused, so a hanging upstream cannot use up `requests`."""
+    batch: int = 50
+    streams: int = 5000
+    """Open notification streams (GET)."""
+    sessions: int = 20_000
+    """Sessions kept in memory; the one idle longest makes room. It is not lost, its upstream sessions are."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOptions:
+    """Our own keys: the mapping `broker` of the file."""
+
+    instructions: str | None = None
+    page_size: int = 1000
+    """Tools in one page of tools/list. Large, because many clients read only the first page."""
+    check_interval: float = 60.0
+    """Seconds between two listings of an upstream's tools, and the longest wait between two attempts to connect."""
+    session_length: float = 86_400.0
+    """Seconds that a session id is valid, as in the operator's broker (1440 minutes)."""
+    session_idle: float = 1800.0
+    """Seconds after which an unused session's upstream sessions are closed. The session itself stays valid."""
+    drain: float = 20.0
+    """Seconds that requests in flight get to end after SIGTERM. Less than Kubernetes' 30 s grace period."""
+    allowed_origins: tuple[str, ...] = ()
+    """Values of the Origin header that are accepted beside loopback and the public host; "*" accepts any."""
+    signing_key: str | None = field(default=None, repr=False)
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One upstream MCP server (an element of `servers`)."""
+
+    name: str
+    """Identity, `namespace/registration` when the operator wrote the file."""
+    url: str
+    prefix: str = ""
+    hostname: str = ""
+    enabled: bool = True
+    credential: str | None = field(default=None, repr=False)
+    """The whole value of the Authorization header sent to this upstream. Never logged or shown."""
+    ca_cert: str | None = field(default=None, repr=False)
+    """PEM of authorities trusted for this upstream beside the system's."""
+
+    @property
+    def id(self) -> str:
+        """The operator's id of a server."""
+        return f"{self.name}:{self.prefix}:{self.hostname}"
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualServer:
+    """A named subset of the tools (an element of `virtualServers`), by their full, prefixed names."""
+
+    name: str
+    tools: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file. `warnings` are sentences about keys that have no effect here."""
+
+    servers: tuple[Server, ...] = ()
+    virtual_servers: tuple[VirtualServer, ...] = ()
+    broker: BrokerOptions = BrokerOptions()
+    ca_bundle: str | None = field(default=None, repr=False)
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""From the text of `config.yaml` to a `Config`: the operator's schema as it is, our own keys beside it.
+
+The operator (Kuadrant mcp-gateway) writes `servers`, `virtualServers`, `gatewayCACertPEM` and
+`globalGuardrails`; 0.6.0 says `toolPrefix` and `enabled` where later versions say `prefix` and `state`. Keys of the
+operator that we do not know are warnings, so that a newer operator does not stop the broker; a wrong value of a
+known key, or an unknown key under `broker`, is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import yaml
+
+from mcpops_broker.config.fields import Fields
+from mcpops_broker.config.model import BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
+
+MIN_KEY_BYTES = 32
+"""Shortest signing key, as in the operator's broker."""
+
+_TOP_KEYS = {"servers", "virtualServers", "gatewayCACertPEM", "globalGuardrails", "broker"}
+_SERVER_KEYS = {
+    "name", "url", "hostname", "prefix", "toolPrefix", "state", "enabled", "credential", "caCert",
+    "tokenURLElicitation", "userSpecificList", "category", "hint", "tags", "guardrailsConfigIDs", "auth",
+}  # fmt: skip
+_WITHOUT_EFFECT = {
+    "userSpecificList": "every client sees the list that the broker's own credential gets",
+    "tokenURLElicitation": "clients are not asked for a token of their own",
+    "guardrailsConfigIDs": "no guardrail is enforced",
+}
+_BROKER_KEYS = {
+    "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
+    "signingKey", "timeouts", "limits",
+}  # fmt: skip
+_TIMEOUT_KEYS = {"connect", "firstByte", "total"}
+_LIMIT_KEYS = {"body", "headers", "response", "requests", "callsPerUpstream", "batch", "streams", "sessions"}
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]*\Z")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]*\Z")
+
+
+class ConfigError(ValueError):
+    """The file cannot be used. `problems` are sentences; the message joins them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def parse(text: str | bytes) -> Config:
+    """Read the text of a configuration file; raise `ConfigError` with everything that is wrong with it."""
+    try:
+        # CSafeLoader is libyaml's SafeLoader: no objects are constructed.
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError([f"the file is not valid YAML: {_yaml_problem(error)}"]) from None
+    problems: list[str] = []
+    warnings: list[str] = []
+    top = Fields("the file", document, problems)
+    warnings += [f"key '{key}' is not known and has no effect" for key in top.unknown(_TOP_KEYS)]
+    if top.has("globalGuardrails"):
+        warnings.append("key 'globalGuardrails' has no effect here: no guardrail is enforced")
+    config = Config(
+        servers=tuple(_servers(top, warnings)),
+        virtual_servers=tuple(_virtual_servers(top)),
+        broker=_broker(Fields("broker", top.raw("broker"), problems)),
+        ca_bundle=_pem(top, "gatewayCACertPEM"),
+        warnings=tuple(warnings),
+    )
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
+    seen: set[str] = set()
+    for index, item in enumerate(top.items("servers")):
+        fields = Fields(f"servers[{index}]", item, top.problems)
+        name = fields.text("name")
+        if name:
+            fields.place += f" ({name})"
+        else:
+            fields.problem("name", fields.raw("name"), "every server needs a name")
+        if name in seen:
+            fields.problem("name", name, "another server has this name; names must be unique")
+        seen.add(name)
+        for key in fields.unknown(_SERVER_KEYS):
+            warnings.append(f"{fields.place}: key '{key}' is not known and has no effect")
+        for key, effect in _WITHOUT_EFFECT.items():
+            if fields.raw(key) not in (None, False, "Disabled", [], {}, {"url": ""}):
+                warnings.append(f"{fields.place}: key '{key}' has no effect here: {effect}")
+        yield Server(
+            name=name,
+            url=_url(fields),
+            prefix=_prefix(fields),
+            hostname=fields.text("hostname"),
+            enabled=_enabled(fields),
+            credential=_credential(fields),
+            ca_cert=_pem(fields, "caCert"),
+        )
+
+
+def _url(fields: Fields) -> str:
+    url = fields.text("url")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not match
+        valid = False
+    if not valid or re.search(r"[\x00-\x20\x7f]", url):
+        fields.problem(
+            "url", url, "it must be an http:// or https:// address with a host, such as http://host:9090/mcp"
+        )
+    elif "@" in parts.netloc:
+        fields.problem("url", "(not shown)", "it holds a user name or password; put it into 'credential' instead")
+    return url
+
+
+def _prefix(fields: Fields) -> str:
+    new, old = fields.text("prefix"), fields.text("toolPrefix")
+    if new and old and new != old:
+        fields.problem("toolPrefix", old, f"'prefix' says {new!r}; give one of the two")
+    prefix = new or old
+    if not _PREFIX.match(prefix) or len(prefix) > 64:
+        fields.problem("prefix", prefix, "it must be at most 64 letters, digits and _ - . as in names of tools")
+    return prefix
+
+
+def _enabled(fields: Fields) -> bool:
+    enabled, state = fields.switch("enabled", True), fields.switch("state", True)
+    if fields.has("enabled") and fields.has("state") and enabled != state:
+        fields.problem("enabled", fields.raw("enabled"), f"'state' says {fields.raw('state')!r}; give one of the two")
+    return enabled and state
+
+
+def _credential(fields: Fields) -> str | None:
+    credential = fields.text("credential").strip()
+    if not _HEADER_VALUE.match(credential):
+        fields.problem("credential", None, "it holds a line break or control character, which no HTTP header can carry")
+        return None
+    return credential or None
+
+
+def _pem(fields: Fields, key: str) -> str | None:
+    pem = fields.optional_text(key)
+    if pem:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+        except (ssl.SSLError, ValueError):
+            fields.problem(key, None, "it must be one or more certificates in PEM form")
+    return pem
+
+
+def _virtual_servers(top: Fields) -> Iterator[VirtualServer]:
+    seen: set[str] = set()
+    for index, item in enumerate(top.items("virtualServers")):
+        fields = Fields(f"virtualServers[{index}]", item, top.problems)
+        name = fields.text("name")
+        if not name or name in seen:
+            fields.problem("name", name, "every virtual server needs a name, and no other may have the same")
+        seen.add(name)
+        yield VirtualServer(name, frozenset(fields.texts("tools")))
+
+
+def _broker(fields: Fields) -> BrokerOptions:
+    default, limits, timeouts = BrokerOptions(), Limits(), Timeouts()
+    for key in fields.unknown(_BROKER_KEYS):
+        fields.problem(key, fields.raw(key), f"this key is not known; known are {', '.join(sorted(_BROKER_KEYS))}")
+    times = Fields("broker.timeouts", fields.raw("timeouts"), fields.problems)
+    for key in times.unknown(_TIMEOUT_KEYS):
+        times.problem(key, times.raw(key), f"this key is not known; known are {', '.join(sorted(_TIMEOUT_KEYS))}")
+    bounds = Fields("broker.limits", fields.raw("limits"), fields.problems)
+    for key in bounds.unknown(_LIMIT_KEYS):
+        bounds.problem(key, bounds.raw(key), f"this key is not known; known are {', '.join(sorted(_LIMIT_KEYS))}")
+    signing_key = fields.optional_text("signingKey")
+    if signing_key is not None and len(signing_key.encode()) < MIN_KEY_BYTES:
+        fields.problem("signingKey", None, f"it must be at least {MIN_KEY_BYTES} bytes long")
+    many = 1_000_000
+    size = 1 << 30
+    return BrokerOptions(
+        instructions=fields.optional_text("instructions"),
+        page_size=fields.integer("pageSize", default.page_size, low=1, high=100_000),
+        check_interval=fields.number("checkInterval", default.check_interval, low=0.1, high=86_400),
+        session_length=fields.number("sessionLength", default.session_length, low=1, high=365 * 86_400),
+        session_idle=fields.number("sessionIdle", default.session_idle, low=1, high=86_400),
+        drain=fields.number("drain", default.drain, low=0, high=3600),
+        allowed_origins=fields.texts("allowedOrigins"),
+        signing_key=signing_key,
+        timeouts=Timeouts(
+            connect=times.number("connect", timeouts.connect, low=0.01, high=600),
+            first_byte=times.number("firstByte", timeouts.first_byte, low=0.01, high=86_400),
+            total=times.number("total", timeouts.total, low=0.01, high=86_400),
+        ),
+        limits=Limits(
+            body=bounds.integer("body", limits.body, low=1024, high=size),
+            headers=bounds.integer("headers", limits.headers, low=1024, high=size),
+            response=bounds.integer("response", limits.response, low=1024, high=size),
+            requests=bounds.integer("requests", limits.requests, low=1, high=many),
+            calls_per_upstream=bounds.integer("callsPerUpstream", limits.calls_per_upstream, low=1, high=many),
+            batch=bounds.integer("batch", limits.batch, low=1, high=10_000),
+            streams=bounds.integer("streams", limits.streams, low=0, high=many),
+            sessions=bounds.integer("sessions", limits.sessions, low=1, high=many),
+        ),
+    )
+
+
+def _yaml_problem(error: Exception) -> str:
+    """Say what and where without quoting the file: it holds credentials."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem or 'syntax error'} (line {mark.line + 1}, column {mark.column + 1})"
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError | yaml.reader.ReaderError) else "syntax error"

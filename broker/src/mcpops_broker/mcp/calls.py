@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Calls in flight: found again by session and request id, so that they can be cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from mcpops_broker.protocol.jsonrpc import Id
+from mcpops_broker.upstream.upstream import Upstream
+
+CANCEL_GRACE = 2.0
+"""Seconds that an upstream gets to end a cancelled call by itself."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A request that an upstream works on."""
+
+    upstream: Upstream
+    task: asyncio.Task[object]
+    stopped: bool = False
+    """Whether `stop` ended it, as opposed to somebody cancelling the task."""
+
+    def stop(self) -> None:
+        """End the call now: its connection to the upstream is dropped."""
+        self.stopped = True
+        self.task.cancel()
+
+
+class Calls:
+    """The calls in flight of this worker."""
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[str, Id], Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def begin(self, identity: str, request_id: Id, upstream: Upstream) -> Call:
+        """Remember a call that the current task makes."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call is made by a task")
+        call = self._calls[identity, request_id] = Call(upstream, task)
+        return call
+
+    def end(self, identity: str, request_id: Id, call: Call) -> None:
+        """Forget a call; another one that has taken its id since stays."""
+        if self._calls.get((identity, request_id)) is call:
+            del self._calls[identity, request_id]
+
+    def find(self, identity: str, request_id: object) -> Call | None:
+        """Return the call with this id in a session."""
+        if type(request_id) not in (str, int):
+            return None
+        return self._calls.get((identity, request_id))  # type: ignore[arg-type]

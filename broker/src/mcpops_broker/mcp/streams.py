@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Notification streams (GET /mcp): who listens, and telling them that the catalogue has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import orjson
+
+from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.protocol.jsonrpc import RpcError, notification
+
+TOOLS_CHANGED = orjson.dumps(notification("notifications/tools/list_changed"))
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One open stream. Messages wait here until they are written; a message that waits already is not added again,
+    so a client that does not read costs a fixed amount of memory."""
+
+    identity: str
+    virtual_server: str | None
+    closed: bool = False
+    _waiting: dict[bytes, None] = field(default_factory=dict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, message: bytes) -> None:
+        """Queue a message."""
+        self._waiting[message] = None
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the stream after what waits has been written."""
+        self.closed = True
+        self._wake.set()
+
+    async def take(self, wait: float) -> list[bytes]:
+        """Return the messages that wait; none after `wait` seconds without one, or when the stream was closed."""
+        if not self._waiting and not self.closed:
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            except TimeoutError:
+                return []
+        self._wake.clear()
+        messages = list(self._waiting)
+        self._waiting.clear()
+        return messages
+
+
+class Streams:
+    """All open streams of this worker."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, list[Stream]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def open(self, identity: str, virtual_server: str | None) -> Stream:
+        """Add a stream of a session."""
+        stream = Stream(identity, virtual_server)
+        self._streams.setdefault(identity, []).append(stream)
+        self._count += 1
+        return stream
+
+    def remove(self, stream: Stream) -> None:
+        """Forget a stream."""
+        streams = self._streams.get(stream.identity, [])
+        if stream in streams:
+            streams.remove(stream)
+            self._count -= 1
+            if not streams:
+                del self._streams[stream.identity]
+
+    def end(self, identity: str) -> None:
+        """Close the streams of a session."""
+        for stream in self._streams.get(identity, ()):
+            stream.close()
+
+    def close(self) -> None:
+        """Close all streams."""
+        for identity in self._streams:
+            self.end(identity)
+
+    def catalogue_changed(self, old: Catalogue, new: Catalogue) -> None:
+        """Tell every session whose view differs, on one of its streams only (MCP: never on several)."""
+        for streams in self._streams.values():
+            stream = streams[-1]
+            if _digest(old, stream.virtual_server) != _digest(new, stream.virtual_server):
+                stream.put(TOOLS_CHANGED)
+
+
+def _digest(catalogue: Catalogue, virtual_server: str | None) -> bytes | None:
+    try:
+        return catalogue.view(virtual_server).digest
+    except RpcError:
+        return None  # the virtual server does not exist in this catalogue

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The HTTP client on aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import aiohttp
+from aiohttp import hdrs
+from yarl import URL
+
+from mcpops_broker.net.client import HttpError, HttpTimeoutError, Target
+
+KEEP_ALIVE = 4.0
+"""Seconds an idle connection is kept. Below the 5 s after which uvicorn and Node close one, so that a request is not
+sent into a connection that is just being closed: a tool call must not be sent twice to find out."""
+
+_CHUNK = 64 * 1024
+
+
+class AiohttpAnswer:
+    """An answer as the interface `Answer` describes it."""
+
+    __slots__ = ("_response", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value."""
+        return self._response.headers.get(name)
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body, at most `limit` bytes."""
+        length = self._response.content_length
+        if length is not None and length > limit:
+            raise HttpError(f"the answer is {length} bytes long, more than the limit of {limit}")
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > limit:
+                raise HttpError(f"the answer is longer than the limit of {limit} bytes")
+            parts.append(chunk)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Iterate over the body as it arrives."""
+        content = self._response.content
+        try:
+            while chunk := await content.readany():
+                yield chunk
+        except (aiohttp.ClientError, OSError) as error:
+            raise HttpError(f"the answer broke off ({_reason(error)})") from error
+
+    def close(self) -> None:
+        """Give the connection back, or drop it when the body was not read to its end."""
+        self._response.release() if self._response.content.at_eof() else self._response.close()
+
+
+class AiohttpClient:
+    """A pool of connections as the interface `HttpClient` describes it. Make it inside a running event loop."""
+
+    def __init__(self) -> None:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=10)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            skip_auto_headers=(hdrs.USER_AGENT, hdrs.CONTENT_TYPE, hdrs.ACCEPT),
+            auto_decompress=True,
+            max_line_size=16 * 1024,
+            max_field_size=16 * 1024,
+        )
+        self._urls: dict[str, URL] = {}
+
+    async def request(
+        self,
+        method: str,
+        target: Target,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        first_byte: float | None,
+    ) -> AiohttpAnswer:
+        """Send a request and wait for the head of its answer."""
+        url = self._urls.get(target.url)
+        if url is None:
+            if len(self._urls) > 10_000:
+                self._urls.clear()
+            url = self._urls[target.url] = URL(target.url)
+        try:
+            async with asyncio.timeout(first_byte):
+                response = await self._session.request(
+                    method,
+                    url,
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    proxy=target.proxy,
+                    ssl=target.tls or True,
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=target.connect_timeout),
+                )
+        except aiohttp.ConnectionTimeoutError as error:
+            raise HttpTimeoutError(f"no connection within {target.connect_timeout:g} s") from error
+        except TimeoutError as error:
+            raise HttpTimeoutError(f"no answer within {first_byte:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise HttpError(_reason(error)) from error
+        return AiohttpAnswer(response)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong. Texts of the library are used only where they cannot hold an address's query or a header."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"the name {error.host!r} cannot be resolved"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"the TLS certificate of {error.host}:{error.port} is not valid ({error.certificate_error})"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return f"no TLS connection to {error.host}:{error.port} ({error.os_error.strerror or 'TLS error'})"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the HTTP proxy refused the connection (HTTP {error.status})"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection to {error.host}:{error.port} ({error.os_error.strerror or 'connection failed'})"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection without an answer"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the body ended too early"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "the answer is not valid HTTP"
+    if isinstance(error, OSError):
+        return error.strerror or "the connection was lost"
+    return type(error).__name__

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""JSON-RPC 2.0 messages as MCP uses them: kinds, ids, errors, and building answers as bytes."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any
+
+import orjson
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+UNSUPPORTED_VERSION = -32022
+"""MCP 2026-07-28: the request's revision is not served; `data` names those that are."""
+
+Id = str | int
+Message = dict[str, Any]
+
+
+class RpcError(Exception):
+    """A request that is answered with a JSON-RPC error.
+
+    `status` is the HTTP status of the answer: 200 for errors of the method itself, 4xx when the request as such
+    breaks a rule of the transport.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None, *, status: int = 200) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+        self.status = status
+
+
+class Kind(Enum):
+    """What a JSON-RPC object is."""
+
+    REQUEST = auto()
+    NOTIFICATION = auto()
+    RESPONSE = auto()
+
+
+def parse(body: bytes) -> Any:
+    """Parse a body; raise `RpcError` -32700 with HTTP status 400 when it is not JSON."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON: {error}", status=400) from None
+
+
+def classify(message: object) -> Kind:
+    """Tell what one message is; raise `RpcError` -32600 (HTTP 400) when it is none of the three kinds.
+
+    MCP narrows JSON-RPC: an id is a string or an integer, never null, and `params` is an object.
+    """
+    if not isinstance(message, dict):
+        raise _invalid("a message is a JSON object")
+    if message.get("jsonrpc") != "2.0":
+        raise _invalid('"jsonrpc" must be "2.0"')
+    if "method" in message:
+        if not isinstance(message["method"], str):
+            raise _invalid('"method" must be a string')
+        if not isinstance(message.get("params", {}), dict):
+            raise _invalid('"params" must be an object')
+        if "id" not in message:
+            return Kind.NOTIFICATION
+        if id_of(message) is None:
+            raise _invalid('"id" must be a string or an integer')
+        return Kind.REQUEST
+    if ("result" in message) == ("error" in message):
+        raise _invalid('a message has "method", or one of "result" and "error"')
+    return Kind.RESPONSE
+
+
+def id_of(message: object) -> Id | None:
+    """Return the message's id when it is one that MCP allows, otherwise None."""
+    if isinstance(message, dict):
+        value = message.get("id")
+        if type(value) in (str, int):
+            return value
+    return None
+
+
+def result_bytes(request_id: Id, result: bytes) -> bytes:
+    """Build a response around an already serialized result; only the id is serialized here."""
+    return b'{"jsonrpc":"2.0","id":' + orjson.dumps(request_id) + b',"result":' + result + b"}"
+
+
+def error_bytes(request_id: Id | None, error: RpcError) -> bytes:
+    """Build an error response; an unknown id is null, as JSON-RPC asks."""
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.data is not None:
+        body["data"] = error.data
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "error": body})
+
+
+def request(request_id: Id, method: str, params: dict[str, Any]) -> Message:
+    """Build a request."""
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+
+
+def notification(method: str, params: dict[str, Any] | None = None) -> Message:
+    """Build a notification; `params` is left out when there are none."""
+    message: Message = {"jsonrpc": "2.0", "method": method}
+    if params is not None:
+        message["params"] = params
+    return message
+
+
+def _invalid(why: str) -> RpcError:
+    return RpcError(INVALID_REQUEST, f"Invalid request: {why}", status=400)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Server-sent events: an incremental parser for what upstreams send, and the encoder for what clients get.
+
+Format: WHATWG HTML, "Server-sent events". Lines end with LF, CRLF or CR; an empty line ends an event.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+KEEP_ALIVE = b": keep-alive\n\n"
+"""A comment: ignored by clients, keeps proxies from closing a quiet stream."""
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class EventTooLargeError(ValueError):
+    """An event is larger than the limit given to the parser."""
+
+
+@dataclass(slots=True, frozen=True)
+class Event:
+    """One event. `data` is empty for a priming event (MCP 2025-11-25: an id without a message)."""
+
+    data: bytes
+    id: str | None
+    retry: float | None
+    """Seconds to wait before connecting again, when this event said so."""
+
+
+def encode(message: bytes) -> bytes:
+    """Encode one JSON-RPC message as an event. JSON from orjson has no line breaks; others are split by the format."""
+    if b"\n" in message or b"\r" in message:
+        message = b"\ndata: ".join(_LINE_END.split(message))
+    return b"event: message\ndata: " + message + b"\n\n"
+
+
+class Parser:
+    """Turns chunks of a byte stream into events.
+
+    `feed` returns the events completed by a chunk and raises `EventTooLargeError` when one event exceeds
+    `limit` bytes, so that an endless event cannot fill the memory.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._data: list[bytes] = []
+        self._size = 0
+        self._id: str | None = None
+        self._retry: float | None = None
+        self._seen_field = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Add bytes; return the events that are complete now."""
+        buffer = self._buffer
+        buffer += chunk
+        events: list[Event] = []
+        start = 0
+        for match in list(_LINE_END.finditer(buffer, self._scanned)):
+            if match.group() == b"\r" and match.end() == len(buffer):
+                break  # may be the first half of CRLF: wait for the next chunk
+            line = bytes(buffer[start : match.start()])
+            start = match.end()
+            if line:
+                self._field(line)
+            elif self._seen_field:
+                events.append(self._finish())
+        del buffer[:start]
+        self._scanned = max(0, len(buffer) - 1)  # a line is searched once, however many chunks bring it
+        if self._size + len(buffer) > self._limit:
+            raise EventTooLargeError(f"one event is larger than {self._limit} bytes")
+        return events
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+            self._size += len(value)
+        elif name == b"id" and b"\0" not in value:
+            self._id = value.decode("utf-8", "replace")
+        elif name == b"retry" and value.isdigit() and len(value) < 10:
+            self._retry = int(value) / 1000
+        else:
+            return  # a comment, the event's type (MCP uses only "message"), or an unknown field
+        self._seen_field = True
+
+    def _finish(self) -> Event:
+        event = Event(b"\n".join(self._data), self._id, self._retry)
+        self._data = []
+        self._size = 0
+        self._retry = None
+        self._seen_field = False
+        return event

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The MCP revisions this broker speaks, and how a session's revision is chosen.
+
+Two eras exist: *session* revisions begin with `initialize` and may carry a session id; *stateless* revisions
+(from 2026-07-28) describe themselves in every request. This version of the broker serves the session era and
+refuses the other by the error that the specification gives for it.
+"""
+
+from __future__ import annotations
+
+SESSION_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+"""Oldest first. 2024-11-05 is served as the subset that Streamable HTTP can carry (no separate SSE endpoint)."""
+
+LATEST_SESSION_VERSION = SESSION_VERSIONS[-1]
+
+BATCH_VERSIONS = frozenset({"2025-03-26"})
+"""Revisions in which a body may be an array of messages (basic/transports 2025-03-26; removed in 2025-06-18)."""
+
+FIRST_STATELESS_VERSION = "2026-07-28"
+
+META_PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
+"""Key of `params._meta` that makes a request a stateless one."""
+
+
+def negotiate(requested: object) -> str:
+    """Choose the revision for a session: the requested one when we speak it, otherwise our latest.
+
+    A request that names none (the install guide's bare `initialize`) gets the latest too.
+    Rule: MCP lifecycle, "Version Negotiation".
+    """
+    if isinstance(requested, str) and requested in SESSION_VERSIONS:
+        return requested
+    return LATEST_SESSION_VERSION
+
+
+def is_stateless(version: str) -> bool:
+    """Tell whether a revision name, known to us or not, belongs to the stateless era.
+
+    Revisions are dates, so text order is time order; text that is no date is not of any era.
+    """
+    parts = version.split("-")
+    is_date = len(version) == 10 and len(parts) == 3 and all(part.isdigit() for part in parts)
+    return is_date and version >= FIRST_STATELESS_VERSION

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Running the application on uvicorn: one worker, its signals and its end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from mcpops_broker import logs
+from mcpops_broker.broker import Broker, Options
+from mcpops_broker.bus import Bus
+from mcpops_broker.config.model import Config
+from mcpops_broker.mcp import methods
+from mcpops_broker.web.app import App
+
+KEEP_ALIVE = 650
+"""Seconds that an idle client connection stays open: longer than the idle times of proxies in front, so that it is
+they who close it and never a request that meets a connection just being closed."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, told to let notification streams end when it is asked to stop; it waits for open answers."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._app.broker is not None:
+            self._app.broker.begin_drain()
+        super().handle_exit(sig, frame)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket, shared by all workers; port 0 takes a free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+        listener.setblocking(False)
+        listener.set_inheritable(True)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def serve(listener: socket.socket, options: Options, config: Config, bus: Bus | None) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+
+    async def make_broker() -> Broker:
+        broker = Broker(options, config, bus.send if bus else None)
+        if bus is not None:
+            bus.connect(lambda kind, value: _from_worker(broker, kind, value))
+        return broker
+
+    app = App(make_broker)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=max(1, round(config.broker.drain)),
+        ),
+        app,
+    )
+
+    def stop_early(number: int, frame: FrameType | None) -> None:
+        """End at once when uvicorn does not handle signals yet; ignore the signal that it raises again at the end."""
+        if not server.should_exit:
+            raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop_early)
+    server.run(sockets=[listener])
+    logs.info("stopped")
+    return 0 if server.started else 1
+
+
+def _from_worker(broker: Broker, kind: str, value: object) -> None:
+    """Act on what another worker says."""
+    if kind == "ended" and isinstance(value, list):
+        for session_id in value:
+            broker.session_ended(session_id)
+    elif kind == "cancel" and isinstance(value, dict):
+        methods.cancel(broker, value["identity"], value["params"])
+    elif kind == "started":
+        broker.tell_workers("ended", broker.sessions.ended())

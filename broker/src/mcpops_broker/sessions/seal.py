@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Session ids that carry the session: sealed (encrypted and authenticated), so that no store is needed.
+
+Any worker or replica with the same key serves a session that another one started, a restart with the same key
+loses none, and nobody can make or change an id. The id is `base64url(version byte, nonce, ciphertext)`; inside are
+a random identity, the time of birth and the protocol revision. The version byte lets later releases carry more.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mcpops_broker.protocol.versions import SESSION_VERSIONS
+
+_FORMAT = b"\x01"
+_NONCE = 12
+_PLAIN = struct.Struct(">16sQB")
+_TAG = 16
+_SEALED = len(_FORMAT) + _NONCE + _PLAIN.size + _TAG
+ID_LENGTH = _SEALED // 3 * 4
+"""Characters of a session id: visible ASCII, as MCP asks, and no padding as the sealed bytes are a multiple of 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """What an id says."""
+
+    identity: str
+    """32 hex digits. Not a secret: it is no session id and opens nothing, so logs may name it."""
+    born: int
+    """Seconds since 1970."""
+    version: str
+    """The protocol revision agreed in `initialize`."""
+
+
+class Sealer:
+    """Makes and opens session ids with a key of the deployment.
+
+    `secret` is any text of at least 32 bytes (for example GATEWAY_SIGNING_KEY); the key proper is derived from it
+    once, so no request pays for that.
+    """
+
+    def __init__(self, secret: bytes, max_age: float) -> None:
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker session id").derive(secret)
+        self._aead = AESGCM(key)
+        self.max_age = max_age
+
+    def mint(self, version: str) -> tuple[str, SessionKey]:
+        """Start a session; return its id and what the id says."""
+        identity = os.urandom(16)
+        born = int(time.time())
+        plain = _PLAIN.pack(identity, born, SESSION_VERSIONS.index(version))
+        nonce = os.urandom(_NONCE)
+        sealed = _FORMAT + nonce + self._aead.encrypt(nonce, plain, _FORMAT)
+        return urlsafe_b64encode(sealed).decode(), SessionKey(identity.hex(), born, version)
+
+    def open(self, session_id: str) -> SessionKey | None:
+        """Return what an id says; None when it is not ours, was changed, or has expired."""
+        if len(session_id) != ID_LENGTH:
+            return None
+        try:
+            sealed = urlsafe_b64decode(session_id)
+            if sealed[:1] != _FORMAT or urlsafe_b64encode(sealed).decode() != session_id:
+                return None  # also refuses a second spelling of an id: Python's decoder is lenient
+            plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], _FORMAT)
+        except (ValueError, InvalidTag):
+            return None
+        identity, born, version = _PLAIN.unpack(plain)
+        if version >= len(SESSION_VERSIONS) or self.expired(born):
+            return None
+        return SessionKey(identity.hex(), born, SESSION_VERSIONS[version])
+
+    def expired(self, born: int) -> bool:
+        """Tell whether a session that began then is too old. A birth in the future is another clock's error."""
+        return time.time() - born >= self.max_age

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""What one worker remembers about the client sessions it serves.
+
+A session is known by its sealed id alone, so forgetting one here costs at most a new session at the upstreams. What
+must be remembered until a session would have expired is that its client has ended it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mcpops_broker.sessions.seal import Sealer, SessionKey
+
+MAX_ENDED = 50_000
+"""Ended sessions remembered. Beyond that the oldest is forgotten: whoever still holds its id could use it again."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One client session in this worker."""
+
+    id: str = field(repr=False)
+    key: SessionKey
+    used: float
+    """Monotonic seconds of the last request."""
+    busy: int = 0
+    """Requests and streams that hold the session now."""
+
+
+class SessionStore:
+    """Finds sessions by id and keeps those in use.
+
+    `dropped` is called for every session that leaves the memory, so that its upstream sessions can be closed.
+    """
+
+    def __init__(self, sealer: Sealer, *, capacity: int, idle: float, dropped: Callable[[Session], None]) -> None:
+        self.sealer = sealer
+        self.capacity = capacity
+        self.idle = idle
+        self._dropped = dropped
+        self._sessions: dict[str, Session] = {}
+        self._ended: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def start(self, version: str) -> str:
+        """Start a session and return its id. Nothing is stored: a flood of `initialize` costs no memory."""
+        return self.sealer.mint(version)[0]
+
+    def find(self, session_id: str) -> Session | None:
+        """Return the session with this id; None when it is not ours, has expired or was ended."""
+        now = time.monotonic()
+        session = self._sessions.get(session_id)
+        if session is None:
+            key = self.sealer.open(session_id)
+            if key is None or session_id in self._ended:
+                return None
+            self._make_room()
+            session = self._sessions[session_id] = Session(session_id, key, now)
+        elif self.sealer.expired(session.key.born):
+            self._drop(session)
+            return None
+        session.used = now
+        return session
+
+    def end(self, session_id: str) -> None:
+        """End a session for good; its id is refused from now on."""
+        key = self.sealer.open(session_id)
+        if key is None:
+            return
+        self._ended[session_id] = key.born
+        while len(self._ended) > MAX_ENDED:
+            del self._ended[next(iter(self._ended))]
+        session = self._sessions.get(session_id)
+        if session is not None:
+            self._drop(session)
+
+    def ended(self) -> list[str]:
+        """Return the ids of ended sessions, for a worker that just started."""
+        return list(self._ended)
+
+    def sweep(self) -> None:
+        """Drop sessions that were idle too long, and forget ended ones whose ids have expired anyway."""
+        now = time.monotonic()
+        for session in list(self._sessions.values()):
+            if not session.busy and now - session.used > self.idle:
+                self._drop(session)
+        for session_id in [name for name, born in self._ended.items() if self.sealer.expired(born)]:
+            del self._ended[session_id]
+
+    def _make_room(self) -> None:
+        if len(self._sessions) < self.capacity:
+            return
+        idle = sorted((s for s in self._sessions.values() if not s.busy), key=lambda s: s.used)
+        for session in idle[: max(1, self.capacity // 100)]:
+            self._drop(session)
+
+    def _drop(self, session: Session) -> None:
+        if self._sessions.pop(session.id, None) is not None:
+            self._dropped(session)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Sessions at one upstream, one a client session: opened when first needed, once under concurrency."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.link import UpstreamSession
+
+
+class SessionPool:
+    """Maps client sessions (by identity) to sessions at the upstream.
+
+    `open_session` and `close_session` do the talking. Opening runs in a task of its own: when the client that
+    caused it goes away, others that wait for the same session still get it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_session: Callable[[], Awaitable[UpstreamSession]],
+        close_session: Callable[[UpstreamSession], None],
+    ) -> None:
+        self._name = name
+        self._open = open_session
+        self._close = close_session
+        self._sessions: dict[str, UpstreamSession] = {}
+        self._opening: dict[str, asyncio.Task[UpstreamSession]] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def get(self, identity: str) -> UpstreamSession:
+        """Return the session of a client session, opening it first if there is none; raise `UpstreamError`."""
+        session = self._sessions.get(identity)
+        if session is not None:
+            return session
+        task = self._opening.get(identity)
+        if task is None:
+            task = self._opening[identity] = asyncio.create_task(self._open_for(identity))
+            task.add_done_callback(_seen)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if task.cancelled() and current is not None and not current.cancelling():
+                raise UpstreamError(self._name, "closed", "the session was ended while it was being opened") from None
+            raise
+
+    def peek(self, identity: str) -> UpstreamSession | None:
+        """Return the session of a client session when it is open."""
+        return self._sessions.get(identity)
+
+    def forget(self, identity: str, stale: UpstreamSession) -> None:
+        """Drop a session that the upstream no longer knows; one opened in its place since then is kept."""
+        if self._sessions.get(identity) is stale:
+            del self._sessions[identity]
+
+    def drop(self, identity: str) -> None:
+        """End a client session's session."""
+        task = self._opening.pop(identity, None)
+        if task is not None:
+            task.cancel()
+        session = self._sessions.pop(identity, None)
+        if session is not None:
+            self._close(session)
+
+    def clear(self) -> None:
+        """End all sessions."""
+        for identity in [*self._opening, *self._sessions]:
+            self.drop(identity)
+
+    async def _open_for(self, identity: str) -> UpstreamSession:
+        try:
+            session = await self._open()
+        finally:
+            if self._opening.get(identity) is asyncio.current_task():
+                del self._opening[identity]
+        self._sessions[identity] = session
+        return session
+
+
+def _seen(task: asyncio.Task[UpstreamSession]) -> None:
+    """Mark a failure as seen even when everybody who waited for the session has gone."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The FastAPI part: health, status, OAuth metadata, OpenAPI. Everything but `/mcp`."""
+
+from __future__ import annotations
+
+import os
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from mcpops_broker import __version__
+from mcpops_broker.broker import Broker
+from mcpops_broker.status import ServerStatus, Status, server_status, status
+
+_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+_METADATA_CORS = {
+    **_ANY_ORIGIN,
+    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS, HEAD",
+    "Access-Control-Allow-Headers": "Content-Type, Authorization, Accept, Origin, X-Requested-With",
+    "Access-Control-Max-Age": "3600",
+    "Access-Control-Allow-Credentials": "true",
+}
+
+
+def admin_app(broker: Broker) -> FastAPI:
+    """Build the application for one broker."""
+    app = FastAPI(
+        title="mcpops-broker",
+        version=__version__,
+        summary="Status of an MCP gateway broker. MCP itself is served at /mcp.",
+        redoc_url=None,
+    )
+
+    @app.get("/healthz", response_class=PlainTextResponse, tags=["health"])
+    async def healthz() -> str:
+        """Say that the process answers."""
+        return "ok"
+
+    @app.get("/readyz", response_class=PlainTextResponse, tags=["health"], responses={503: {}})
+    async def readyz() -> Response:
+        """Say whether clients can be served: an upstream is ready, or none is configured."""
+        if broker.ready():
+            return PlainTextResponse("ready")
+        return PlainTextResponse("draining" if broker.draining else "no upstream is ready", status_code=503)
+
+    @app.get("/status", tags=["status"])
+    @app.get("/status/", include_in_schema=False)
+    async def whole_status(response: Response) -> Status:
+        """Describe the broker and all its upstreams. Always 200: being unhealthy is in the body."""
+        response.headers.update(_ANY_ORIGIN)
+        return status(broker)
+
+    @app.get("/status/{name:path}", tags=["status"], responses={404: {}})
+    async def one_status(name: str, response: Response) -> ServerStatus:
+        """Describe one upstream, by its name (`namespace/registration`)."""
+        upstream = broker.upstreams.get(name)
+        if upstream is None:
+            raise HTTPException(
+                404,
+                f"Server '{name}' not found. Use format 'namespace/route-name' or check available servers at /status",
+            )
+        response.headers.update(_ANY_ORIGIN)
+        return server_status(broker, upstream)
+
+    @app.get("/.well-known/oauth-protected-resource", tags=["oauth"])
+    @app.get("/.well-known/oauth-protected-resource/{path:path}", include_in_schema=False)
+    async def protected_resource() -> JSONResponse:
+        """Tell clients where to get tokens for this resource (RFC 9728), from the OAUTH_* environment."""
+        return JSONResponse(protected_resource_metadata(dict(os.environ)), headers=_METADATA_CORS)
+
+    @app.options("/.well-known/oauth-protected-resource", include_in_schema=False)
+    @app.options("/.well-known/oauth-protected-resource/{path:path}", include_in_schema=False)
+    async def protected_resource_preflight() -> Response:
+        return Response(headers=_METADATA_CORS)
+
+    @app.exception_handler(HTTPException)
+    async def problem(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        text = error.detail
+        if request.url.path.startswith("/status"):
+            headers |= _ANY_ORIGIN
+            if error.status_code == 405:
+                text = "Method not allowed. Supported methods: GET"
+        return JSONResponse({"error": text}, status_code=error.status_code, headers=headers)
+
+    return app
+
+
+def protected_resource_metadata(environment: dict[str, str]) -> dict[str, object]:
+    """Return the metadata, with the defaults of the operator's broker; lists are comma-separated."""
+
+    def values(name: str, default: list[str]) -> list[str]:
+        items = [item.strip() for item in environment.get(name, "").split(",")]
+        return [item for item in items if item] or default
+
+    return {
+        "resource_name": environment.get("OAUTH_RESOURCE_NAME") or "MCP Server",
+        "resource": environment.get("OAUTH_RESOURCE") or "/mcp",
+        "authorization_servers": values("OAUTH_AUTHORIZATION_SERVERS", []),
+        "bearer_methods_supported": values("OAUTH_BEARER_METHODS_SUPPORTED", ["header"]),
+        "scopes_supported": values("OAUTH_SCOPES_SUPPORTED", ["basic"]),
+    }

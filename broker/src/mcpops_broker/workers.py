@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Several workers on one listening socket: forked by a parent that starts them again when they die.
+
+Forking shares the loaded code's memory between workers, and the random key of session ids when none is configured.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from mcpops_broker import logs
+
+RESTART_AFTER = 1.0
+"""Seconds before a worker that died is started again, so that one that cannot start does not spin."""
+
+
+class Workers:
+    """The parent of `count` worker processes; `work` gets the slot's number and returns an exit code."""
+
+    def __init__(self, count: int, work: Callable[[int], int]) -> None:
+        self._count = count
+        self._work = work
+        self._processes: dict[int, int] = {}
+        """Slots by process id."""
+        self._stopping = False
+
+    def run(self) -> int:
+        """Run the workers until SIGTERM or SIGINT, then until all have ended; return the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        for slot in range(self._count):
+            self._fork(slot)
+        while self._processes:
+            process, status = os.waitpid(-1, 0)
+            slot = self._processes.pop(process)
+            if not self._stopping:
+                logs.error("worker.died", worker=slot, exit=os.waitstatus_to_exitcode(status))
+                time.sleep(RESTART_AFTER)
+                if not self._stopping:
+                    self._fork(slot)
+        return 0
+
+    def _fork(self, slot: int) -> None:
+        process = os.fork()
+        if process == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            code = 1
+            try:
+                code = self._work(slot)
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        self._processes[process] = slot
+        if self._stopping:
+            os.kill(process, signal.SIGTERM)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+        for process in self._processes:
+            os.kill(process, signal.SIGTERM)
