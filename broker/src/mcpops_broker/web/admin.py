@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from mcpops_broker import __version__
 from mcpops_broker.broker import Broker
 from mcpops_broker.status import ServerStatus, Status, server_status, status
+from mcpops_broker.web.health import CHECKS, Health
 
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 _METADATA_CORS = {
@@ -31,20 +33,14 @@ def admin_app(broker: Broker) -> FastAPI:
         title="mcpops-broker",
         version=__version__,
         summary="Status of an MCP gateway broker. MCP itself is served at /mcp.",
+        docs_url=None,
         redoc_url=None,
     )
 
-    @app.get("/healthz", response_class=PlainTextResponse, tags=["health"])
-    async def healthz() -> str:
-        """Say that the process answers."""
-        return "ok"
-
-    @app.get("/readyz", response_class=PlainTextResponse, tags=["health"], responses={503: {}})
-    async def readyz() -> Response:
-        """Say whether clients can be served: an upstream is ready, or none is configured."""
-        if broker.ready():
-            return PlainTextResponse("ready")
-        return PlainTextResponse("draining" if broker.draining else "no upstream is ready", status_code=503)
+    for path, check in CHECKS.items():
+        app.get(path, response_class=PlainTextResponse, tags=["health"], responses={503: {}}, name=path[1:])(
+            _health(broker, check)
+        )
 
     @app.get("/status", tags=["status"])
     @app.get("/status/", include_in_schema=False)
@@ -87,6 +83,17 @@ def admin_app(broker: Broker) -> FastAPI:
         return JSONResponse({"error": text}, status_code=error.status_code, headers=headers)
 
     return app
+
+
+def _health(broker: Broker, check: Callable[[Broker], Health]) -> Callable[[], Awaitable[Response]]:
+    """Describe a check for the API's documentation; the application answers probes before they come here."""
+
+    async def answer() -> Response:
+        status_code, text = check(broker)
+        return PlainTextResponse(text, status_code)
+
+    answer.__doc__ = check.__doc__
+    return answer
 
 
 def protected_resource_metadata(environment: dict[str, str]) -> dict[str, object]:
