@@ -1,0 +1,73 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Check the variables of roles of this collection; runs on the controller, where the variables are."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import check_options
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import SHAPES, rule_problems
+from ansible_collections.mcpops.gateway.plugins.module_utils._yaml import load_yaml
+
+ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "roles")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The controller side of M(mcpops.gateway.check_input)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Template the variables that the roles know, and compare them with their specifications and rules."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            {"roles": {"type": "list", "elements": "str", "required": True}}
+        )
+        problems: list[str] = []
+        values: dict[str, t.Any] = {}
+        for role in options["roles"]:
+            spec = _options_of(role)
+            checked, found = check_options(spec, self._given(spec, task_vars or {}, problems), SHAPES)
+            values.update(checked)
+            problems += found
+        problems += rule_problems(values)
+        result.update(changed=False, problems=problems)
+        if problems:
+            result.update(failed=True, msg=_message(problems))
+        return result
+
+    def _given(
+        self, spec: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any], problems: list[str]
+    ) -> dict[str, t.Any]:
+        given = {}
+        for name in spec:
+            if name in task_vars:
+                try:
+                    given[name] = self._templar.template(task_vars[name])
+                except AnsibleError as error:
+                    problems.append(f"{name} cannot be worked out: {' '.join(str(error).split())}")
+        return given
+
+
+def _options_of(role: str) -> dict[str, t.Any]:
+    path = os.path.join(ROLES, role, "meta", "argument_specs.yml")
+    try:
+        with open(path, encoding="utf-8") as file:
+            options: dict[str, t.Any] = load_yaml(file.read())["argument_specs"]["main"]["options"]
+    except OSError as error:
+        raise AnsibleError(f"mcpops.gateway has no role {role!r} with an argument specification.") from error
+    return options
+
+
+def _message(problems: t.Sequence[str]) -> str:
+    if len(problems) == 1:
+        return f"There is a problem in the input; nothing was changed: {problems[0]}."
+    listed = "".join(f"\n  {number}. {problem}." for number, problem in enumerate(problems, 1))
+    return f"There are {len(problems)} problems in the input; nothing was changed:{listed}"

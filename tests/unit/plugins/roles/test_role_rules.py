@@ -1,0 +1,106 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules that only the values together can break."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
+
+GATEWAY: dict[str, Any] = {
+    "gateway_manage": "create",
+    "gateway_name": "mcp-gateway",
+    "gateway_namespace": "gw",
+    "gateway_hostname": "mcp.example.com",
+    "gateway_https_hostname": "apps.example.com",
+    "gateway_port": 8080,
+    "gateway_certificate": "cert",
+    "gateway_servers_hostname": "*.mcp.local",
+    "gateway_listeners": [],
+}
+EXTENSION = {"extension_gateway": "mcp-gateway", "extension_gateway_namespace": "gw", "extension_listener": "mcps"}
+SERVER = {"name": "weather", "port": 9090, "state": "enabled"}
+
+
+def listener(**change: Any) -> dict[str, Any]:
+    return {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "mcp.example.com", **change}
+
+
+def test_the_listeners_of_the_guide_have_no_problems() -> None:
+    assert rule_problems({**GATEWAY, **EXTENSION}) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({**GATEWAY, "gateway_hostname": ""}, "gateway_hostname is missing"),
+        ({**GATEWAY, "gateway_name": "MCP"}, "gateway_name 'MCP' is not a name of a Kubernetes object"),
+        ({**GATEWAY, "gateway_namespace": "a.b"}, "gateway_namespace 'a.b' is not a name of a namespace"),
+        ({"operator_namespace": "x" * 64}, "is not a name of a namespace"),
+        ({**GATEWAY, "gateway_hostname": "http://x/"}, "listener mcps: hostname 'http://x/' is not a host name"),
+        ({**GATEWAY, "gateway_listeners": [listener(hostname="1.2.3.4")]}, "(mcps): hostname '1.2.3.4' is not a host"),
+        ({**GATEWAY, "gateway_listeners": [listener(port=70000)]}, "port 70000 is not between 1 and 65535"),
+        ({**GATEWAY, "gateway_listeners": [listener(protocol="HTTPS")]}, "needs tls.certificate_refs"),
+        ({**GATEWAY, "gateway_listeners": [listener(tls={"mode": "Terminate"})]}, "tls has no meaning"),
+        ({**GATEWAY, "gateway_listeners": [listener(), listener(port=1)]}, "2 listeners have the name mcps"),
+        (
+            {**GATEWAY, "gateway_listeners": [listener(), listener(name="again")]},
+            "mcps and again have the same port 8080, protocol HTTP and hostname mcp.example.com",
+        ),
+        (
+            {**GATEWAY, **EXTENSION, "extension_listener": "x"},
+            "'x' is none of the Gateway's listeners (http, mcps, https)",
+        ),
+        ({**GATEWAY, **EXTENSION, "extension_listener": "http"}, "'http' has no hostname"),
+        ({"extension_public_host": "http://x"}, "extension_public_host 'http://x' is not a host name"),
+        ({"extension_backend_ping_interval": "5"}, "not a number of seconds between 10 and 7200"),
+        ({"servers_list": [{"name": "weather"}]}, "port is missing; give the port of the Service weather"),
+        ({"servers_list": [{**SERVER, "prefix": "W-"}]}, "prefix 'W-' may only hold"),
+        ({"servers_list": [{**SERVER, "path": "mcp"}]}, "path 'mcp' must begin with /"),
+        ({"servers_list": [{**SERVER, "hostname": "a_b"}]}, "hostname 'a_b' is not a host name"),
+        ({"servers_list": [{**SERVER, "category": list("abcd")}]}, "category has more than 3 entries"),
+        (
+            {"servers_list": [{**SERVER, "credential": "x", "credential_secret": {"name": "y"}}]},
+            "credential and credential_secret exclude each other",
+        ),
+        ({"servers_virtual": [{"name": "v"}]}, "servers_virtual (v): tools is missing"),
+        ({"verify_url": "mcp.example.com"}, "verify_url 'mcp.example.com' is not an address"),
+        ({"verify_min_tools": "two"}, "verify_min_tools 'two' is not a whole number"),
+    ],
+)
+def test_a_broken_rule_is_named(values: dict[str, Any], problem: str) -> None:
+    problems = rule_problems({"servers_domain": "mcp.local", **values})
+
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_two_servers_may_not_share_prefix_host_or_name() -> None:
+    other = {**SERVER, "name": "other", "prefix": "weather_", "hostname": "weather.mcp.local"}
+
+    problems = rule_problems({"servers_list": [SERVER, other, other], "servers_domain": "mcp.local"})
+
+    assert any("weather and other and other have the same prefix weather_" in p for p in problems)
+    assert any("the same hostname weather.mcp.local" in p for p in problems)
+    assert any("other and other have the same name" in p for p in problems)
+
+
+def test_a_listener_of_somebody_elses_gateway_cannot_be_judged() -> None:
+    assert rule_problems({**GATEWAY, "gateway_manage": "listeners", **EXTENSION, "extension_listener": "x"}) == []
+    assert rule_problems({**GATEWAY, **EXTENSION, "extension_gateway": "theirs", "extension_listener": "x"}) == []
+
+
+def test_what_is_to_be_removed_needs_no_sense() -> None:
+    absent = {"gateway_state": "absent", "extension_state": "absent", "servers_state": "absent"}
+
+    assert rule_problems({**GATEWAY, **EXTENSION, **absent, "gateway_hostname": ""}) == []
+    assert rule_problems({"servers_list": [{"name": "weather", "state": "absent"}]}) == []
+
+
+def test_a_public_host_makes_a_listener_without_hostname_usable() -> None:
+    values = {**GATEWAY, **EXTENSION, "extension_listener": "http", "extension_public_host": "mcp.example.com"}
+
+    assert rule_problems(values) == []
