@@ -43,8 +43,9 @@ Build = Callable[["Setting"], Sequence[runtime.Controller]]
 class Setting:
     """What the controllers are built from."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, owned_only: bool = False) -> None:
         self.folder = folder
+        self.owned_only = owned_only
         self.supervisor = Supervisor(folder / "processes")
         self.ports = PortBook(folder / "envoy" / "ports.json")
         self.mesh_port = self.ports.get("mesh")
@@ -57,7 +58,7 @@ class Setting:
 
 
 def _gateway(setting: Setting) -> Sequence[runtime.Controller]:
-    return [GatewayController(setting.envoy(), setting.ports)]
+    return [GatewayController(setting.envoy(), setting.ports, owned_only=setting.owned_only)]
 
 
 def _runner(setting: Setting) -> Sequence[runtime.Controller]:
@@ -87,20 +88,19 @@ GROUPS: dict[str, Build] = {
 """The names that ``--only`` takes."""
 
 
-async def _run(folder: Path, kubeconfig: Path, names: Sequence[str]) -> None:
+async def _run(setting: Setting, kubeconfig: Path, names: Sequence[str]) -> None:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    setting = Setting(folder)
     controllers = [controller for name in names for controller in GROUPS[name](setting)]
     await _wait_for(kubeconfig)
     ready = asyncio.Event()
     begun = time.monotonic()
     async with Client.from_kubeconfig(kubeconfig, user_agent="mcpops-sandbox-controllers") as client:
         work = asyncio.create_task(runtime.run(client, controllers, ready))
-        announce = asyncio.create_task(_announce(ready, folder, names, begun))
+        announce = asyncio.create_task(_announce(ready, setting.folder, names, begun))
         try:
             await work
         finally:
@@ -109,7 +109,7 @@ async def _run(folder: Path, kubeconfig: Path, names: Sequence[str]) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
             await setting.supervisor.stop_all()
-            (folder / READY_FILE).unlink(missing_ok=True)
+            (setting.folder / READY_FILE).unlink(missing_ok=True)
 
 
 async def _wait_for(kubeconfig: Path) -> None:
@@ -131,6 +131,9 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, required=True, help="the sandbox's state directory")
     parser.add_argument("--kubeconfig", type=Path, help="default: DIR/controllers.kubeconfig")
     parser.add_argument("--only", default=",".join(GROUPS), help="comma-separated: %(default)s")
+    parser.add_argument(
+        "--owned-only", action="store_true", help="serve only GatewayClasses that 'python -m sandbox up' made"
+    )
     options = parser.parse_args()
     names = [name for name in options.only.split(",") if name]
     unknown = sorted(set(names) - set(GROUPS))
@@ -138,10 +141,12 @@ def main() -> None:
         parser.error(f"--only: unknown controllers {', '.join(unknown)}; known are {', '.join(GROUPS)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     folder = options.dir.resolve()
+    os.umask(0o077)
     for name in ("processes", "envoy", "logs", "pods"):
         (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_run(folder, options.kubeconfig or folder / "controllers.kubeconfig", names))
+        setting = Setting(folder, owned_only=options.owned_only)
+        asyncio.run(_run(setting, options.kubeconfig or folder / "controllers.kubeconfig", names))
 
 
 if __name__ == "__main__":

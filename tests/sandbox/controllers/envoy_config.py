@@ -26,6 +26,13 @@ ROUTER = {
     "name": "envoy.filters.http.router",
     "typed_config": {"@type": f"{TYPES}.extensions.filters.http.router.v3.Router"},
 }
+CONNECTION_LIMIT = {
+    "name": "envoy.resource_monitors.global_downstream_max_connections",
+    "typed_config": {
+        "@type": f"{TYPES}.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        "max_active_downstream_connections": 50_000,
+    },
+}
 LOG_FIELDS = {
     "time": "%START_TIME%",
     "listener": "%DOWNSTREAM_LOCAL_PORT%",
@@ -78,9 +85,7 @@ def bootstrap(folder: Folder, *, mesh_port: int) -> Json:
         "admin": {"address": {"pipe": {"path": "admin.sock", "mode": 0o600}}},
         "dynamic_resources": {"cds_config": folder.source("cds.json"), "lds_config": folder.source("lds.json")},
         "static_resources": {"listeners": [mesh]},
-        "layered_runtime": {
-            "layers": [{"name": "static", "static_layer": {"overload.global_downstream_max_connections": 50_000}}]
-        },
+        "overload_manager": {"resource_monitors": [CONNECTION_LIMIT]},
     }
 
 

@@ -32,6 +32,7 @@ from sandbox.controllers.gateway_world import (
     Json,
     Key,
     World,
+    is_owned,
 )
 from sandbox.controllers.ports import PortBook
 from sandbox.controllers.runtime import Controller, Watch, key_of
@@ -64,8 +65,9 @@ class GatewayController(Controller):
 
     name: ClassVar[str] = "sandbox-gateway"
 
-    def __init__(self, envoy: Envoy, ports: PortBook) -> None:
+    def __init__(self, envoy: Envoy, ports: PortBook, *, owned_only: bool = False) -> None:
         super().__init__()
+        self._owned_only = owned_only
         self._envoy = envoy
         self._ports = ports
 
@@ -89,8 +91,11 @@ class GatewayController(Controller):
         def named(resource: Resource) -> dict[str, Json]:
             return {key[1]: obj for key, obj in keyed(resource).items()}
 
+        classes = named(GATEWAY_CLASSES)
+        if self._owned_only:  # in somebody's cluster the other classes have a controller of their own
+            classes = {name: entry for name, entry in classes.items() if is_owned(entry)}
         return World(
-            classes=named(GATEWAY_CLASSES),
+            classes=classes,
             gateways=self.cache(GATEWAYS).list(),
             routes=self.cache(HTTP_ROUTES).list(),
             grants=self.cache(REFERENCE_GRANTS).list(),

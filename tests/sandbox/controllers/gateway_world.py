@@ -32,6 +32,14 @@ CONTROLLERS = ("openshift.io/gateway-controller/v1", "istio.io/gateway-controlle
 PORTS_ANNOTATION = "sandbox.mcpops.io/ports"
 """On Pods and Gateways: JSON object from the port of the specification to the port on 127.0.0.1."""
 
+OWNED = {"app.kubernetes.io/managed-by": "mcpops-sandbox"}
+"""Label of everything that ``python -m sandbox up`` creates."""
+
+
+def is_owned(obj: Json) -> bool:
+    """Whether ``python -m sandbox up`` created the object."""
+    return OWNED.items() <= (obj["metadata"].get("labels") or {}).items()
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -87,13 +95,18 @@ def selector_matches(selector: Json | None, labels: Mapping[str, str]) -> bool:
         return False
     if any(labels.get(name) != value for name, value in (selector.get("matchLabels") or {}).items()):
         return False
-    tests = {
-        "In": lambda value, values: value in values,
-        "NotIn": lambda value, values: value not in values,
-        "Exists": lambda value, _: value is not None,
-        "DoesNotExist": lambda value, _: value is None,
-    }
-    return all(
-        tests[term["operator"]](labels.get(term["key"]), term.get("values") or [])
-        for term in selector.get("matchExpressions") or []
-    )
+    return all(_term_matches(term, labels.get(term["key"])) for term in selector.get("matchExpressions") or [])
+
+
+def _term_matches(term: Json, value: str | None) -> bool:
+    """One of matchExpressions; the API server admits no other operator."""
+    values = term.get("values") or []
+    match term["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None

@@ -104,7 +104,11 @@ def _broker(container: Json, place: Place) -> Program:
     config = _flag(container, "mcp-gateway-config") or "/config/config.yaml"
     port = place.ports[_broker_port(container) or 0]
     command = [*python("mcpops_broker", "serve"), "--config", place.on_host(config)]
-    return Program([*command, "--host", "127.0.0.1", "--port", str(port)])
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    for flag, ours in (("mcp-gateway-public-host", "--public-host"), ("log-level", "--log-level")):
+        if value := _flag(container, flag):
+            command += [ours, value]
+    return Program(command)
 
 
 def _server(module: str, *arguments: str) -> Callable[[Json, Place], Program]:

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `up` does in the cluster: creates what is missing, and waits until everything works."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from sandbox import seed
+from sandbox.client import ApiError, Client, Resource
+from sandbox.controllers.gateway_world import GATEWAY_CLASSES, is_owned
+from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.controllers.runtime import CRDS
+from sandbox.state import Folder, SandboxError
+
+Json = dict[str, Any]
+
+FIELD_MANAGER = "mcpops-sandbox"
+PAUSE = 0.02
+"""Seconds between two looks; everything that is waited for takes a fraction of a second."""
+
+NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
+
+
+class Cluster:
+    """One cluster being furnished. ``made`` lists what was not there before: resource fields, namespace, name."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.made: list[Json] = []
+
+    async def install(self, resource: Resource, obj: Json, *, replace: bool) -> bool:
+        """Creates an object; one that exists is left as it is unless it is the sandbox's own and ``replace`` is set."""
+        meta = obj["metadata"]
+        found = await self._client.get(resource, meta["name"], meta.get("namespace"))
+        if found and not (replace and is_owned(found)):
+            return False
+        await self._client.apply(resource, obj, field_manager=FIELD_MANAGER)
+        if not found:
+            self.made.append({**_fields(resource), "namespace": meta.get("namespace"), "name": meta["name"]})
+        return True
+
+    async def install_all(self, objects: Sequence[tuple[Resource, Json]], *, replace: bool = True) -> int:
+        """Creates objects side by side; returns how many were created or brought up to date."""
+        return sum(await asyncio.gather(*(self.install(resource, obj, replace=replace) for resource, obj in objects)))
+
+    async def objects(self, resource: Resource) -> list[Json]:
+        """All objects of a resource."""
+        return (await self._client.list(resource))[0]
+
+    async def has_nodes(self) -> bool:
+        """Whether machines belong to the cluster, so that it runs Deployments itself."""
+        return bool(await self.objects(NODES))
+
+    async def established(self, names: Sequence[str]) -> None:
+        """Waits until the CRDs are served."""
+        wanted = set(names)
+
+        async def check() -> str | None:
+            items, _ = await self._client.list(CRDS)
+            done = {
+                item["metadata"]["name"]
+                for item in items
+                if _condition(item, "Established") and _condition(item, "NamesAccepted")
+            }
+            missing = sorted(wanted - done)
+            return f"the API server does not serve {', '.join(missing[:3])} yet" if missing else None
+
+        await _until(check, 30, "the custom resources")
+
+    async def settled(self, profile: seed.Profile, *, catalog: bool, demo: bool) -> None:
+        """Waits for the GatewayClass, the catalog and the demo's servers."""
+        waits: list[Awaitable[None]] = [_until(lambda: self._accepted(profile.gateway_class), 20, "the GatewayClass")]
+        if catalog:
+            waits.append(_until(lambda: self._catalog_ready(profile), 20, "the operator catalog"))
+        if demo:
+            waits += [self._until_available(name) for name in seed.DEMO_SERVERS]
+        await asyncio.gather(*waits)
+
+    async def _accepted(self, name: str) -> str | None:
+        found = await self._client.get(GATEWAY_CLASSES, name)
+        return None if found and _condition(found, "Accepted") else f"GatewayClass {name} is not Accepted"
+
+    async def _catalog_ready(self, profile: seed.Profile) -> str | None:
+        found = await self._client.get(seed.CATALOG_SOURCES, profile.catalog, profile.catalog_namespace)
+        state = (((found or {}).get("status") or {}).get("connectionState") or {}).get("lastObservedState")
+        return (
+            None if state == "READY" else f"CatalogSource {profile.catalog} is in state {state or 'unknown'}, not READY"
+        )
+
+    async def _until_available(self, name: str) -> None:
+        async def check() -> str | None:
+            found = await self._client.get(DEPLOYMENTS, name, seed.DEMO_NAMESPACE) or {"metadata": {}}
+            current = (found.get("status") or {}).get("observedGeneration") == found["metadata"].get("generation")
+            if current and _condition(found, "Available"):
+                return None
+            return f"Deployment {seed.DEMO_NAMESPACE}/{name} is not Available"
+
+        await _until(check, 60, f"Deployment {name}")
+
+    async def remove(self, made: Sequence[Json]) -> list[str]:
+        """Deletes what `install` made, newest first, and waits until it is gone; returns what would not go."""
+        stuck = []
+        for entry in reversed(made):
+            fields = {name: entry[name] for name in ("group", "version", "plural", "kind", "namespaced")}
+            resource, name, namespace = Resource(**fields), entry["name"], entry.get("namespace")
+            try:
+                found = await self._client.get(resource, name, namespace)
+                if found and is_owned(found):
+                    await self._client.delete(resource, name, namespace, uid=found["metadata"]["uid"])
+                    await self._gone(resource, name, namespace)
+            except (ApiError, SandboxError) as error:
+                stuck.append(f"{resource.kind} {name}: {error}")
+        return stuck
+
+    async def _gone(self, resource: Resource, name: str, namespace: str | None) -> None:
+        async def check() -> str | None:
+            return "it is still there" if await self._client.get(resource, name, namespace) else None
+
+        await _until(check, 30, f"the end of {resource.kind} {name}")
+
+
+async def api_ready(client: Client, complaint: Callable[[], str | None], seconds: float) -> None:
+    """Waits until ``/readyz`` answers; raises `SandboxError` with the server's ``complaint`` when it will not."""
+
+    async def check() -> str | None:
+        try:
+            await client.request("GET", "/api/v1", timeout=2)
+        except ApiError as error:
+            if error.code in (401, 403):
+                raise SandboxError(f"{client.server} refuses the kubeconfig's credentials: {error}") from error
+            if reason := complaint():
+                raise SandboxError(reason) from error
+            return str(error)
+        return None
+
+    await _until(check, seconds, f"the API server {client.server}")
+
+
+async def controllers_ready(folder: Folder, complaint: Callable[[], str | None]) -> Json:
+    """Waits for the controllers' ready file and returns its content."""
+
+    async def check() -> str | None:
+        if folder.ready.exists():
+            return None
+        if reason := complaint():
+            raise SandboxError(reason)
+        return f"{folder.ready.name} is not written"
+
+    await _until(check, 30, "the controllers")
+    return dict(json.loads(folder.ready.read_text(encoding="utf-8")))
+
+
+async def _until(check: Callable[[], Awaitable[str | None]], seconds: float, what: str) -> None:
+    """Repeats ``check`` until it finds nothing missing; raises `SandboxError` with what was missing last."""
+    deadline = time.monotonic() + seconds
+    while missing := await check():
+        if time.monotonic() > deadline:
+            raise SandboxError(f"waited {seconds:.0f} s for {what}: {missing}")
+        await asyncio.sleep(PAUSE)
+
+
+def _condition(obj: Json, kind: str) -> bool:
+    return any(
+        item["type"] == kind and item["status"] == "True" for item in (obj.get("status") or {}).get("conditions") or []
+    )
+
+
+def _fields(resource: Resource) -> Json:
+    return {name: getattr(resource, name) for name in ("group", "version", "plural", "kind", "namespaced")}
