@@ -1,0 +1,49 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options that the modules which write to a cluster share."""
+
+    DOCUMENTATION = r"""
+options:
+  state:
+    description:
+      - V(present) makes the object as described; what is not mentioned here and belongs to others stays as it is.
+      - V(absent) removes it, and is no change when it is not there.
+    type: str
+    choices: [present, absent]
+    default: present
+  field_manager:
+    description:
+      - The name under which fields are owned (server-side apply). Fields applied under this name earlier and no longer
+        stated are removed.
+    type: str
+    default: mcpops.gateway
+  force_conflicts:
+    description:
+      - Take over fields that another manager owns with another value, instead of failing.
+    type: bool
+    default: false
+  wait:
+    description:
+      - Wait until the cluster has really done what was asked, by watching the objects.
+      - With O(state=absent), wait until the objects are gone.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How many seconds to wait at most, for everything together.
+    type: int
+    default: 120
+requirements:
+  - python >= 3.11
+  - PyYAML
+  - kubernetes and openshift (only for exec plugins, OIDC and other auth providers, proxies, and user name with password)
+notes:
+  - Check mode asks the API server with dry runs, so it needs the same permissions as a real run. What cannot be asked
+    because a namespace or kind does not exist yet is predicted, with a warning that names it.
+"""

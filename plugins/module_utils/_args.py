@@ -1,0 +1,33 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""Options that several modules share."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+
+Spec = dict[str, t.Any]
+
+COMMON: Spec = {
+    "field_manager": {"type": "str", "default": "mcpops.gateway"},
+    "force_conflicts": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 120},
+}
+
+STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+
+
+def argument_spec(*parts: Spec) -> Spec:
+    """The auth options of kubernetes.core, the common options, ``state``, and those of the module."""
+    spec: Spec = copy.deepcopy({**AUTH_ARG_SPEC, **COMMON, **STATE})
+    for part in parts:
+        spec.update(copy.deepcopy(part))
+    return spec

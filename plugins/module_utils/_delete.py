@@ -1,0 +1,66 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""Removing objects, in the opposite order of writing, and waiting until they are really gone."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Conflict
+from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Gone
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import rank
+from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step, run_all
+from ansible_collections.mcpops.gateway.plugins.module_utils._report import ABSENT, DELETED, Outcome, Report
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline, Target, wait_all
+
+
+def delete(client: ApiClient, steps: t.Sequence[Step], *, check: bool, deadline: Deadline | None) -> Report:
+    """Remove the objects of steps whose ``live`` was read; waits for each rank when a deadline is given.
+
+    An object that is not there, or already on its way out, is no change.
+    """
+    report = Report()
+    ordered = sorted(steps, key=lambda step: -rank(step.kind))
+    for _rank, members in itertools.groupby(ordered, key=lambda step: rank(step.kind)):
+        group = list(members)
+        report.outcomes += run_all([_job(client, step, check) for step in group])
+        going = [step for step in group if step.live is not None]
+        if deadline is not None and not check and going:
+            wait_all(client, [_target(step) for step in going], deadline)
+    return report
+
+
+def _job(client: ApiClient, step: Step, check: bool) -> t.Callable[[], Outcome]:
+    def job() -> Outcome:
+        if step.live is None or step.resource is None:
+            return Outcome(step.manifest, ABSENT)
+        if step.live["metadata"].get("deletionTimestamp"):
+            return Outcome(step.manifest, ABSENT)
+        if not check:
+            try:
+                client.delete(step.resource, step.name, step.namespace, uid=step.live["metadata"].get("uid"))
+            except Conflict:
+                # The one we read is gone and another one of that name has been made: that one was asked to go, too.
+                client.delete(step.resource, step.name, step.namespace)
+                step.live["metadata"].pop("uid", None)
+        return Outcome(step.manifest, DELETED, before=stated(step.live), after={})
+
+    return job
+
+
+def stated(live: Object) -> Object:
+    """A live object without what the API server and controllers wrote, for a diff."""
+    metadata = live.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if metadata.get(key)}
+    return {**{key: value for key, value in live.items() if key not in {"metadata", "status"}}, "metadata": kept}
+
+
+def _target(step: Step) -> Target:
+    assert step.resource is not None and step.live is not None
+    return Target(step.resource, step.name, step.namespace, Gone(step.live["metadata"].get("uid")))

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""Which kinds the cluster serves, asked with as few requests as the job needs and remembered for the run."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import KindNotServed
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import BUILT_IN, Resource, split_api_version
+
+INSTALLED_BY = {
+    "gateway.networking.k8s.io": "the Gateway API CRDs (part of OpenShift 4.19 and later, or of a Gateway API implementation such as Istio)",
+    "mcp.kuadrant.io": "the MCP gateway operator (module mcpops.gateway.olm_subscription or role mcpops.gateway.operator)",
+    "operators.coreos.com": "the Operator Lifecycle Manager (part of OpenShift; on Kubernetes install OLM)",
+    "packages.operators.coreos.com": "the Operator Lifecycle Manager's package server",
+    "networking.istio.io": "Istio (on OpenShift, Red Hat OpenShift Service Mesh or the Gateway API ingress)",
+    "kuadrant.io": "the Kuadrant operator (Red Hat Connectivity Link)",
+}
+
+
+class Discovery:
+    """Looks kinds up in the API server's own list, one small request for a group and version."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._versions: dict[str, dict[str, Resource] | None] = {}
+        self._groups: dict[str, list[str]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, api_version: str, kind: str) -> Resource | None:
+        """The resource for a kind, or None when the cluster does not serve it."""
+        known = BUILT_IN.get((api_version, kind))
+        if known is not None:
+            return known
+        with self._lock:
+            if api_version not in self._versions:
+                self._versions[api_version] = self._read_version(api_version)
+            return (self._versions[api_version] or {}).get(kind)
+
+    def need(self, api_version: str, kind: str) -> Resource:
+        """The same, raising KindNotServed with what to install."""
+        found = self.find(api_version, kind)
+        if found is None:
+            raise KindNotServed(not_served(api_version, kind))
+        return found
+
+    def versions(self, group: str) -> list[str]:
+        """The served versions of a group, the preferred one first; empty when the group is not there."""
+        with self._lock:
+            if group not in self._groups:
+                answer = self._client.read_path(f"/apis/{group}") or {}
+                served = [str(entry["version"]) for entry in answer.get("versions") or []]
+                preferred = str((answer.get("preferredVersion") or {}).get("version") or "")
+                self._groups[group] = sorted(served, key=lambda version: version != preferred)
+            return self._groups[group]
+
+    def find_in_group(self, group: str, kind: str) -> Resource | None:
+        """The kind in the best version of the group that serves it."""
+        for version in self.versions(group):
+            found = self.find(f"{group}/{version}", kind)
+            if found is not None:
+                return found
+        return None
+
+    def forget(self) -> None:
+        """Ask again: kinds were added meanwhile."""
+        with self._lock:
+            self._versions.clear()
+            self._groups.clear()
+
+    def _read_version(self, api_version: str) -> dict[str, Resource] | None:
+        group, version = split_api_version(api_version)
+        answer = self._client.read_path(f"/apis/{group}/{version}" if group else f"/api/{version}")
+        if answer is None:
+            return None
+        found: dict[str, Resource] = {}
+        for entry in answer.get("resources") or []:
+            if "/" not in entry["name"]:
+                found[entry["kind"]] = Resource(
+                    group, version, entry["name"], entry["kind"], bool(entry.get("namespaced"))
+                )
+        return found
+
+
+def not_served(api_version: str, kind: str) -> str:
+    """The sentence for a kind that is not there, naming who installs it."""
+    group, _version = split_api_version(api_version)
+    installer = INSTALLED_BY.get(group) or next(
+        (who for known, who in INSTALLED_BY.items() if group.endswith("." + known)), "its CustomResourceDefinition"
+    )
+    return f"The cluster does not serve the kind {kind} of {api_version}; install {installer} first."
+
+
+def default_namespace(namespace: str | None, settings_namespace: t.Any) -> str:
+    """Where a namespaced object without a namespace goes: the option, the context's namespace, ``default``."""
+    return namespace or (str(settings_namespace) if settings_namespace else "default")

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""The engine as the modules see it: make these manifests true, make those objects absent, wait for that."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._apply import Applier
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._delete import delete
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step
+from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline, Target, wait_all
+
+MANAGER = "mcpops.gateway"
+
+
+class Engine:
+    """One API server, one field manager, one task."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        *,
+        manager: str = MANAGER,
+        force: bool = False,
+        check: bool = False,
+        namespace: str = "default",
+        wait: bool = True,
+        wait_timeout: float = 120.0,
+    ) -> None:
+        self.client = client
+        self.discovery = Discovery(client)
+        self.manager = manager
+        self.force = force
+        self.check = check
+        self.namespace = namespace
+        self.wait = wait
+        self.deadline = Deadline(wait_timeout)
+        self.warnings: list[str] = []
+
+    def plan(self, manifests: t.Sequence[Manifest], manager: str | None = None) -> list[Step]:
+        """Read and compare; raises what can be known to fail before anything is written."""
+        planner = self._planner()
+        steps = planner.plan(manifests, manager or self.manager)
+        self._warn(planner.warnings)
+        return steps
+
+    def carry_out(self, steps: t.Sequence[Step], manager: str | None = None) -> Report:
+        """Write what differs (check mode: ask for it with a dry run)."""
+        applier = Applier(
+            self.client,
+            self.discovery,
+            self._planner(),
+            manager=manager or self.manager,
+            force=self.force,
+            check=self.check,
+        )
+        return applier.run(steps)
+
+    def apply(self, manifests: t.Sequence[Manifest], manager: str | None = None) -> Report:
+        """Plan and carry out."""
+        return self.carry_out(self.plan(manifests, manager), manager)
+
+    def remove(self, manifests: t.Sequence[Manifest]) -> Report:
+        """Make the objects absent. A kind that is not served has no objects."""
+        planner = Planner(self.client, self.discovery, namespace=self.namespace, check=True)
+        steps = planner.resolve(manifests)
+        planner.read(steps)
+        return self.remove_steps(steps)
+
+    def remove_steps(self, steps: t.Sequence[Step]) -> Report:
+        """The same for objects that have been read already."""
+        return delete(self.client, steps, check=self.check, deadline=self.deadline if self.wait else None)
+
+    def await_all(self, targets: t.Sequence[Target], report: Report, deadline: Deadline | None = None) -> None:
+        """Wait for all, unless in check mode or told not to. Raises WaitTimeout, WaitFailed with what was done before."""
+        if not self.wait or self.check:
+            return
+        try:
+            wait_all(self.client, targets, deadline or self.deadline)
+        except McpopsError as error:
+            for key, value in report.as_result(diff=False).items():
+                error.details.setdefault(key, value)
+            raise
+
+    # ---- reading for checks before writing
+
+    def read(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """One object, or None when it or its kind does not exist."""
+        resource = self.discovery.find(api_version, kind)
+        return None if resource is None else self.client.get(resource, name, namespace if resource.namespaced else None)
+
+    def read_all(self, api_version: str, kind: str, namespace: str | None = None) -> list[Object]:
+        """The objects of a kind; none when the kind does not exist."""
+        resource = self.discovery.find(api_version, kind)
+        return [] if resource is None else self.client.list(resource, namespace)[0]
+
+    def need(self, api_version: str, kind: str) -> Resource | None:
+        """The resource; None only in check mode (the planner then warns). Raises KindNotServed."""
+        found = self.discovery.find(api_version, kind)
+        return found if found is not None or self.check else self.discovery.need(api_version, kind)
+
+    def warn(self, message: str) -> None:
+        """Add a warning to the result, once."""
+        self._warn([message])
+
+    def _planner(self) -> Planner:
+        return Planner(self.client, self.discovery, namespace=self.namespace, check=self.check)
+
+    def _warn(self, messages: t.Iterable[str]) -> None:
+        self.warnings += [message for message in messages if message not in self.warnings]

@@ -1,0 +1,269 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""What can be waited for on one object. A goal judges a live object; it does no input or output."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mcpops.gateway.plugins.module_utils import _conditions
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
+
+DONE, PENDING, FAILED = "done", "pending", "failed"
+
+
+class Verdict(t.NamedTuple):
+    """``state`` and what was seen, in words."""
+
+    state: str
+    seen: str
+
+
+class Goal(t.Protocol):
+    """Something to wait for.
+
+    ``what`` completes "waited for OBJECT to ..."; ``fix`` is a hint or empty; ``grace`` is for how many seconds
+    a failure must last before it is believed (controllers that have not yet seen a neighbour object).
+    """
+
+    what: str
+    fix: str
+    grace: float
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        """``live`` is None when the object does not exist."""
+
+
+@dataclass
+class Conditions:
+    """All of ``wanted`` (type to status), on the current generation.
+
+    ``failing`` maps a type to the reasons with which a status other than the wanted one ends the wait.
+    """
+
+    wanted: t.Mapping[str, str]
+    failing: t.Mapping[str, t.Collection[str]] | None = None
+    fix: str = ""
+    grace: float = 0.0
+
+    @property
+    def what(self) -> str:
+        return "have " + " and ".join(f"{name}={status}" for name, status in self.wanted.items())
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        if live is None:
+            return Verdict(PENDING, "it does not exist")
+        status = live.get("status")
+        conditions = status.get("conditions") if isinstance(status, dict) else None
+        return judge(live, conditions, self.wanted, self.failing or {})
+
+
+def judge(
+    live: dict[str, t.Any], conditions: t.Any, wanted: t.Mapping[str, str], failing: t.Mapping[str, t.Collection[str]]
+) -> Verdict:
+    """Judge a list of conditions that belongs to ``live`` (its own, a listener's, a route parent's)."""
+    missing = []
+    for name, status in wanted.items():
+        condition = _conditions.find(conditions, name)
+        current = condition is not None and _conditions.is_current(condition, live)
+        if condition is not None and current and str(condition.get("status")) == status:
+            continue
+        seen = _conditions.describe(condition, name, live)
+        settled = condition is not None and current and str(condition.get("status")) in {"True", "False"}
+        if condition is not None and settled and condition.get("reason") in failing.get(name, ()):
+            return Verdict(FAILED, seen)
+        missing.append(seen)
+    return Verdict(PENDING, "; ".join(missing)) if missing else Verdict(DONE, "")
+
+
+@dataclass
+class Exists:
+    """The object exists."""
+
+    fix: str = ""
+    grace: float = 0.0
+    what: str = "exist"
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        return Verdict(DONE, "") if live is not None else Verdict(PENDING, "it does not exist")
+
+
+@dataclass
+class Gone:
+    """The object no longer exists (or exists again as another object than ``uid``)."""
+
+    uid: str | None = None
+    fix: str = ""
+    grace: float = 0.0
+    what: str = "be removed"
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        metadata = (live or {}).get("metadata") or {}
+        if live is None or (self.uid and metadata.get("uid") != self.uid):
+            return Verdict(DONE, "")
+        held = metadata.get("finalizers") or []
+        if held:
+            return Verdict(
+                PENDING,
+                f"it is held by the finalizers {', '.join(held)}; the controller that owns them has to let go (is it still installed and running?)",
+            )
+        status = live.get("status") or {}
+        said = [
+            str(condition.get("message"))
+            for condition in status.get("conditions") or []
+            if live.get("kind") == "Namespace" and condition.get("status") == "True" and condition.get("message")
+        ]
+        return Verdict(PENDING, "; ".join(said) or "its deletion has been asked for and it is still there")
+
+
+@dataclass
+class CrdEstablished:
+    """A CustomResourceDefinition is served."""
+
+    fix: str = ""
+    grace: float = 0.0
+    what: str = "be served (Established)"
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        if live is None:
+            return Verdict(PENDING, "it does not exist")
+        names = _conditions.of_object(live, "NamesAccepted")
+        if names is not None and names.get("status") == "False":
+            return Verdict(FAILED, _conditions.describe(names, "NamesAccepted", live))
+        established = _conditions.of_object(live, "Established")
+        if established is not None and established.get("status") == "True":
+            return Verdict(DONE, "")
+        return Verdict(PENDING, _conditions.describe(established, "Established", live))
+
+
+@dataclass
+class Rollout:
+    """A Deployment, StatefulSet or DaemonSet runs its current template on all replicas."""
+
+    fix: str = "look at its pods: image, events, logs"
+    grace: float = 0.0
+    what: str = "be rolled out"
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        if live is None:
+            return Verdict(PENDING, "it does not exist")
+        status, spec = live.get("status") or {}, live.get("spec") or {}
+        if int(status.get("observedGeneration") or 0) < int((live.get("metadata") or {}).get("generation") or 0):
+            return Verdict(PENDING, "its controller has not seen the last change")
+        progressing = _conditions.of_object(live, "Progressing")
+        if progressing is not None and progressing.get("reason") == "ProgressDeadlineExceeded":
+            return Verdict(FAILED, _conditions.describe(progressing, "Progressing", live))
+        if live.get("kind") == "DaemonSet":
+            wanted, updated, ready = (
+                status.get(key) or 0 for key in ("desiredNumberScheduled", "updatedNumberScheduled", "numberReady")
+            )
+        else:
+            wanted = spec.get("replicas", 1)
+            updated, ready = status.get("updatedReplicas") or 0, status.get("readyReplicas") or 0
+        if updated >= wanted and ready >= wanted and (status.get("replicas") or ready) <= max(wanted, ready):
+            return Verdict(DONE, "")
+        return Verdict(PENDING, f"{ready} of {wanted} replicas are ready, {updated} are up to date")
+
+
+@dataclass
+class AnyOf:
+    """One of several goals; a failure of one counts only when all have failed."""
+
+    goals: t.Sequence[Goal]
+    fix: str = ""
+    grace: float = 0.0
+
+    @property
+    def what(self) -> str:
+        return " or ".join(goal.what for goal in self.goals)
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        verdicts = [goal.judge(live) for goal in self.goals]
+        for state in (DONE, PENDING):
+            found = [verdict for verdict in verdicts if verdict.state == state]
+            if found:
+                return Verdict(state, "; ".join(verdict.seen for verdict in found if verdict.seen))
+        return Verdict(FAILED, "; ".join(verdict.seen for verdict in verdicts))
+
+
+@dataclass
+class AllOf:
+    """Several goals together; the first failure fails."""
+
+    goals: t.Sequence[Goal]
+    fix: str = ""
+    grace: float = 0.0
+
+    @property
+    def what(self) -> str:
+        return " and ".join(goal.what for goal in self.goals)
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        verdicts = [goal.judge(live) for goal in self.goals]
+        for state in (FAILED, PENDING):
+            found = [verdict.seen for verdict in verdicts if verdict.state == state]
+            if found:
+                return Verdict(state, "; ".join(dict.fromkeys(found)))
+        return Verdict(DONE, "")
+
+
+class Unless:
+    """Another goal, given up when a condition has a certain status."""
+
+    fix = ""
+    grace = 0.0
+
+    def __init__(self, goal: Goal, condition: str, status: str) -> None:
+        self._goal = goal
+        self._failure = Conditions({condition: status})
+        self._condition = condition
+        self.what = goal.what
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        if live is not None and self._failure.judge(live).state == DONE:
+            found = _conditions.of_object(live, self._condition)
+            return Verdict(FAILED, _conditions.describe(found, self._condition, live))
+        return self._goal.judge(live)
+
+
+class Jmespath:
+    """A JMESPath expression on the whole object: true (not empty), or equal to ``value`` when one is given."""
+
+    def __init__(self, expression: str, value: t.Any = None, fix: str = "") -> None:
+        try:
+            import jmespath
+            import jmespath.exceptions
+        except ImportError as error:
+            raise ConfigError(
+                "Waiting for a JMESPath expression needs the Python library jmespath, which is missing; install it for the "
+                "Python that runs this module."
+            ) from error
+        try:
+            self._search = jmespath.compile(expression).search
+        except jmespath.exceptions.JMESPathError as error:
+            first = str(error).splitlines()[0]
+            raise ConfigError(f"The JMESPath expression {expression!r} cannot be used: {first}.") from error
+        self._runtime_error: type[Exception] = jmespath.exceptions.JMESPathError
+        self._expression = expression
+        self._value = value
+        self.fix = fix
+        self.grace = 0.0
+
+    @property
+    def what(self) -> str:
+        return f"satisfy {self._expression!r}" + ("" if self._value is None else f" = {self._value!r}")
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        if live is None:
+            return Verdict(PENDING, "it does not exist")
+        try:
+            found = self._search(live)
+        except self._runtime_error as error:
+            return Verdict(PENDING, f"the expression does not fit the object yet ({str(error).splitlines()[0]})")
+        done = bool(found) if self._value is None else found == self._value or str(found) == str(self._value)
+        return Verdict(DONE, "") if done else Verdict(PENDING, f"the expression gives {found!r}"[:300])

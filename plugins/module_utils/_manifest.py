@@ -1,0 +1,185 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""Manifests as users write them: loading, checking, normal form, order."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import datetime
+import os
+import re
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ManifestError
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._yaml import YamlError, load_all_yaml
+
+Manifest = dict[str, t.Any]
+
+OWN_METADATA = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
+"""What a manifest may say under ``metadata``; the rest is the API server's."""
+
+RANKS: tuple[tuple[str, ...], ...] = (
+    ("Namespace", "Project"),
+    ("CustomResourceDefinition",),
+    ("PriorityClass", "StorageClass", "GatewayClass", "ResourceQuota", "LimitRange"),
+    ("ServiceAccount", "ClusterRole", "Role"),
+    ("ClusterRoleBinding", "RoleBinding"),
+    ("Secret",),
+    ("ConfigMap", "PersistentVolume", "PersistentVolumeClaim"),
+    ("OperatorGroup", "CatalogSource"),
+    ("Subscription",),
+    ("Service", "NetworkPolicy", "PodDisruptionBudget"),
+    ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod", "HorizontalPodAutoscaler"),
+    (),  # every kind that is not named
+    ("Gateway",),
+    ("ReferenceGrant",),
+    ("MCPGatewayExtension",),
+    ("ServiceEntry", "DestinationRule", "EnvoyFilter"),
+    ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "Route"),
+    ("DNSPolicy", "TLSPolicy", "AuthPolicy", "RateLimitPolicy"),
+    ("MCPServerRegistration", "MCPVirtualServer"),
+)
+"""Kinds in the order in which they are written; removal goes the other way."""
+
+_RANK = {kind: number for number, kinds in enumerate(RANKS) for kind in kinds}
+_UNNAMED = RANKS.index(())
+_NAME = re.compile(r"[^\s/%]+")
+
+
+def rank(kind: str) -> int:
+    """The place of a kind in the order of writing."""
+    return _RANK.get(kind, _UNNAMED)
+
+
+def load(definition: t.Any = None, files: t.Sequence[str] = ()) -> list[Manifest]:
+    """Manifests from a list, a mapping or YAML text, and from files. ``kind: List`` is unfolded.
+
+    Raises ManifestError naming the file or the place in the list.
+    """
+    found = list(_unfold(definition, "definition"))
+    for path in files:
+        try:
+            with open(os.path.expanduser(path), encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ManifestError(f"The manifest file {path} cannot be read: {why}.") from error
+        found += _unfold(text, path)
+    return found
+
+
+def _unfold(source: t.Any, where: str) -> t.Iterator[Manifest]:
+    if source is None:
+        return
+    if isinstance(source, str):
+        try:
+            documents = load_all_yaml(source)
+        except YamlError as error:
+            raise ManifestError(f"The text of {where} is not YAML: {error.message}.") from error
+        for document in documents:
+            yield from _unfold(document if not isinstance(document, str) else [document], where)
+    elif isinstance(source, list):
+        for number, item in enumerate(source):
+            if isinstance(item, str) and ("\n" in item or item.lstrip().startswith("{")):
+                yield from _unfold(item, f"{where}[{number}]")
+            elif item is not None and not isinstance(item, dict):
+                raise ManifestError(
+                    f"Entry {number + 1} of {where} is {type(item).__name__} ({str(item)[:60]!r}), not a manifest (a mapping)."
+                )
+            else:
+                yield from _unfold(item, f"{where}[{number}]")
+    elif isinstance(source, dict):
+        if str(source.get("kind", "")).endswith("List") and isinstance(source.get("items"), list):
+            yield from _unfold(source["items"], f"{where}.items")
+        elif source:
+            yield source
+    else:
+        raise ManifestError(
+            f"The value of {where} is {type(source).__name__}, not a manifest, a list of them or YAML text."
+        )
+
+
+def normalize(manifest: Manifest) -> Manifest:
+    """A copy in the form that is compared and sent.
+
+    Without what the API server owns (status, uid ...), without nulls (a null says nothing), with Secret ``stringData``
+    as ``data`` (the API server stores only that), and with dates as text. Raises ManifestError.
+    """
+    check(manifest)
+    result: Manifest = {
+        key: _plain(value) for key, value in manifest.items() if key not in {"status", "metadata"} and value is not None
+    }
+    metadata = manifest["metadata"]
+    result["metadata"] = {key: _plain(metadata[key]) for key in OWN_METADATA if metadata.get(key) is not None}
+    if result["kind"] == "Secret" and result["apiVersion"] == "v1":
+        _secret_data(result)
+    return result
+
+
+def check(manifest: Manifest) -> None:
+    """Raise ManifestError when the essentials are missing or labels and annotations are not text."""
+    for key in ("apiVersion", "kind"):
+        if not isinstance(manifest.get(key), str) or not manifest[key]:
+            shown = label_of(manifest) if manifest.get("kind") else f"with the fields {', '.join(map(str, manifest))}"
+            raise ManifestError(
+                f"The manifest {shown} has no {key}; every Kubernetes object needs apiVersion, kind and metadata.name."
+            )
+    metadata = manifest.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        extra = (
+            " (generateName cannot be used: every run would make another object)"
+            if isinstance(metadata, dict) and metadata.get("generateName")
+            else ""
+        )
+        raise ManifestError(
+            f"A manifest of kind {manifest['kind']} has no usable metadata.name{f': {name!r}' if name else ''}{extra}."
+        )
+    assert isinstance(metadata, dict)
+    for key in ("labels", "annotations"):
+        values = metadata.get(key)
+        if values is not None and not isinstance(values, dict):
+            raise ManifestError(
+                f"{label_of(manifest)}: metadata.{key} is {type(values).__name__}, not a mapping of text to text."
+            )
+        for item, value in (values or {}).items():
+            if value is not None and not isinstance(value, str):
+                raise ManifestError(
+                    f"{label_of(manifest)}: metadata.{key}.{item} is the {type(value).__name__} {value!r}; write it in quotes, only text is allowed there."
+                )
+
+
+def _plain(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime.datetime | datetime.date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return str(value)
+    return copy.copy(value)
+
+
+def _secret_data(secret: Manifest) -> None:
+    data = dict(secret.get("data") or {})
+    for key, value in data.items():
+        try:
+            data[key] = base64.b64encode(base64.b64decode("".join(str(value).split()), validate=True)).decode()
+        except (binascii.Error, ValueError) as error:
+            raise ManifestError(
+                f"{label_of(secret)}: data.{key} is not base64; put plain text under stringData."
+            ) from error
+    for key, value in (secret.pop("stringData", None) or {}).items():
+        data[key] = base64.b64encode(str(value).encode()).decode()
+    if data:
+        secret["data"] = data
+    else:
+        secret.pop("data", None)

@@ -1,0 +1,233 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""What has to be done so that a list of manifests is true: read what exists, compare, decide. Writes nothing."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._diff import Difference, compare
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery, not_served
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
+    Forbidden,
+    KindNotServed,
+    ManifestError,
+    NamespaceMissing,
+    NamespaceTerminating,
+    Refused,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest, normalize, rank
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._status import terminating
+
+WORKERS = 8
+SINGLE_READS = 3
+"""Up to so many objects of one kind and namespace are read one by one; more are read as one list."""
+
+
+@dataclass
+class Step:
+    """One object of the plan.
+
+    ``resource`` is None while its kind is not served; ``local`` says why the API server cannot be asked about it
+    (the namespace or the kind does not exist yet), empty when it can.
+    """
+
+    manifest: Manifest
+    resource: Resource | None
+    live: Object | None = None
+    difference: Difference = field(default_factory=Difference)
+    local: str = ""
+
+    @property
+    def kind(self) -> str:
+        return str(self.manifest["kind"])
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str | None:
+        return self.manifest["metadata"].get("namespace")
+
+    @property
+    def identity(self) -> tuple[str, str, str | None, str]:
+        """Group, kind, namespace and name: what makes two manifests the same object."""
+        return (str(self.manifest["apiVersion"]).rpartition("/")[0], self.kind, self.namespace, self.name)
+
+
+class Planner:
+    """Makes plans against one API server.
+
+    ``check``: a kind or namespace that does not exist yet is no error but planned locally, with a warning.
+    """
+
+    def __init__(self, client: ApiClient, discovery: Discovery, *, namespace: str, check: bool = False) -> None:
+        self._client = client
+        self._discovery = discovery
+        self._namespace = namespace
+        self._check = check
+        self.warnings: list[str] = []
+
+    def plan(self, manifests: t.Sequence[Manifest], manager: str) -> list[Step]:
+        """Steps in the order of writing. Raises the typed failures for what can be known to fail before writing."""
+        steps = self.resolve(manifests)
+        self.read(steps)
+        for step in steps:
+            refuse_deleting(step)
+            step.difference = compare(step.manifest, step.live, manager)
+        self._check_namespaces(steps)
+        return sorted(steps, key=lambda step: rank(step.kind))
+
+    def resolve(self, manifests: t.Sequence[Manifest]) -> list[Step]:
+        """Normalized manifests with their resources; the namespace is filled in, duplicates are refused."""
+        steps = [Step(normalize(manifest), None) for manifest in manifests]
+        coming = {
+            kind for step in steps if step.kind == "CustomResourceDefinition" for kind in _kinds_of_crd(step.manifest)
+        }
+        seen: dict[tuple[str, str, str | None, str], Step] = {}
+        for step in steps:
+            api_version = str(step.manifest["apiVersion"])
+            step.resource = self._discovery.find(api_version, step.kind)
+            if step.resource is None:
+                step.local = self._not_served(step, coming)
+            self.place(step)
+            if step.identity in seen:
+                raise ManifestError(f"{label_of(step.manifest)} is given twice; leave one of the two manifests out.")
+            seen[step.identity] = step
+        return steps
+
+    def place(self, step: Step) -> None:
+        """Fill in or take out the namespace, by the scope of the kind."""
+        metadata = step.manifest["metadata"]
+        if step.resource is not None and not step.resource.namespaced:
+            metadata.pop("namespace", None)
+        elif step.resource is not None:
+            metadata.setdefault("namespace", self._namespace)
+
+    def read(self, steps: t.Sequence[Step]) -> None:
+        """Fill in ``live``: a LIST for many objects of one kind and namespace, GETs for a few."""
+        groups: dict[tuple[Resource, str | None], list[Step]] = {}
+        for step in steps:
+            if step.resource is not None:
+                groups.setdefault((step.resource, step.namespace), []).append(step)
+        jobs: list[t.Callable[[], None]] = []
+        for (resource, namespace), members in groups.items():
+            if len(members) > SINGLE_READS:
+                jobs.append(_bind(self._read_list, resource, namespace, members))
+            else:
+                jobs += [_bind(self._read_one, resource, step) for step in members]
+        run_all(jobs)
+
+    def _read_one(self, resource: Resource, step: Step) -> None:
+        step.live = self._client.get(resource, step.name, step.namespace)
+
+    def _read_list(self, resource: Resource, namespace: str | None, members: list[Step]) -> None:
+        try:
+            items, _version = self._client.list(resource, namespace)
+        except Forbidden:
+            # A narrow role may allow get by name and not list.
+            for step in members:
+                self._read_one(resource, step)
+            return
+        found = {item["metadata"]["name"]: item for item in items}
+        for step in members:
+            step.live = found.get(step.name)
+
+    def _not_served(self, step: Step, coming: set[tuple[str, str]]) -> str:
+        api_version = str(step.manifest["apiVersion"])
+        sentence = not_served(api_version, step.kind)
+        if (api_version.rpartition("/")[0], step.kind) in coming:
+            return f"the kind {step.kind} is defined by the same list"
+        if not self._check:
+            raise KindNotServed(sentence)
+        self.warnings.append(f"{label_of(step.manifest)} could not be checked against the cluster: {sentence}")
+        return f"the kind {step.kind} is not served yet"
+
+    def _check_namespaces(self, steps: t.Sequence[Step]) -> None:
+        """Before anything is written: every namespace that gets a new object exists and is not on its way out."""
+        made = {step.name for step in steps if step.kind == "Namespace"}
+        wanted = {
+            step.namespace
+            for step in steps
+            if step.live is None and step.namespace and step.resource is not None and step.namespace not in made
+        }
+        for step in steps:
+            if (
+                step.namespace in made
+                and step.live is None
+                and step.resource is not None
+                and _is_new(steps, step.namespace)
+            ):
+                step.local = step.local or f"the namespace {step.namespace} is made by the same list"
+        for namespace in sorted(wanted):
+            members = [step for step in steps if step.namespace == namespace and step.live is None]
+            try:
+                found = self._client.get(NAMESPACE, namespace)
+            except Forbidden:
+                continue  # a role without rights on namespaces; the write will tell
+            if found is None:
+                self._missing_namespace(namespace, members)
+            elif (found.get("metadata") or {}).get("deletionTimestamp"):
+                raise NamespaceTerminating(terminating(namespace, label_of(members[0].manifest)))
+
+    def _missing_namespace(self, namespace: str, members: t.Sequence[Step]) -> None:
+        said = label_of(members[0].manifest)
+        if not self._check:
+            raise NamespaceMissing(
+                f"The namespace {namespace} does not exist, so {said} cannot be created; create the namespace first."
+            )
+        self.warnings.append(
+            f"{said} could not be checked against the cluster: the namespace {namespace} does not exist yet."
+        )
+        for step in members:
+            step.local = step.local or f"the namespace {namespace} does not exist yet"
+
+
+def refuse_deleting(step: Step) -> None:
+    """Raise when the live object is on its way out: what is applied to it would vanish with it."""
+    metadata = (step.live or {}).get("metadata") or {}
+    if metadata.get("deletionTimestamp") and step.kind == "Namespace":
+        raise NamespaceTerminating(
+            f"The namespace {step.name} is Terminating; wait until it is gone (objects with finalizers hold it back) and run again."
+        )
+    if metadata.get("deletionTimestamp"):
+        held = ", ".join(metadata.get("finalizers") or []) or "none"
+        raise Refused(
+            f"{label_of(step.manifest)} is being deleted (finalizers: {held}); wait until it is gone and run again."
+        )
+
+
+def _is_new(steps: t.Sequence[Step], namespace: str | None) -> bool:
+    return any(step.kind == "Namespace" and step.name == namespace and step.live is None for step in steps)
+
+
+def _kinds_of_crd(manifest: Manifest) -> list[tuple[str, str]]:
+    spec = manifest.get("spec") or {}
+    return [(str(spec.get("group")), str((spec.get("names") or {}).get("kind")))]
+
+
+def _bind(call: t.Callable[..., None], *arguments: t.Any) -> t.Callable[[], None]:
+    return lambda: call(*arguments)
+
+
+def run_all(jobs: t.Sequence[t.Callable[[], t.Any]]) -> list[t.Any]:
+    """Run jobs side by side, results in order. After a failure nothing new is started; the first failure is raised."""
+    if len(jobs) <= 1:
+        return [job() for job in jobs]
+    with ThreadPoolExecutor(max_workers=min(WORKERS, len(jobs))) as pool:
+        futures = [pool.submit(job) for job in jobs]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise

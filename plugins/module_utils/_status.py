@@ -1,0 +1,218 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""From a failure Status of the API server to a typed failure that says what to do.
+
+The wording follows what kube-apiserver 1.36 answers; the raw Status is never shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
+    ApiError,
+    Conflict,
+    FieldConflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NamespaceMissing,
+    NamespaceTerminating,
+    NotFound,
+    ServerError,
+    Throttled,
+    Unauthorized,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label
+
+USER = re.compile(r'User "([^"]*)"')
+MISSING_NAMESPACE = re.compile(r'^namespaces "([^"]+)" not found$')
+TYPED = re.compile(r"failed to create typed patch object .*?: ?(?:errors:)?\s*(.*)", re.DOTALL)
+REPEATED_FIELD = re.compile(r"^(?:[\w.]+(?:\[\d+\])*(?:\.[\w]+(?:\[\d+\])*)*) in body ")
+INVALID_VALUE = re.compile(
+    r'^(?:Invalid|Unsupported|Duplicate) value: (?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<bare>[^:]+)): (?P<rule>.*)$',
+    re.DOTALL,
+)
+MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked, for messages: an RBAC verb on a resource."""
+
+    verb: str
+    host: str
+    resource: Resource | None = None
+    namespace: str | None = None
+    name: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The object or collection in words."""
+        if self.resource is None:
+            return "the API's own description (discovery)"
+        return label(self.resource.kind, self.namespace, self.name)
+
+
+def parse_status(body: bytes) -> dict[str, t.Any]:
+    """The Status object of an answer; proxies and load balancers answer with other text, which becomes the message."""
+    try:
+        status = json.loads(body)
+    except ValueError:
+        status = None
+    if isinstance(status, dict) and ("message" in status or status.get("kind") == "Status"):
+        return status
+    words = re.sub(r"<[^>]*>", " ", body[:2000].decode("utf-8", "replace"))
+    return {"message": " ".join(words.split())[:200]}
+
+
+def causes_of(status: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """``details.causes`` of a Status, always a list of mappings."""
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return [cause for cause in causes or [] if isinstance(cause, dict)]
+
+
+def to_error(code: int, status: t.Mapping[str, t.Any], asked: Request) -> ApiError:
+    """The typed failure for an HTTP status and its Status object."""
+    reason = str(status.get("reason") or "")
+    message = str(status.get("message") or "").strip()
+    known: dict[str, t.Any] = {"status": code, "reason": reason}
+    if code == 401:
+        return Unauthorized(
+            f"The API server {asked.host} did not accept the credentials (401 Unauthorized): the token or certificate is "
+            "wrong or has expired; log in again or correct api_key or the kubeconfig.",
+            **known,
+        )
+    if code == 403:
+        return _forbidden(message, status, asked, known)
+    if code == 404:
+        return _not_found(message, asked, known)
+    if code == 409:
+        if any(cause.get("reason") == "FieldManagerConflict" for cause in causes_of(status)):
+            return _field_conflict(status, asked, known)
+        return Conflict(
+            f"{asked.target} was changed by somebody else at the same time, again and again: {message}", **known
+        )
+    if code == 410:
+        return Gone(f"The history of {asked.target} that was asked for is no longer kept by the API server.", **known)
+    if code in {400, 405, 413, 415, 422} or (code == 500 and "typed patch object" in message):
+        return _invalid(message, status, asked, known)
+    if code == 429:
+        return Throttled(
+            f"The API server {asked.host} keeps answering that it has too many requests (429) to {asked.verb} {asked.target}; "
+            "run again when it is less busy.",
+            **known,
+        )
+    return ServerError(
+        f"The API server {asked.host} failed to {asked.verb} {asked.target} (HTTP {code}): {message or 'no reason given'}.",
+        **known,
+    )
+
+
+def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, known: dict[str, t.Any]) -> ApiError:
+    if (
+        any(cause.get("reason") == "NamespaceTerminating" for cause in causes_of(status))
+        or "being terminated" in message
+    ):
+        return NamespaceTerminating(terminating(asked.namespace or "", asked.target), **known)
+    if asked.resource is not None and " cannot " in message:
+        user = USER.search(message)
+        place = f"in namespace {asked.namespace}" if asked.namespace else "in the whole cluster"
+        kind_of_role = "Role" if asked.namespace else "ClusterRole"
+        return Forbidden(
+            f"The user {user.group(1) if user else 'of these credentials'} may not {asked.verb} {asked.resource.qualified} {place}, "
+            f"which is needed for {asked.target}; grant that verb on that resource in a {kind_of_role}, or use other credentials.",
+            verb=asked.verb,
+            resource=asked.resource.qualified,
+            namespace=asked.namespace,
+            **known,
+        )
+    why = message.partition("is forbidden: ")[2] or message or "no reason given"
+    return Forbidden(f"The API server refused to {asked.verb} {asked.target}: {why}.", **known)
+
+
+def terminating(namespace: str, target: str) -> str:
+    """The sentence for a namespace on its way out."""
+    return (
+        f"The namespace {namespace} is Terminating, so {target} cannot be created in it; wait until the namespace is gone "
+        "(objects with finalizers hold it back) and run again."
+    )
+
+
+def _not_found(message: str, asked: Request, known: dict[str, t.Any]) -> ApiError:
+    missing = MISSING_NAMESPACE.match(message)
+    if missing and (asked.resource != NAMESPACE):
+        return NamespaceMissing(
+            f"The namespace {missing.group(1)} does not exist, so {asked.target} cannot be created; create the namespace first.",
+            **known,
+        )
+    return NotFound(f"{asked.target} does not exist.", **known)
+
+
+def _field_conflict(status: t.Mapping[str, t.Any], asked: Request, known: dict[str, t.Any]) -> FieldConflict:
+    owners: dict[str, list[str]] = {}
+    for cause in causes_of(status):
+        found = MANAGER.search(str(cause.get("message") or ""))
+        owners.setdefault(found.group(1) if found else "another manager", []).append(
+            str(cause.get("field") or "").lstrip(".")
+        )
+    said = "; ".join(
+        f"{', '.join(fields)} {'is' if len(fields) == 1 else 'are'} owned by {manager}"
+        for manager, fields in owners.items()
+    )
+    return FieldConflict(
+        f"{asked.target} is not changed because of a field conflict: {said}, with another value; leave those fields out, change them "
+        "where that manager takes them from, or set force_conflicts to true to take them over.",
+        conflicts=[{"manager": manager, "fields": fields} for manager, fields in owners.items()],
+        **known,
+    )
+
+
+def _invalid(message: str, status: t.Mapping[str, t.Any], asked: Request, known: dict[str, t.Any]) -> Invalid:
+    complaints = [
+        complaint(str(cause.get("field") or ""), str(cause.get("message") or ""))
+        for cause in causes_of(status)
+        if cause.get("message")
+    ]
+    typed = TYPED.match(message)
+    if typed:
+        complaints = [_typed_complaint(line.strip(" .")) for line in typed.group(1).splitlines() if line.strip()]
+    if not complaints:
+        complaints = [message.partition(" is invalid: ")[2] or message or "no reason given"]
+    unique = list(dict.fromkeys(complaints))
+    return Invalid(f"The API server refused {asked.target}: {'; '.join(unique)}.", fields=unique, **known)
+
+
+def complaint(field: str, message: str) -> str:
+    """Field, value and rule from one cause of an Invalid Status."""
+    if field in {"<nil>", ""}:
+        return message
+    found = INVALID_VALUE.match(message)
+    if not found:
+        rule = message.partition("Invalid value: ")[2] or message
+        return f"{field}: {REPEATED_FIELD.sub('', rule)}"
+    value = found.group("text") if found.group("text") is not None else found.group("bare")
+    value = value if len(value) <= 100 else value[:97] + "..."
+    rule = REPEATED_FIELD.sub("", found.group("rule"))
+    return (
+        f"{field} is {value or 'empty'}: it {rule}"
+        if rule.startswith("should")
+        else f"{field} is {value or 'empty'}: {rule}"
+    )
+
+
+def _typed_complaint(line: str) -> str:
+    path, separator, what = line.partition(": ")
+    if not separator:
+        return line
+    if what == "field not declared in schema":
+        return f"the kind has no field {path} (in the version that the cluster serves)"
+    return f"{path}: {re.sub(r'&value.*', 'another type', what)}"

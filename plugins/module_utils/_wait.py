@@ -1,0 +1,311 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""Waiting by watching: LIST, then the stream of changes from there. Never a polling loop.
+
+A watch that ends, breaks or is too old is taken up again; an object that vanishes is noticed; the deadline holds
+for everything together; a failure ends the wait at once (after the goal's grace).
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
+    ConnectionFailed,
+    McpopsError,
+    ServerError,
+    Throttled,
+    WaitFailed,
+    WaitTimeout,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Gone as TooOld
+from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
+    DONE,
+    FAILED,
+    PENDING,
+    CrdEstablished,
+    Goal,
+    Verdict,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource, label
+
+__all__ = ["CrdEstablished", "Deadline", "Follower", "Target", "wait_all", "wait_for"]
+
+LONGEST_WATCH = 240.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+
+
+class Deadline:
+    """So many seconds from now, shared by everything that one task waits for."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self._end - time.monotonic())
+
+
+@dataclass
+class Target:
+    """An object and what it shall become; ``known`` is its state as just read or written, if it was."""
+
+    resource: Resource
+    name: str
+    namespace: str | None
+    goal: Goal
+    known: Object | None = None
+    last: Verdict = Verdict(PENDING, "it has not been seen yet")
+    live: Object | None = None
+    failing_since: float | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        return label(self.resource.kind, self.namespace, self.name)
+
+
+class Event(t.NamedTuple):
+    """News from a Follower: the object of that name as it is now (None: gone), or the error that ended it."""
+
+    source: Follower
+    name: str
+    live: Object | None
+    error: McpopsError | None = None
+
+
+class Follower:
+    """Follows the objects of one kind in one namespace (or one object) in a thread, and puts Events on a queue."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        resource: Resource,
+        namespace: str | None,
+        news: queue.Queue[Event],
+        *,
+        name: str | None = None,
+        labels: str | None = None,
+        since: str = "",
+    ) -> None:
+        self.resource = resource
+        self.namespace = namespace
+        self._client = client
+        self._news = news
+        self._name = name
+        self._labels = labels
+        self._version = since
+        self._seen: set[str] = {name} if name and since else set()
+        self._stop = threading.Event()
+        self._stream: t.Any = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch-{resource.plural}")
+
+    def start(self) -> Follower:
+        """Begin; without a resourceVersion to start from, the present state comes first."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End it; an open watch is closed."""
+        self._stop.set()
+        stream = self._stream
+        if stream is not None:
+            stream.close()
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                if not self._version:
+                    self._relist()
+                self._watch()
+            except TooOld:
+                self._version = ""
+                continue
+            except (ConnectionFailed, ServerError, Throttled):
+                pass  # taken up again after a pause; the deadline is the waiter's
+            except McpopsError as error:
+                self._news.put(Event(self, "", None, error))
+                return
+            pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2)
+            self._stop.wait(pause)
+
+    @property
+    def _fields(self) -> str | None:
+        return f"metadata.name={self._name}" if self._name else None
+
+    def _relist(self) -> None:
+        items, self._version = self._client.list(
+            self.resource, self.namespace, labels=self._labels, fields=self._fields
+        )
+        present = {item["metadata"]["name"]: item for item in items}
+        for gone in (self._seen | ({self._name} if self._name else set())) - set(present):
+            self._tell(gone, None)
+        for name, item in present.items():
+            self._tell(name, item)
+        self._seen = set(present)
+
+    def _watch(self) -> None:
+        self._stream = self._client.watch(
+            self.resource,
+            self.namespace,
+            self._version,
+            labels=self._labels,
+            fields=self._fields,
+            timeout=LONGEST_WATCH,
+        )
+        try:
+            for line in self._stream:
+                if self._stop.is_set():
+                    return
+                self._take(json.loads(line))
+        except ValueError:
+            return  # a line cut off by a connection that broke
+        finally:
+            self._stream.close()
+
+    def _take(self, event: dict[str, t.Any]) -> None:
+        live = event.get("object") or {}
+        if event.get("type") == "ERROR":
+            self._version = ""
+            raise TooOld("watch expired", status=int(live.get("code") or 0))
+        metadata = live.get("metadata") or {}
+        self._version = str(metadata.get("resourceVersion") or self._version)
+        if event.get("type") == "BOOKMARK":
+            return
+        name = str(metadata.get("name"))
+        gone = event.get("type") == "DELETED"
+        self._seen.discard(name) if gone else self._seen.add(name)
+        self._tell(name, None if gone else live)
+
+    def _tell(self, name: str, live: Object | None) -> None:
+        if live is not None:
+            live.setdefault("kind", self.resource.kind)
+            live.setdefault("apiVersion", self.resource.api_version)
+        self._news.put(Event(self, name, live))
+
+
+def wait_for(
+    client: ApiClient,
+    resource: Resource,
+    name: str,
+    namespace: str | None,
+    goal: Goal,
+    deadline: Deadline,
+    known: Object | None = None,
+) -> Object | None:
+    """Wait for one object; returns it as last seen. Raises WaitTimeout, WaitFailed."""
+    target = Target(resource, name, namespace, goal, known)
+    wait_all(client, [target], deadline)
+    return target.live
+
+
+def wait_all(client: ApiClient, targets: t.Sequence[Target], deadline: Deadline) -> None:
+    """Wait for every target; one watch a kind and namespace. Raises WaitTimeout, WaitFailed for the first that fails."""
+    open_targets = [target for target in targets if not (target.known is not None and _settle(target, target.known))]
+    if not open_targets:
+        return
+    groups: dict[tuple[Resource, str | None], list[Target]] = {}
+    for target in open_targets:
+        groups.setdefault((target.resource, target.namespace), []).append(target)
+    news: queue.Queue[Event] = queue.Queue()
+    followers: dict[Follower, dict[str, list[Target]]] = {}
+    for (resource, namespace), members in groups.items():
+        names = {target.name for target in members}
+        single = members[0] if len(names) == 1 else None
+        since = str(single.known["metadata"].get("resourceVersion") or "") if single and single.known else ""
+        follower = Follower(client, resource, namespace, news, name=single.name if single else None, since=since)
+        followers[follower] = {name: [target for target in members if target.name == name] for name in names}
+    try:
+        for follower in followers:
+            follower.start()
+        _follow(news, followers, open_targets, deadline)
+    finally:
+        for follower in followers:
+            follower.stop()
+
+
+def _follow(
+    news: queue.Queue[Event],
+    followers: dict[Follower, dict[str, list[Target]]],
+    targets: list[Target],
+    deadline: Deadline,
+) -> None:
+    pending = list(targets)
+    while pending:
+        limits = [deadline.remaining] + [_grace_left(target) for target in pending if target.failing_since is not None]
+        try:
+            event = news.get(timeout=max(0.01, min(limits)))
+        except queue.Empty:
+            event = None
+        if event is not None and event.error is not None:
+            raise event.error
+        if event is not None:
+            for target in followers[event.source].get(event.name, ()):
+                if target in pending and _settle(target, event.live):
+                    pending.remove(target)
+        for target in pending:
+            if target.failing_since is not None and _grace_left(target) <= 0:
+                raise failed(target)
+        if pending and deadline.remaining <= 0:
+            raise timed_out(pending, deadline)
+
+
+def _settle(target: Target, live: Object | None) -> bool:
+    """Judge the newest state. True when the goal is reached; a failure without grace is raised."""
+    target.live = live
+    target.last = target.goal.judge(live)
+    if target.last.state == FAILED:
+        if target.failing_since is None:
+            target.failing_since = time.monotonic()
+        if _grace_left(target) <= 0:
+            raise failed(target)
+        return False
+    target.failing_since = None
+    return target.last.state == DONE
+
+
+def _grace_left(target: Target) -> float:
+    since = target.failing_since if target.failing_since is not None else time.monotonic()
+    return since + target.goal.grace - time.monotonic()
+
+
+def failed(target: Target) -> WaitFailed:
+    """The sentence for a goal that can no longer be reached."""
+    return WaitFailed(
+        f"{target.label} cannot {target.goal.what}: {target.last.seen}{_hint(target.goal)}.",
+        waited_for=target.goal.what,
+        last_seen=target.last.seen,
+    )
+
+
+def timed_out(pending: t.Sequence[Target], deadline: Deadline) -> WaitTimeout:
+    """The sentence for the deadline: what was waited for, what was seen last, what may help."""
+    first = pending[0]
+    more = (
+        f" ({len(pending) - 1} more objects are not ready: {', '.join(target.label for target in pending[1:6])})"
+        if len(pending) > 1
+        else ""
+    )
+    return WaitTimeout(
+        f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: {first.last.seen}{_hint(first.goal)}{more}.",
+        waited_for=first.goal.what,
+        last_seen=first.last.seen,
+    )
+
+
+def _hint(goal: Goal) -> str:
+    return f"; {goal.fix}" if goal.fix else ""

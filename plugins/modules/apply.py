@@ -1,0 +1,235 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: apply
+short_description: Make a list of Kubernetes manifests true, writing only what differs
+version_added: 0.1.0
+author:
+  - mcpops contributors (@mcpops)
+description:
+  - Applies any number of manifests by server-side apply. What exists is read first (one list request a kind and
+    namespace), and only objects that differ are written, side by side and in the order of their kinds.
+  - An unchanged object costs no request of its own and keeps its C(resourceVersion).
+  - Only fields that the manifests state are compared and owned. Fields of other managers stay as they are; a clash is
+    an error that names the field and the manager.
+  - With O(prune), objects that an earlier run applied and this one no longer lists are removed.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - mcpops.gateway.common
+  - mcpops.gateway.attributes
+options:
+  definition:
+    description:
+      - The manifests, as a list, as one mapping or as YAML text with any number of documents. A C(List) is unfolded.
+      - Required unless O(src) is given.
+    type: raw
+  src:
+    description:
+      - Files with manifests in YAML or JSON, on the host where the module runs.
+    type: list
+    elements: path
+  namespace:
+    description:
+      - The namespace of namespaced objects that name none. Without it, that of the kubeconfig's context, else V(default).
+    type: str
+  prune:
+    description:
+      - Keep a record of what is applied as one set (the ApplySet convention of Kubernetes), and remove members of the set
+        that are no longer listed.
+      - Nothing outside the set is ever removed. With O(state=absent), all members and the record are removed.
+    type: dict
+    suboptions:
+      name:
+        description:
+          - Name of the set, which is also that of the Secret that records it.
+        type: str
+        required: true
+      namespace:
+        description:
+          - Namespace of that Secret. The default is O(namespace).
+        type: str
+  wait_for:
+    description:
+      - What to wait for, beyond or instead of what the module knows of a kind (rollouts, pods, jobs, CRDs, Gateways, routes,
+        MCP gateway extensions and registrations).
+      - Every entry applies to the objects of the list that it selects; objects with an entry are judged by their entries only.
+    type: list
+    elements: dict
+    suboptions:
+      kind:
+        description:
+          - Only objects of this kind.
+        type: str
+      name:
+        description:
+          - Only objects of this name.
+        type: str
+      namespace:
+        description:
+          - Only objects of this namespace.
+        type: str
+      condition:
+        description:
+          - A status condition, as V(Ready) or V(Ready=False). It must speak of the object's current generation.
+        type: str
+      failure:
+        description:
+          - A status condition that ends the wait at once, as V(Degraded) or V(Accepted=False).
+        type: str
+      jmespath:
+        description:
+          - A JMESPath expression on the whole object. It is met when it gives a value that is not empty.
+        type: str
+      value:
+        description:
+          - The value that O(wait_for[].jmespath) has to give, compared as text.
+        type: str
+requirements:
+  - jmespath (only for O(wait_for[].jmespath))
+seealso:
+  - module: kubernetes.core.k8s
+"""
+
+EXAMPLES = r"""
+- name: A namespace and what belongs into it
+  mcpops.gateway.apply:
+    definition:
+      - apiVersion: v1
+        kind: Namespace
+        metadata:
+          name: mcp-servers
+      - apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: settings
+          namespace: mcp-servers
+        data:
+          greeting: hello
+
+- name: Files, as one set from which objects that are no longer listed are removed
+  mcpops.gateway.apply:
+    src:
+      - manifests/servers.yml
+    namespace: mcp-servers
+    prune:
+      name: team-a-servers
+
+- name: Wait for something that only this kind knows
+  mcpops.gateway.apply:
+    definition: "{{ lookup('ansible.builtin.template', 'issuer.yml.j2') }}"
+    wait_for:
+      - kind: Issuer
+        condition: Ready
+      - kind: Service
+        jmespath: status.loadBalancer.ingress[0].ip
+
+- name: Remove them
+  mcpops.gateway.apply:
+    src:
+      - manifests/servers.yml
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: What happened to every object (in check mode, what would happen), in the order of writing.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: The object's apiVersion.
+      type: str
+      returned: always
+    kind:
+      description: The object's kind.
+      type: str
+      returned: always
+    namespace:
+      description: The object's namespace, null for a cluster-scoped object.
+      type: str
+      returned: always
+    name:
+      description: The object's name.
+      type: str
+      returned: always
+    action:
+      description: One of V(created), V(updated), V(unchanged), V(deleted), V(absent).
+      type: str
+      returned: always
+    fields:
+      description: Paths of the fields that changed.
+      type: list
+      elements: str
+      returned: always
+    resource_version:
+      description: The object's resourceVersion afterwards; null when it does not exist.
+      type: str
+      returned: always
+  sample:
+    - api_version: v1
+      kind: ConfigMap
+      namespace: mcp-servers
+      name: settings
+      action: updated
+      fields: [data.greeting]
+      resource_version: "4711"
+requests:
+  description: How many requests the job took.
+  returned: always
+  type: dict
+  contains:
+    reads:
+      description: Requests that only read.
+      type: int
+      returned: always
+    writes:
+      description: Requests that write; in check mode they are dry runs.
+      type: int
+      returned: always
+  sample:
+    reads: 2
+    writes: 1
+"""
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._apply_job import apply_job
+from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
+
+OPTIONS = {
+    "definition": {"type": "raw"},
+    "src": {"type": "list", "elements": "path"},
+    "namespace": {"type": "str"},
+    "prune": {
+        "type": "dict",
+        "options": {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}},
+    },
+    "wait_for": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "kind": {"type": "str"},
+            "name": {"type": "str"},
+            "namespace": {"type": "str"},
+            "condition": {"type": "str"},
+            "failure": {"type": "str"},
+            "jmespath": {"type": "str"},
+            "value": {"type": "str"},
+        },
+        "required_one_of": [("condition", "jmespath")],
+    },
+}
+
+
+def main() -> None:
+    run(argument_spec(OPTIONS), apply_job, required_one_of=[("definition", "src", "prune")])
+
+
+if __name__ == "__main__":
+    main()
