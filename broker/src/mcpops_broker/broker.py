@@ -15,7 +15,7 @@ from typing import Any
 from mcpops_broker import logs
 from mcpops_broker.background import Background
 from mcpops_broker.catalogue.catalogue import Catalogue, Source
-from mcpops_broker.config.model import Config, Server
+from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.mcp.calls import Calls
@@ -24,6 +24,7 @@ from mcpops_broker.net.aiohttp_client import AiohttpClient
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
+from mcpops_broker.upstream.tools import ToolList
 from mcpops_broker.upstream.upstream import State, Upstream
 from mcpops_broker.web.origin import OriginPolicy
 
@@ -83,6 +84,7 @@ class Broker:
         )
         self.origins = OriginPolicy(settings.allowed_origins, options.public_host)
         self._rebuild: asyncio.TimerHandle | None = None
+        self._sources: dict[str, tuple[ToolList, Source]] = {}
 
     async def start(self) -> None:
         """Begin to connect to the upstreams and to watch the configuration."""
@@ -141,7 +143,7 @@ class Broker:
         self.config = config
         self._rebuild_now()
         for upstream in stopped:
-            self.background.start(upstream.close(CLOSE_GRACE), "close upstream")
+            self.background.start(upstream.retire(CLOSE_GRACE), "retire upstream")
 
     def end_session(self, session_id: str) -> None:
         """End a client session here and in the other workers."""
@@ -166,13 +168,12 @@ class Broker:
             if kept is not None and same and kept.server == server:
                 self.upstreams[server.name] = before.pop(server.name)
             else:
-                self.upstreams[server.name] = self._start_upstream(server, new)
+                upstream = Upstream(server, self.http, new.broker, new.ca_bundle, self._rebuild_soon)
+                if kept is not None and kept.server.url == server.url and server.enabled:
+                    upstream.listed = kept.listed  # its tools stay listed while it connects with the new settings
+                upstream.start()
+                self.upstreams[server.name] = upstream
         return list(before.values())
-
-    def _start_upstream(self, server: Server, config: Config) -> Upstream:
-        upstream = Upstream(server, self.http, config.broker, config.ca_bundle, self._rebuild_soon)
-        upstream.start()
-        return upstream
 
     def _rebuild_soon(self) -> None:
         if self._rebuild is None:
@@ -182,15 +183,23 @@ class Broker:
         if self._rebuild is not None:
             self._rebuild.cancel()
             self._rebuild = None
-        sources = (
-            Source(name, upstream.server.prefix, upstream.listed.tools) for name, upstream in self.upstreams.items()
-        )
+        self._sources = {name: self._source(upstream) for name, upstream in self.upstreams.items()}
+        sources = (source for _, source in self._sources.values())
         old = self.catalogue
         self.catalogue = Catalogue(sources, self.config.virtual_servers, self.config.broker.page_size)
+        known = set(old.conflicts)
         for conflict in self.catalogue.conflicts:
-            if conflict not in old.conflicts:
+            if conflict not in known:
                 logs.warning("tool.hidden", upstream=conflict.upstream, problem=str(conflict))
         self.streams.catalogue_changed(old, self.catalogue)
+
+    def _source(self, upstream: Upstream) -> tuple[ToolList, Source]:
+        """Return what an upstream contributes to the catalogue, made anew only when its list is another one."""
+        server, listed = upstream.server, upstream.listed
+        known = self._sources.get(server.name)
+        if known is not None and known[0] is listed and known[1].prefix == server.prefix:
+            return known
+        return listed, Source(server.name, server.prefix, listed.tools)
 
     def _session_dropped(self, session: Session) -> None:
         self.streams.end(session.key.identity)

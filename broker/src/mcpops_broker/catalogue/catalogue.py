@@ -18,16 +18,21 @@ from typing import Any
 import orjson
 
 from mcpops_broker.config.model import VirtualServer
-from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
+from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError, excerpt
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
-    """What one upstream contributes."""
+    """What one upstream contributes, serialized once however often the catalogue is built again."""
 
-    upstream: str
-    prefix: str
-    tools: tuple[Mapping[str, Any], ...]
+    __slots__ = ("prefix", "tools", "upstream")
+
+    def __init__(self, upstream: str, prefix: str, tools: Iterable[Mapping[str, Any]]) -> None:
+        self.upstream = upstream
+        self.prefix = prefix
+        self.tools = [
+            (tool["name"], orjson.dumps({**tool, "name": prefix + tool["name"]} if prefix else tool)) for tool in tools
+        ]
+        """Pairs of the name at the upstream and the tool as clients see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +130,20 @@ class Catalogue:
             if virtual_server is not None:
                 allowed = self._virtual.get(virtual_server)
                 if allowed is None:
-                    raise RpcError(INVALID_PARAMS, f"Unknown virtual server: {virtual_server}")
+                    raise RpcError(INVALID_PARAMS, f"Unknown virtual server: {excerpt(virtual_server)}")
                 tools = {name: tool for name, tool in tools.items() if name in allowed}
             view = self._views[virtual_server] = View(tools, self._page_size)
         return view
 
     def _add(self, source: Source) -> None:
-        for tool in source.tools:
-            original = tool["name"]
+        for original, tool in source.tools:
             name = source.prefix + original
             owner = self.routes.get(name)
             if owner is not None:
                 self.conflicts.append(Conflict(source.upstream, original, name, owner.upstream))
                 continue
             self.routes[name] = Route(source.upstream, original)
-            self._tools[name] = orjson.dumps({**tool, "name": name} if source.prefix else tool)
+            self._tools[name] = tool
 
 
 def _make_cursor(name: str) -> bytes:

@@ -302,8 +302,9 @@ def _check_version(headers: Headers, message: Any) -> None:
     if version is None and header is not None:
         version = header.decode("latin-1")
     if version is not None and version not in SESSION_VERSIONS:
-        data = {"supported": list(SESSION_VERSIONS), "requested": version}
-        raise RpcError(jsonrpc.UNSUPPORTED_VERSION, f"Unsupported protocol version: {version}", data, status=400)
+        requested = jsonrpc.excerpt(version)
+        data = {"supported": list(SESSION_VERSIONS), "requested": requested}
+        raise RpcError(jsonrpc.UNSUPPORTED_VERSION, f"Unsupported protocol version: {requested}", data, status=400)
 
 
 def _virtual_server(headers: Headers) -> str | None:

@@ -64,7 +64,7 @@ async def answer(broker: Broker, exchange: Exchange, message: Message) -> bytes:
             return jsonrpc.result_bytes(request_id, b"{}")
         if method == "initialize":
             raise RpcError(jsonrpc.INVALID_REQUEST, "Invalid request: initialize cannot be part of a batch")
-        raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {method}")
+        raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {jsonrpc.excerpt(method)}")
     except RpcError as error:
         return jsonrpc.error_bytes(request_id, error)
     except UpstreamRpcError as error:
@@ -107,7 +107,7 @@ async def _call_tool(broker: Broker, exchange: Exchange, message: Message) -> by
     catalogue = broker.catalogue
     route = catalogue.routes.get(name)
     if route is None or (exchange.virtual_server is not None and name not in catalogue.view(exchange.virtual_server)):
-        raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {name}")
+        raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
     upstream = broker.upstreams[route.upstream]
     request_id: Id = message["id"]
     identity = exchange.session.key.identity

@@ -111,5 +111,11 @@ def notification(method: str, params: dict[str, Any] | None = None) -> Message:
     return message
 
 
+def excerpt(value: object) -> str:
+    """Return what a peer sent, short enough to be repeated in an error."""
+    text = str(value)
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
 def _invalid(why: str) -> RpcError:
     return RpcError(INVALID_REQUEST, f"Invalid request: {why}", status=400)

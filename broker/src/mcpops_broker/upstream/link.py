@@ -70,8 +70,10 @@ class UpstreamLink:
             "accept-encoding": "identity",
             "user-agent": f"mcpops-broker/{__version__}",
         }
+        self._secrets: tuple[str, ...] = ()
         if server.credential:
             self._headers["authorization"] = server.credential
+            self._secrets = (server.credential, server.credential.rpartition(" ")[2])
 
     async def open_session(self) -> UpstreamSession:
         """Initialize a session; raise `UpstreamError`."""
@@ -280,7 +282,7 @@ class UpstreamLink:
         with suppress(HttpError, jsonrpc.RpcError):
             parsed = jsonrpc.parse(await answer.read(min(self._limit, 1 << 20)))
             error = parsed.get("error") if isinstance(parsed, dict) else None
-        text = str(error.get("message", "")) if isinstance(error, dict) else ""
+        text = self._text(error.get("message", "")) if isinstance(error, dict) else ""
         # 404 is the rule; servers made from the TypeScript SDK's examples answer 400 "No valid session ID provided".
         if session.id is not None and (status == 404 or (status == 400 and "session" in text.lower())):
             return StaleSessionError(self.name, "session", "no longer knows the session")
@@ -288,16 +290,19 @@ class UpstreamLink:
             return UpstreamRpcError(self.name, error["code"], text, error.get("data"))
         return self._error("status", f"answered HTTP {status}")
 
+    def _text(self, value: object) -> str:
+        """Return text of the upstream for errors and logs, without our credential should the upstream repeat it."""
+        text = str(value)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return jsonrpc.excerpt(text)
+
     def _result(self, response: jsonrpc.Message) -> dict[str, Any]:
         if "error" in response:
             error = response["error"] if isinstance(response["error"], dict) else {}
             code = error.get("code")
-            raise UpstreamRpcError(
-                self.name,
-                code if type(code) is int else jsonrpc.INTERNAL_ERROR,
-                str(error.get("message")),
-                error.get("data"),
-            )
+            code = code if type(code) is int else jsonrpc.INTERNAL_ERROR
+            raise UpstreamRpcError(self.name, code, self._text(error.get("message")), error.get("data"))
         if not isinstance(response["result"], dict):
             raise self._error("invalid", "answered with a result that is not an object")
         return response["result"]

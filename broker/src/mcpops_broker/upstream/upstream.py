@@ -69,6 +69,7 @@ class Upstream:
         self._link = UpstreamLink(server, http, options, self._background, ca_bundle)
         self.sessions = SessionPool(server.name, self._link.open_session, self._close_later)
         self._again = asyncio.Event()
+        self._idle = asyncio.Event()
         self._failures = 0
         self._loop: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -78,16 +79,21 @@ class Upstream:
         if self.server.enabled:
             self._loop = self._background.start(self._run(), f"upstream {self.server.name}")
 
-    async def close(self, grace: float = 0.0) -> None:
+    async def retire(self, grace: float) -> None:
+        """Stop listing tools at once, and close when the calls in flight have ended."""
+        self._stop()
+        while self.active:
+            self._idle.clear()
+            await self._idle.wait()
+        await self.close(grace)
+
+    async def close(self, grace: float) -> None:
         """End all sessions and tasks; what must be said to the upstream gets `grace` seconds."""
+        self._stop()
         self.sessions.clear()
         if self.session is not None:
             self._close_later(self.session)
             self.session = None
-        for task in (self._loop, self._watcher):
-            if task is not None:
-                task.cancel()
-        self.state = State.DISABLED
         await self._background.close(grace)
 
     def refresh(self) -> None:
@@ -110,11 +116,11 @@ class Upstream:
             except StaleSessionError:
                 logs.info("upstream.session.stale", upstream=self.server.name, session=identity)
                 self.sessions.forget(identity, session)
-                if session is self.session:
-                    self._lost_session()
                 return await self._link.relay(await self.sessions.get(identity), body, request_id, notify)
         finally:
             self.active -= 1
+            if not self.active:
+                self._idle.set()
 
     async def notify(self, identity: str, message: jsonrpc.Message) -> None:
         """Send a notification of a client session, if it has a session at the upstream; raise `UpstreamError`."""
@@ -125,6 +131,12 @@ class Upstream:
     def end_session(self, identity: str) -> None:
         """End a client session's session at the upstream."""
         self.sessions.drop(identity)
+
+    def _stop(self) -> None:
+        self.state = State.DISABLED
+        for task in (self._loop, self._watcher):
+            if task is not None:
+                task.cancel()
 
     async def _session_for(self, identity: str) -> UpstreamSession:
         return self._shared_session() or await self.sessions.get(identity)
@@ -188,6 +200,8 @@ class Upstream:
         if problem != self.problem:
             logs.warning("upstream.failed", upstream=self.server.name, reason=error.reason, problem=problem)
         self.state, self.problem, self.validated = State.FAILED, problem, time.time()
+        if self.session is not None:
+            self._close_later(self.session)
         self._lost_session()
         if self._failures >= KEEP_TOOLS_FOR:
             self._take(ToolList())
