@@ -13,7 +13,7 @@ from sandbox.crds import gateway_api, http_route, istio, kuadrant, olm
 from sandbox.crds.schema import Schema
 
 
-def platform_crds() -> list[Schema]:
+def load() -> list[Schema]:
     """Gateway API, OLM, Istio and Kuadrant, as an OpenShift or a prepared Kubernetes cluster has them."""
     return [
         gateway_api.gateway_class(),
