@@ -243,6 +243,7 @@ class _Walk:
             self._difference.taken.append(show(path))
         elif verdict == MAYBE:
             self._difference.uncertain.append(show(path))
+            return live, wanted
         return wanted, wanted
 
 

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""Checks of Gateway listeners against the cluster, before anything is written."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._certificate import secret_problem, secret_warnings
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import (
+    API_VERSION,
+    GROUP,
+    Listener,
+    certificate_refs,
+    problems,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET
+
+CLASS_KIND = "GatewayClass"
+
+
+def refuse(gateway: str, found: t.Sequence[str]) -> None:
+    """Raise Refused with the problems of a Gateway's listeners, if there are any."""
+    if found:
+        raise Refused(f"Gateway {gateway} is not changed: {'; '.join(found)}.")
+
+
+def check_listeners(gateway: str, wanted: t.Sequence[Listener], others: t.Sequence[Listener] = ()) -> None:
+    """Rules within the wanted listeners and between them and those that stay (``others``)."""
+    names = {listener.get("name") for listener in wanted}
+    staying = [listener for listener in others if listener.get("name") not in names]
+    ours = set(problems(wanted))
+    # Only what the wanted listeners bring: what already stands in the cluster is not this task's business.
+    old = set(problems(staying))
+    found = [sentence for sentence in problems([*staying, *wanted]) if sentence in ours or sentence not in old]
+    refuse(gateway, found)
+
+
+def check_class(engine: Engine, gateway: str, name: str) -> None:
+    """The GatewayClass exists; otherwise no controller will ever look at the Gateway."""
+    resource = engine.discovery.find(API_VERSION, CLASS_KIND)
+    if resource is None:
+        return  # the Gateway API is not there either; the plan says so
+    try:
+        if engine.client.get(resource, name) is not None:
+            return
+        known = sorted(item["metadata"]["name"] for item in engine.client.list(resource)[0])
+    except Forbidden:
+        return
+    message = f"Gateway {gateway} needs the GatewayClass {name}, which does not exist (there are: {', '.join(known) or 'none'})"
+    if engine.check:
+        engine.warn(message + ".")
+        return
+    raise Refused(message + "; correct gateway_class_name or install the Gateway API implementation that brings it.")
+
+
+def check_certificates(engine: Engine, gateway: str, namespace: str, listeners: t.Sequence[Listener]) -> None:
+    """Every certificate Secret exists, may be referred to, and can serve TLS. In check mode a missing one is a warning."""
+    for listener in listeners:
+        for ref in certificate_refs(listener):
+            _check_certificate(engine, gateway, namespace, listener, ref)
+
+
+def _check_certificate(
+    engine: Engine, gateway: str, namespace: str, listener: Listener, ref: t.Mapping[str, t.Any]
+) -> None:
+    place = ref.get("namespace") or namespace
+    said = f"listener {listener.get('name')} of Gateway {gateway}: the certificate Secret {place}/{ref['name']}"
+    try:
+        secret = engine.client.get(SECRET, ref["name"], place)
+    except Forbidden:
+        engine.warn(f"{said} could not be checked: reading Secrets in namespace {place} is not allowed to this user.")
+        return
+    if secret is None:
+        if not engine.check:
+            raise Refused(f"{said} does not exist; create it (type kubernetes.io/tls) or correct tls.certificate_refs.")
+        engine.warn(f"{said} does not exist yet.")
+        return
+    problem = secret_problem(secret)
+    if problem:
+        raise Refused(f"{said} {problem}; replace the Secret or name another one in tls.certificate_refs.")
+    for warning in secret_warnings(secret, listener.get("hostname")):
+        engine.warn(f"{said}: {warning}.")
+    if place != namespace:
+        _check_grant(engine, said, namespace, place, str(ref["name"]))
+
+
+def _check_grant(engine: Engine, said: str, namespace: str, place: str, name: str) -> None:
+    resource = engine.discovery.find_in_group(GROUP, "ReferenceGrant")
+    try:
+        grants = engine.client.list(resource, place)[0] if resource else []
+    except Forbidden:
+        return
+    if any(_grants(grant, namespace, name) for grant in grants):
+        return
+    message = (
+        f"{said} is in another namespace and no ReferenceGrant in {place} allows Gateways of {namespace} to use it"
+    )
+    if engine.check:
+        engine.warn(message + " yet.")
+        return
+    raise Refused(f"{message}; create one (module mcpops.gateway.reference_grant).")
+
+
+def _grants(grant: Object, namespace: str, name: str) -> bool:
+    spec = grant.get("spec") or {}
+    trusted = any(
+        (entry.get("group"), entry.get("kind"), entry.get("namespace")) == (GROUP, "Gateway", namespace)
+        for entry in spec.get("from") or []
+    )
+    covered = any(
+        not entry.get("group") and entry.get("kind") == "Secret" and entry.get("name") in {None, "", name}
+        for entry in spec.get("to") or []
+    )
+    return trusted and covered

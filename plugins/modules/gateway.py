@@ -1,0 +1,335 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway
+short_description: Manage a Gateway (Gateway API) and its listeners
+version_added: 0.1.0
+author:
+  - mcpops contributors (@mcpops)
+description:
+  - Creates a Gateway with its listeners, changes only what differs, and waits until its controller has accepted and
+    programmed the Gateway and every listener named here.
+  - Listeners that others own on the same Gateway (for example through M(mcpops.gateway.gateway_listener)) stay.
+  - Clashes of names, ports, protocols and host names, invalid host names, a missing GatewayClass and unusable certificate
+    Secrets are told before anything is written.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - mcpops.gateway.common
+  - mcpops.gateway.attributes
+options:
+  name:
+    description:
+      - Name of the Gateway.
+    type: str
+    required: true
+  namespace:
+    description:
+      - Namespace of the Gateway.
+    type: str
+    required: true
+  gateway_class_name:
+    description:
+      - Name of the GatewayClass, such as V(openshift-default) or V(istio). Required with O(state=present).
+    type: str
+  listeners:
+    description:
+      - The listeners. Required with O(state=present); a Gateway has at least one.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the listener, unique within the Gateway.
+        type: str
+        required: true
+      port:
+        description:
+          - The port on which the listener accepts connections.
+        type: int
+        required: true
+      protocol:
+        description:
+          - The protocol of the listener.
+        type: str
+        choices: [HTTP, HTTPS, TLS, TCP, UDP]
+        required: true
+      hostname:
+        description:
+          - The host name that the listener serves, such as V(mcp.example.com) or V(*.example.com). Without it, every host.
+        type: str
+      tls:
+        description:
+          - How TLS is handled. Needed for V(HTTPS) and V(TLS).
+        type: dict
+        suboptions:
+          mode:
+            description:
+              - V(Terminate) decrypts at the Gateway, V(Passthrough) leaves TLS to the backend. The cluster's default is V(Terminate).
+            type: str
+            choices: [Terminate, Passthrough]
+          certificate_refs:
+            description:
+              - Secrets of type C(kubernetes.io/tls) with the certificates.
+              - They are checked before anything is written (existence, type, keys, PEM, expiry; a host name that is not covered
+                is a warning).
+            type: list
+            elements: dict
+            suboptions:
+              name:
+                description:
+                  - Name of the Secret.
+                type: str
+                required: true
+              namespace:
+                description:
+                  - Its namespace, when it is not that of the Gateway. That needs a ReferenceGrant there.
+                type: str
+              kind:
+                description:
+                  - Kind of the object.
+                type: str
+                default: Secret
+              group:
+                description:
+                  - API group of the object; empty for the core group.
+                type: str
+                default: ''
+          options:
+            description:
+              - Options of the Gateway API implementation, text to text.
+            type: dict
+      allowed_routes:
+        description:
+          - Which routes may attach. The cluster's default is routes of the Gateway's own namespace.
+        type: dict
+        suboptions:
+          namespaces:
+            description:
+              - Namespaces whose routes may attach.
+            type: dict
+            suboptions:
+              from:
+                description:
+                  - All namespaces, the Gateway's own, those that O(listeners[].allowed_routes.namespaces.selector) selects, or none.
+                type: str
+                choices: [All, Same, Selector, None]
+              selector:
+                description:
+                  - A label selector on namespaces, as in Kubernetes (C(matchLabels), C(matchExpressions)).
+                type: dict
+          kinds:
+            description:
+              - Kinds of routes that may attach. Without it, those that fit the protocol.
+            type: list
+            elements: dict
+            suboptions:
+              kind:
+                description:
+                  - Kind of the route, such as V(HTTPRoute).
+                type: str
+                required: true
+              group:
+                description:
+                  - API group of the route. The default is V(gateway.networking.k8s.io).
+                type: str
+  labels:
+    description:
+      - Labels of the Gateway, text to text. Other labels stay.
+    type: dict
+  annotations:
+    description:
+      - Annotations of the Gateway, text to text. Other annotations stay.
+    type: dict
+  addresses:
+    description:
+      - Addresses to ask the implementation for.
+    type: list
+    elements: dict
+    suboptions:
+      type:
+        description:
+          - Type of the address, such as V(IPAddress) or V(Hostname).
+        type: str
+        default: IPAddress
+      value:
+        description:
+          - The address.
+        type: str
+  wait_address:
+    description:
+      - Also wait until the Gateway has an address.
+    type: bool
+    default: false
+seealso:
+  - module: mcpops.gateway.gateway_listener
+  - name: Gateway API
+    description: Reference of the Gateway API.
+    link: https://gateway-api.sigs.k8s.io/reference/spec/
+"""
+
+EXAMPLES = r"""
+- name: The Gateway of the MCP gateway guide
+  mcpops.gateway.gateway:
+    name: mcp-gateway
+    namespace: openshift-ingress
+    gateway_class_name: openshift-default
+    listeners:
+      - name: http
+        port: 80
+        protocol: HTTP
+        allowed_routes:
+          namespaces:
+            from: All
+      - name: mcps
+        hostname: mcp.example.com
+        port: 8080
+        protocol: HTTP
+        allowed_routes:
+          namespaces:
+            from: All
+      - name: https
+        hostname: mcp.apps.example.com
+        port: 443
+        protocol: HTTPS
+        tls:
+          mode: Terminate
+          certificate_refs:
+            - name: default-ingress-cert
+        allowed_routes:
+          namespaces:
+            from: All
+
+- name: Remove it
+  mcpops.gateway.gateway:
+    name: mcp-gateway
+    namespace: openshift-ingress
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: What happened to every object (in check mode, what would happen).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: The object's apiVersion.
+      type: str
+      returned: always
+    kind:
+      description: The object's kind.
+      type: str
+      returned: always
+    namespace:
+      description: The object's namespace, null for a cluster-scoped object.
+      type: str
+      returned: always
+    name:
+      description: The object's name.
+      type: str
+      returned: always
+    action:
+      description: One of V(created), V(updated), V(unchanged), V(deleted), V(absent).
+      type: str
+      returned: always
+    fields:
+      description: Paths of the fields that changed.
+      type: list
+      elements: str
+      returned: always
+    resource_version:
+      description: The object's resourceVersion afterwards; null when it does not exist.
+      type: str
+      returned: always
+  sample:
+    - api_version: gateway.networking.k8s.io/v1
+      kind: Gateway
+      namespace: openshift-ingress
+      name: mcp-gateway
+      action: updated
+      fields: ["spec.listeners[name=mcps].port"]
+      resource_version: "4711"
+requests:
+  description: How many requests the job took.
+  returned: always
+  type: dict
+  contains:
+    reads:
+      description: Requests that only read.
+      type: int
+      returned: always
+    writes:
+      description: Requests that write; in check mode they are dry runs.
+      type: int
+      returned: always
+  sample:
+    reads: 2
+    writes: 1
+addresses:
+  description: The addresses that the Gateway has.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - type: IPAddress
+      value: 192.0.2.10
+listeners:
+  description: The status of the Gateway's listeners as its controller reports it; empty in check mode on a new Gateway.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - name: mcps
+      attachedRoutes: 1
+      conditions:
+        - type: Programmed
+          status: "True"
+          reason: Programmed
+          message: ""
+          observedGeneration: 1
+          lastTransitionTime: "2026-01-01T00:00:00Z"
+"""
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_args import LISTENER
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_job import gateway_job
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "gateway_class_name": {"type": "str"},
+    "listeners": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            **LISTENER,
+            "port": {"type": "int", "required": True},
+            "protocol": {**LISTENER["protocol"], "required": True},
+        },
+    },
+    "labels": {"type": "dict"},
+    "annotations": {"type": "dict"},
+    "addresses": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"type": {"type": "str", "default": "IPAddress"}, "value": {"type": "str"}},
+    },
+    "wait_address": {"type": "bool", "default": False},
+}
+
+
+def main() -> None:
+    run(argument_spec(OPTIONS), gateway_job, required_if=[("state", "present", ("gateway_class_name", "listeners"))])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: reference_grant
+short_description: Manage a ReferenceGrant (Gateway API)
+version_added: 0.1.0
+author:
+  - mcpops contributors (@mcpops)
+description:
+  - A ReferenceGrant lets objects of other namespaces refer to objects of its own namespace. An MCPGatewayExtension needs
+    one in the Gateway's namespace when it lives in another one; so does a Gateway whose certificate lives elsewhere.
+  - The version of the kind is that which the cluster serves.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - mcpops.gateway.common
+  - mcpops.gateway.attributes
+options:
+  name:
+    description:
+      - Name of the ReferenceGrant.
+    type: str
+    required: true
+  namespace:
+    description:
+      - Its namespace, which is that of the objects referred to.
+    type: str
+    required: true
+  from:
+    description:
+      - Who may refer. Required with O(state=present).
+      - The MCP gateway operator reacts at once only to changes of the first entry, so put the MCPGatewayExtension first.
+    type: list
+    elements: dict
+    suboptions:
+      group:
+        description:
+          - API group of the objects that refer.
+        type: str
+        default: mcp.kuadrant.io
+      kind:
+        description:
+          - Kind of the objects that refer.
+        type: str
+        default: MCPGatewayExtension
+      namespace:
+        description:
+          - Namespace of the objects that refer.
+        type: str
+        required: true
+  to:
+    description:
+      - What may be referred to. Required with O(state=present).
+    type: list
+    elements: dict
+    suboptions:
+      group:
+        description:
+          - API group of the objects referred to; empty for the core group.
+        type: str
+        default: gateway.networking.k8s.io
+      kind:
+        description:
+          - Kind of the objects referred to.
+        type: str
+        default: Gateway
+      name:
+        description:
+          - Name of the object referred to. Without it, all objects of the kind.
+        type: str
+seealso:
+  - module: mcpops.gateway.extension
+"""
+
+EXAMPLES = r"""
+- name: Extensions of team-a may use Gateways of gateway-system
+  mcpops.gateway.reference_grant:
+    name: allow-team-a
+    namespace: gateway-system
+    from:
+      - namespace: team-a
+    to:
+      - kind: Gateway
+
+- name: A Gateway of openshift-ingress may use one certificate of the namespace certificates
+  mcpops.gateway.reference_grant:
+    name: ingress-certificate
+    namespace: certificates
+    from:
+      - group: gateway.networking.k8s.io
+        kind: Gateway
+        namespace: openshift-ingress
+    to:
+      - group: ''
+        kind: Secret
+        name: wildcard
+
+- name: Remove a grant
+  mcpops.gateway.reference_grant:
+    name: allow-team-a
+    namespace: gateway-system
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: What happened to every object (in check mode, what would happen).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: The object's apiVersion.
+      type: str
+      returned: always
+    kind:
+      description: The object's kind.
+      type: str
+      returned: always
+    namespace:
+      description: The object's namespace, null for a cluster-scoped object.
+      type: str
+      returned: always
+    name:
+      description: The object's name.
+      type: str
+      returned: always
+    action:
+      description: One of V(created), V(updated), V(unchanged), V(deleted), V(absent).
+      type: str
+      returned: always
+    fields:
+      description: Paths of the fields that changed.
+      type: list
+      elements: str
+      returned: always
+    resource_version:
+      description: The object's resourceVersion afterwards; null when it does not exist.
+      type: str
+      returned: always
+  sample:
+    - api_version: gateway.networking.k8s.io/v1
+      kind: Gateway
+      namespace: openshift-ingress
+      name: mcp-gateway
+      action: updated
+      fields: ["spec.listeners[name=mcps].port"]
+      resource_version: "4711"
+requests:
+  description: How many requests the job took.
+  returned: always
+  type: dict
+  contains:
+    reads:
+      description: Requests that only read.
+      type: int
+      returned: always
+    writes:
+      description: Requests that write; in check mode they are dry runs.
+      type: int
+      returned: always
+  sample:
+    reads: 2
+    writes: 1
+"""
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._grant_job import grant_job
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "from": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "group": {"type": "str", "default": "mcp.kuadrant.io"},
+            "kind": {"type": "str", "default": "MCPGatewayExtension"},
+            "namespace": {"type": "str", "required": True},
+        },
+    },
+    "to": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "group": {"type": "str", "default": "gateway.networking.k8s.io"},
+            "kind": {"type": "str", "default": "Gateway"},
+            "name": {"type": "str"},
+        },
+    },
+}
+
+
+def main() -> None:
+    run(argument_spec(OPTIONS), grant_job, required_if=[("state", "present", ("from", "to"))])
+
+
+if __name__ == "__main__":
+    main()
