@@ -21,11 +21,20 @@ description:
 positional: listener
 options:
   _input:
-    description: The Gateway object.
-    type: dict
+    description: A list with the Gateway object, or an empty list when it does not exist.
+    type: list
+    elements: dict
     required: true
   listener:
     description: Name of the listener.
+    type: str
+    required: true
+  name:
+    description: Name of the Gateway, for messages.
+    type: str
+    required: true
+  namespace:
+    description: Namespace of the Gateway, for messages.
     type: str
     required: true
   host:
@@ -49,7 +58,8 @@ EXAMPLES = r"""
 
 - name: Show the address
   ansible.builtin.debug:
-    msg: "{{ found.resources[0] | mcpops.gateway.gateway_endpoint('mcps') }}"
+    msg: >-
+      {{ found.resources | mcpops.gateway.gateway_endpoint('mcps', name='mcp-gateway', namespace='gateway-system') }}
 """
 
 RETURN = r"""

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import (
@@ -22,15 +21,19 @@ Object = t.Mapping[str, t.Any]
 _SCHEMES = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
 
 
-def endpoint_of(gateway: Object, listener: str, host: str = "", path: str = "/mcp") -> dict[str, str]:
-    """``url``, ``connect_to`` and ``problem`` of a listener of a Gateway object.
+def endpoint_of(
+    gateways: t.Sequence[Object], listener: str, *, name: str, namespace: str, host: str = "", path: str = "/mcp"
+) -> dict[str, str]:
+    """``url``, ``connect_to`` and ``problem`` of a listener of a Gateway.
 
-    ``host`` is the extension's public host, when it has one of its own. ``connect_to`` is the Gateway's first address
-    with the listener's port, empty while it has none. ``problem`` is empty, or a sentence that says why there is no
-    ``url``.
+    ``gateways`` holds the Gateway object, or nothing when it does not exist. ``host`` is the extension's public host,
+    when it has one of its own. ``connect_to`` is the Gateway's first address with the listener's port, empty while it
+    has none. ``problem`` is empty, or a sentence that says why there is no ``url``.
     """
-    metadata = gateway["metadata"]
-    where = f"Gateway {metadata.get('namespace')}/{metadata['name']}"
+    where = f"Gateway {namespace}/{name}"
+    if not gateways:
+        return _no_url(f"{where} does not exist; run the playbook mcpops.gateway.site first, or set verify_url")
+    gateway = gateways[0]
     found = listener_named(gateway, listener)
     if found is None:
         names = ", ".join(str(x.get("name")) for x in gateway.get("spec", {}).get("listeners") or []) or "none"
@@ -40,14 +43,14 @@ def endpoint_of(gateway: Object, listener: str, host: str = "", path: str = "/mc
             f"The listener {listener} of {where} has protocol {found.get('protocol')}, which MCP does not use"
         )
     try:
-        name = public_host(found.get("hostname"), host or None)
+        public = public_host(found.get("hostname"), host or None)
     except PublicHostError as error:
         return _no_url(
             f"The listener {listener} of {where}: {error}; give it a hostname, or set mcp_gateway_public_host"
         )
     scheme, usual_port = _SCHEMES[found["protocol"]]
     port = found["port"]
-    authority = name if port == usual_port else f"{name}:{port}"
+    authority = public if port == usual_port else f"{public}:{port}"
     addresses = (gateway.get("status") or {}).get("addresses") or []
     address = str(addresses[0]["value"]) if addresses else ""
     if ":" in address:
@@ -59,28 +62,37 @@ def _no_url(problem: str) -> dict[str, str]:
     return {"url": "", "connect_to": "", "problem": problem}
 
 
-def report_lines(report: Object) -> list[str]:
-    """The report of role verify for a person to read, from the result of module ``endpoint``."""
+def report_of(answer: Object, problem: str = "") -> dict[str, t.Any]:
+    """The report of role verify from a result of module ``endpoint``: facts, and ``text`` for a person to read.
+
+    ``answer`` may be a skipped or a failed result, as check mode has them; then ``works`` is false.
+    """
+    if "server_info" not in answer:
+        why = problem or answer.get("msg") or "there is no answer"
+        text = [
+            "Check mode: the endpoint was not proven, because it is not there yet or not yet as it will be.",
+            f"seen now: {why}",
+        ]
+        return {"works": False, "text": text}
+    kept = ("url", "dialed", "http_status", "server_info", "protocol_version", "tools", "tool_count", "call_result")
+    report = {name: answer[name] for name in kept if name in answer}
+    report["initialize"] = answer.get("bare_initialize") or answer["initialize"]
+    return {"works": True, **report, "text": _text(report)}
+
+
+def _text(report: Object) -> list[str]:
     url, server = report["url"], report["server_info"]
-    answer = report.get("bare_initialize") or report["initialize"]
-    names = ", ".join(report["tools"]) or "none"
-    dialed = "" if report["dialed"] in url else f" (through {report['dialed']})"
-    body = '{"jsonrpc": "2.0", "id": 1, "method": "initialize"}'
+    through = "" if report["dialed"] in url else f" (connected to {report['dialed']})"
     lines = [
         "The MCP gateway works.",
-        f"endpoint:   {url}{dialed}",
-        f"initialize: HTTP {report['http_status']}, protocol version {report['protocol_version']},"
-        f" serverInfo {json.dumps(server, ensure_ascii=False)}",
-        f"answer:     {json.dumps(answer, ensure_ascii=False)}",
-        f"tools:      {report['tool_count']} ({names})",
+        f"endpoint:    {url}{through}",
+        f"initialize:  HTTP {report['http_status']}, protocol version {report['protocol_version']}",
+        f"serverInfo:  {server.get('name')} {server.get('version', '')}".rstrip(),
+        f"tools:       {report['tool_count']}" + (f" ({', '.join(report['tools'])})" if report["tools"] else ""),
     ]
     if report.get("call_result"):
-        lines.append(f"tool call:  {_call_text(report['call_result'])}")
-    lines += [
-        f"try it:     curl -X POST {url} -H 'Content-Type: application/json' -d '{body}'",
-        f"connect:    give any MCP client (transport: Streamable HTTP) the address {url}",
-    ]
-    return lines
+        lines.append(f"tool call:   {_call_text(report['call_result'])}")
+    return [*lines, f"to connect:  give an MCP client this address, with the transport Streamable HTTP: {url}"]
 
 
 def _call_text(result: Object, limit: int = 200) -> str:
