@@ -107,9 +107,9 @@ async def _fill(
     folder: Folder, site: cluster.Cluster, profile: seed.Profile, certificate: list[tuple[Resource, Json]], say: Say
 ) -> None:
     """Furnishes an empty cluster of the sandbox's own."""
-    from sandbox.crds import platform_crds  # noqa: PLC0415  (built while the API server starts)
+    from sandbox.crds import load  # noqa: PLC0415  (built while the API server starts)
 
-    definitions = [(CRDS, crd) for crd in platform_crds()]
+    definitions = [(CRDS, crd) for crd in load()]
     names = [crd["metadata"]["name"] for _, crd in definitions]
 
     async def install() -> str:
@@ -140,10 +140,10 @@ async def _join(
     folder: Folder, site: cluster.Cluster, profile: seed.Profile, certificate: list[tuple[Resource, Json]], say: Say
 ) -> None:
     """Adds to somebody's cluster what it lacks: nothing that is there is changed."""
-    from sandbox.crds import platform_crds  # noqa: PLC0415
+    from sandbox.crds import load  # noqa: PLC0415
 
     run_pods = not await site.has_nodes()
-    definitions = [(CRDS, crd) for crd in platform_crds()]
+    definitions = [(CRDS, crd) for crd in load()]
 
     async def install() -> str:
         await site.install_all(seed.namespaces(profile))

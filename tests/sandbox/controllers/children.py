@@ -50,6 +50,7 @@ class Child:
         self._env = env
         self._on_start = on_start or (lambda: None)
         self._on_exit = on_exit or (lambda code: None)
+        self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -58,16 +59,26 @@ class Child:
         self._task = asyncio.create_task(self._keep(process), name=f"child {self.name}")
 
     async def stop(self, patience: float = 5.0) -> None:
-        """Ends the process (SIGTERM, after ``patience`` seconds SIGKILL) and does not start it again."""
+        """Ends the process and its children (SIGTERM, after ``patience`` seconds SIGKILL); it is not started again."""
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        if self.pid is not None:
-            entries = [entry for entry in processes.records(self._records) if entry.name == self.name]
-            await asyncio.to_thread(processes.stop, entries, patience=patience)
-            processes.forget(self._records, self.name)
-            self.pid = None
+        if self._process and self._process.returncode is None:
+            self._signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self._process.wait(), patience)
+            except TimeoutError:
+                log.warning("%s does not end; killing it", self.name)
+            self._signal(signal.SIGKILL)
+            await self._process.wait()
+        processes.forget(self._records, self.name)
+        self.pid = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signals the whole session of the process: it was made for it in `_spawn`."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid or 0, number)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         descriptor = os.open(self._log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -84,6 +95,7 @@ class Child:
             )
         finally:
             os.close(descriptor)
+        self._process = process
         self.pid = process.pid
         with contextlib.suppress(psutil.NoSuchProcess):  # ended at once: `_keep` will see it
             processes.record(self._records, self.name, process.pid, self._log_file)

@@ -95,17 +95,23 @@ def add_port(
     local_port: int,
     serving: tuple[Sequence[Listener], Sequence[BoundRoute]],
     folder: Folder,
+    *,
+    ports: Mapping[int, int] | None = None,
 ) -> None:
-    """Adds the Envoy listener of one port of one Gateway; ``serving``: its usable listeners, and all routes."""
+    """Adds the Envoy listener of one port of one Gateway.
+
+    ``serving``: its usable listeners, and all routes; ``ports``: where the Gateway's ports are on this machine.
+    """
     listeners, routes = serving
+    ports = {listeners[0].port: local_port, **(ports or {})}
     chains = []
     if listeners[0].protocol == "HTTPS":
         for listener in listeners:
             route_name = f"{name}.{listener.name}"
-            config.routes[route_name] = route_configuration(route_name, virtual_hosts([listener], routes))
+            config.routes[route_name] = route_configuration(route_name, virtual_hosts([listener], routes, ports))
             chains.append(_tls_chain(listener, route_name, folder))
     else:
-        config.routes[name] = route_configuration(name, virtual_hosts(listeners, routes))
+        config.routes[name] = route_configuration(name, virtual_hosts(listeners, routes, ports))
         chains.append({"filters": [_connection_manager(name, folder)]})
     config.listeners[name] = {
         "@type": f"{TYPES}.config.listener.v3.Listener",
@@ -136,8 +142,8 @@ def route_configuration(name: str, hosts: Sequence[Json], *, ignore_port: bool =
     }
 
 
-def virtual_hosts(listeners: Sequence[Listener], routes: Iterable[BoundRoute]) -> list[Json]:
-    """The virtual hosts of listeners that share a port.
+def virtual_hosts(listeners: Sequence[Listener], routes: Iterable[BoundRoute], ports: Mapping[int, int]) -> list[Json]:
+    """The virtual hosts of listeners that share a port; ``ports`` as in `add_port`.
 
     Gateway API: a request belongs to the listener with the most specific hostname, and only to routes
     attached to it; a host without a matching rule answers 404. A hostname of a route and a wildcard that
@@ -153,14 +159,16 @@ def virtual_hosts(listeners: Sequence[Listener], routes: Iterable[BoundRoute]) -
                 for hostname in hostnames:
                     if most_specific(names, hostname) == listener.hostname:
                         hosts.setdefault(hostname, []).extend(route.entries)
-    return [_virtual_host(name, entries) for name, entries in sorted(hosts.items())]
+    return [
+        {"name": name, "domains": [name], "routes": _ordered(entries, listeners[0].port, ports)}
+        for name, entries in sorted(hosts.items())
+    ]
 
 
-def _virtual_host(hostname: str, entries: Iterable[Entry]) -> Json:
+def _ordered(entries: Iterable[Entry], port: int, ports: Mapping[int, int]) -> list[Json]:
     # A route may name a listener in two parentRefs; its rules still count once.
     unique = {entry.order: entry for entry in entries}
-    ordered = [unique[order].route for order in sorted(unique)]
-    return {"name": hostname, "domains": [hostname], "routes": ordered}
+    return [unique[order].envoy_route(port, ports) for order in sorted(unique)]
 
 
 def _connection_manager(route_name: str, folder: Folder) -> Json:

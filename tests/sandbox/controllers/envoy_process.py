@@ -141,8 +141,9 @@ class Envoy:
         for section in dump.get("configs", []):
             for kind in ("dynamic_listeners", "dynamic_active_clusters", "dynamic_route_configs"):
                 for entry in section.get(kind, []):
-                    if details := entry.get("error_state", {}).get("details"):
-                        reasons[entry.get("name", kind)] = details
+                    details = entry.get("error_state", {}).get("details")
+                    if details and entry.get("name"):
+                        reasons[entry["name"]] = details
         return reasons
 
     async def _get(self, path: str) -> str:

@@ -17,7 +17,10 @@ from typing import Any
 Json = dict[str, Any]
 
 PATH_RANK = {"Exact": 0, "PathPrefix": 1, "RegularExpression": 2}
-"""Exact before prefix (specification); regular expressions last (Istio's choice)."""
+"""Exact before prefix (specification), then regular expressions, then what matches everything (Istio's choice)."""
+CATCH_ALL = 3
+
+WELL_KNOWN = {"http": 80, "https": 443}
 
 RETRIES = {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 2}
 """Only what never reached the backend is sent again: a pod that restarts or closed an idle connection."""
@@ -42,10 +45,29 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One match of one rule as an Envoy route, and where it stands among all others of its virtual host."""
+    """One match of one rule as an Envoy route, and where it stands among all others of its virtual host.
+
+    ``redirect_port`` is the port of the specification that a redirect leads to, 0 for the listener's.
+    """
 
     order: tuple[Any, ...]
     route: Json = field(hash=False)
+    redirect_port: int | None = None
+
+    def envoy_route(self, port: int, ports: Mapping[int, int]) -> Json:
+        """The route as it is on a listener of ``port``; ``ports`` maps the Gateway's ports to the local ones.
+
+        Gateway API: without an explicit port a redirect goes to the well-known port of its scheme, else to
+        the listener's. Clients of the sandbox need the local port that stands for it.
+        """
+        if self.redirect_port is None:
+            return self.route
+        wanted = self.redirect_port or port
+        redirect = self.route["redirect"]
+        plain = WELL_KNOWN.get(redirect.get("scheme_redirect", "")) == wanted and "host_redirect" in redirect
+        if plain and wanted not in ports:
+            return self.route  # the well-known port is not written into the Location header
+        return {**self.route, "redirect": {**redirect, "port_redirect": ports.get(wanted, wanted)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +98,15 @@ def rule_entries(
         age = (meta.get("creationTimestamp", ""), meta.get("namespace", ""), meta["name"], index, position)
         envoy = {"name": f"{meta.get('namespace', '')}.{meta['name']}.{index}", "match": _match(match)}
         envoy |= _behaviour(rule, match, backends, mirrors or {})
-        entries.append(Entry((*_specificity(match), *age), envoy))
+        entries.append(Entry((*_specificity(match), *age), envoy, _redirect_port(rule)))
     return entries
+
+
+def _redirect_port(rule: Json) -> int | None:
+    for item in rule.get("filters") or []:
+        if redirect := item.get("requestRedirect"):
+            return int(redirect.get("port") or WELL_KNOWN.get(redirect.get("scheme", ""), 0))
+    return None
 
 
 def _path_of(match: Json) -> tuple[str, str]:
@@ -90,7 +119,10 @@ def _specificity(match: Json) -> tuple[int, int, int, int, int]:
     kind, value = _path_of(match)
     headers = {header["name"].lower() for header in match.get("headers") or []}
     queries = {query["name"] for query in match.get("queryParams") or []}
-    return PATH_RANK.get(kind, 3), -len(value), 0 if match.get("method") else 1, -len(headers), -len(queries)
+    rank = PATH_RANK.get(kind, CATCH_ALL)
+    if (kind, value) == ("PathPrefix", "/") and not (headers or queries or match.get("method")):
+        rank = CATCH_ALL
+    return rank, -len(value), 0 if match.get("method") else 1, -len(headers), -len(queries)
 
 
 def _match(match: Json) -> Json:
@@ -139,7 +171,7 @@ def _regex(pattern: str, what: str) -> str:
         raise UnsupportedRouteError(
             "UnsupportedValue", f'{what} match "{pattern}" is not a regular expression: {error}'
         ) from error
-    if re.search(r"\(\?(?![:imsU-]+[:)]|P<|<[A-Za-z])|\\[1-9]", pattern):
+    if re.search(r"\(\?(?!:|[imsU-]+[:)]|P<|<[A-Za-z])|\\[1-9]", pattern):
         raise UnsupportedRouteError(
             "UnsupportedValue", f'{what} match "{pattern}" uses lookaround or a backreference, which RE2 does not have'
         )
@@ -266,11 +298,6 @@ def _redirect(redirect: Json, match: Json) -> Json:
         envoy["scheme_redirect"] = scheme
     if hostname := redirect.get("hostname"):
         envoy["host_redirect"] = hostname
-    # Without scheme and port Envoy keeps the port of the request, which is the listener's as the client sees it.
-    if port := redirect.get("port"):
-        envoy["port_redirect"] = port
-    elif scheme := redirect.get("scheme"):
-        envoy["port_redirect"] = 443 if scheme == "https" else 80
     if path := redirect.get("path"):
         if path["type"] == "ReplaceFullPath":
             envoy["path_redirect"] = path["replaceFullPath"]

@@ -127,12 +127,12 @@ class GatewayController(Controller):
         config = envoy_config.Config(clusters=service_clusters(world))
         ports: dict[Key, dict[int, int]] = {}
         for key, judged in listeners.items():
-            for number in sorted({listener.port for listener in judged if listener.programmed}):
+            numbers = sorted({listener.port for listener in judged if listener.programmed})
+            ports[key] = {number: self._ports.get(_book_name(key, number), number) for number in numbers}
+            for number, local in ports[key].items():
                 serving = [entry for entry in judged if entry.port == number and entry.programmed]
-                local = self._ports.get(_book_name(key, number), number)
-                ports.setdefault(key, {})[number] = local
                 name = _listener_name(key, number)
-                envoy_config.add_port(config, name, local, (serving, routes), self._envoy.folder)
+                envoy_config.add_port(config, name, local, (serving, routes), self._envoy.folder, ports=ports[key])
                 target = gateway_cluster(key, number)
                 config.clusters[target] = cluster(target, [local])
         self._ports.keep({"mesh", *(_book_name(key, port) for key, numbers in ports.items() for port in numbers)})
