@@ -69,7 +69,7 @@ class Broker:
         self.background = Background()
         self.http: HttpClient = AiohttpClient()
         self.upstreams: dict[str, Upstream] = {}
-        self.catalogue = Catalogue()
+        self._catalogue = Catalogue()
         self.streams = Streams()
         self.calls = Calls()
         self.requests = 0
@@ -85,6 +85,13 @@ class Broker:
         self.origins = OriginPolicy(settings.allowed_origins, options.public_host)
         self._rebuild: asyncio.TimerHandle | None = None
         self._sources: dict[str, tuple[ToolList, Source]] = {}
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue as the upstreams are now, so that an upstream that is ready is also listed."""
+        if self._rebuild is not None:
+            self._rebuild_now()
+        return self._catalogue
 
     async def start(self) -> None:
         """Begin to connect to the upstreams and to watch the configuration."""
@@ -185,13 +192,13 @@ class Broker:
             self._rebuild = None
         self._sources = {name: self._source(upstream) for name, upstream in self.upstreams.items()}
         sources = (source for _, source in self._sources.values())
-        old = self.catalogue
-        self.catalogue = Catalogue(sources, self.config.virtual_servers, self.config.broker.page_size)
+        old = self._catalogue
+        self._catalogue = Catalogue(sources, self.config.virtual_servers, self.config.broker.page_size)
         known = set(old.conflicts)
-        for conflict in self.catalogue.conflicts:
+        for conflict in self._catalogue.conflicts:
             if conflict not in known:
                 logs.warning("tool.hidden", upstream=conflict.upstream, problem=str(conflict))
-        self.streams.catalogue_changed(old, self.catalogue)
+        self.streams.catalogue_changed(old, self._catalogue)
 
     def _source(self, upstream: Upstream) -> tuple[ToolList, Source]:
         """Return what an upstream contributes to the catalogue, made anew only when its list is another one."""

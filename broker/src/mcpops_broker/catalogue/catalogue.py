@@ -153,7 +153,9 @@ def _make_cursor(name: str) -> bytes:
 def _read_cursor(cursor: object) -> str:
     try:
         if isinstance(cursor, str):
-            return urlsafe_b64decode(cursor.encode("ascii")).decode()
+            name = urlsafe_b64decode(cursor.encode("ascii")).decode()
+            if _make_cursor(name).decode() == cursor:  # Python's decoder skips what is not base64
+                return name
     except ValueError:  # not ASCII, not base64, not UTF-8
         pass
     raise RpcError(INVALID_PARAMS, "Invalid params: the cursor is not one that this server gave")

@@ -1,0 +1,289 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small MCP server without an MCP library, that counts what it is asked and misbehaves on demand.
+
+It runs in a thread with an event loop of its own. What a tool does follows from its name (see `_TOOLS`); faults of the
+whole server are attributes that a test sets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import count
+from types import TracebackType
+from typing import Any
+
+from aiohttp import web
+
+Json = dict[str, Any]
+Answer = web.StreamResponse
+
+
+def tool(name: str, **more: Any) -> Json:
+    """Build a tool."""
+    return {"name": name, "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}}, **more}
+
+
+class RawUpstream:
+    """The server; a context manager. `url` is its endpoint."""
+
+    def __init__(self, *names: str, sessions: bool = True, list_changed: bool = False) -> None:
+        self.tools = [tool(name) for name in names or ("echo",)]
+        self.page_size = 1000
+        self.with_sessions = sessions
+        self.list_changed = list_changed
+        self.version = "2025-11-25"
+        self.fail_status: int | None = None
+        """HTTP status that every POST gets, when set."""
+        self.initialize_delay = 0.0
+        self.stale_status = 404
+        """Status for an unknown session."""
+        self.release = threading.Event()
+        """Set to let calls of `wait` end."""
+        self.initialized = 0
+        self.live: set[str] = set()
+        self.deleted: list[str] = []
+        self.calls: list[Json] = []
+        """Every tools/call: its params, session and headers."""
+        self.cancelled: list[Json] = []
+        self.dropped = 0
+        """Calls whose connection was closed before their answer."""
+        self.pings_answered = 0
+        self.lists = 0
+        self._numbers = count(1)
+        self._streams: list[web.StreamResponse] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """The endpoint."""
+        return f"http://127.0.0.1:{self.port}/mcp"
+
+    def __enter__(self) -> RawUpstream:
+        self._thread.start()
+        self._run(self._start())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release.set()
+        self._run(self._runner.cleanup())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def expire_sessions(self) -> None:
+        """Forget all sessions, as a restarted server does."""
+        self.live.clear()
+
+    def push(self, message: Json) -> None:
+        """Send a message on all open GET streams."""
+        self._run(self._push(message))
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
+
+    async def _start(self) -> None:
+        app = web.Application(client_max_size=1 << 26)
+        app.router.add_route("*", "/mcp", self._serve)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.2)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def _serve(self, request: web.Request) -> Answer:
+        if request.method == "GET":
+            return await self._listen(request)
+        session = request.headers.get("mcp-session-id", "")
+        if request.method == "DELETE":
+            self.deleted.append(session)
+            self.live.discard(session)
+            return web.Response()
+        if self.fail_status is not None:
+            return web.Response(status=self.fail_status, headers={"location": "http://elsewhere.test/mcp?key=1"})
+        message = await request.json()
+        method = message.get("method")
+        if method == "initialize":
+            return await self._initialize(message)
+        if self.with_sessions and session not in self.live:
+            error = {"code": -32000, "message": "Bad Request: No valid session ID provided"}
+            return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=self.stale_status)
+        if method == "tools/list":
+            return self._list(message)
+        if method == "tools/call":
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            self.calls.append({**message["params"], "id": message["id"], "session": session, "headers": headers})
+            try:
+                return await self._call(request, message)
+            except asyncio.CancelledError:
+                self.dropped += 1
+                raise
+        if method == "notifications/cancelled":
+            self.cancelled.append(message["params"])
+        if "result" in message:
+            self.pings_answered += 1
+        return web.Response(status=202)
+
+    async def _initialize(self, message: Json) -> Answer:
+        self.initialized += 1
+        await asyncio.sleep(self.initialize_delay)
+        headers = {}
+        if self.with_sessions:
+            session = f"session-{next(self._numbers)}"
+            self.live.add(session)
+            headers["Mcp-Session-Id"] = session
+        result = {
+            "protocolVersion": self.version,
+            "capabilities": {"tools": {"listChanged": self.list_changed}},
+            "serverInfo": {"name": "raw", "version": "1"},
+        }
+        return web.json_response(_result(message, result), headers=headers)
+
+    def _list(self, message: Json) -> Answer:
+        self.lists += 1
+        start = int(message.get("params", {}).get("cursor", 0))
+        end = start + self.page_size
+        result: Json = {"tools": self.tools[start:end]}
+        if end < len(self.tools):
+            result["nextCursor"] = str(end)
+        return web.json_response(_result(message, result))
+
+    async def _call(self, request: web.Request, message: Json) -> Answer:
+        name = message["params"]["name"]
+        behaviour = _TOOLS.get(name.partition("-")[0], _echo)
+        return await behaviour(self, request, message)
+
+    async def _listen(self, request: web.Request) -> Answer:
+        if not self.list_changed:
+            return web.Response(status=405)
+        response = await _stream(request)
+        self._streams.append(response)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._streams.remove(response)
+        return response
+
+    async def _push(self, message: Json) -> None:
+        for stream in self._streams:
+            with suppress(ConnectionError):
+                await stream.write(_event(message))
+
+    @property
+    def listeners(self) -> int:
+        """GET streams that are open."""
+        return len(self._streams)
+
+
+def _result(message: Json, result: Any) -> Json:
+    return {"jsonrpc": "2.0", "id": message["id"], "result": result}
+
+
+def _text(message: Json, text: str) -> Json:
+    return _result(message, {"content": [{"type": "text", "text": text}], "xUnknown": {"kept": [1, None]}})
+
+
+def _event(message: Any, event_id: str | None = None) -> bytes:
+    data = message if isinstance(message, str) else json.dumps(message)
+    return (f"id: {event_id}\n" if event_id else "").encode() + f"event: message\ndata: {data}\n\n".encode()
+
+
+async def _stream(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    return response
+
+
+async def _echo(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    return web.json_response(_text(message, str(message["params"].get("arguments", {}).get("text", ""))))
+
+
+async def _wait(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    while not upstream.release.is_set():
+        await asyncio.sleep(0.01)
+    return await _echo(upstream, request, message)
+
+
+async def _sse(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    token = message["params"].get("_meta", {}).get("progressToken")
+    response = await _stream(request)
+    for step in (1, 2):
+        params = {"progressToken": token, "progress": step, "xUnknown": True}
+        await response.write(_event({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}))
+    log = {"level": "info", "data": "working"}
+    await response.write(_event({"jsonrpc": "2.0", "method": "notifications/message", "params": log}))
+    await response.write(_event({"jsonrpc": "2.0", "id": 77, "method": "ping"}))
+    await response.write(_event(_text(message, "streamed")))
+    return response
+
+
+async def _stream_only(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    response = await _stream(request)
+    await response.write(b": hello\r\n\r\nid: 1\r\ndata:\r\n\r\n" + _event(_text(message, "one event")))
+    return response
+
+
+async def _hang_stream(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    response = await _stream(request)
+    await response.write(_event({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info"}}))
+    return await _wait(upstream, request, message)
+
+
+async def _break_off(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    response = await _stream(request)
+    await response.write(b"data: {")
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def _end_early(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    return await _stream(request)
+
+
+async def _huge(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    return web.json_response(_text(message, "x" * 3_000_000))
+
+
+async def _huge_event(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    response = await _stream(request)
+    await response.write(_event(_text(message, "x" * 3_000_000)))
+    return response
+
+
+def _plain(body: str, status: int = 200, content_type: str = "application/json") -> Callable[..., Awaitable[Answer]]:
+    async def answer(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+        return web.Response(text=body, status=status, content_type=content_type)
+
+    return answer
+
+
+async def _rpc_error(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    error = {"code": -32602, "message": f"refused {request.headers.get('authorization')}", "data": {"field": "text"}}
+    return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error}, status=400)
+
+
+_TOOLS: dict[str, Callable[[RawUpstream, web.Request, Json], Awaitable[Answer]]] = {
+    "wait": _wait,
+    "sse": _sse,
+    "stream_only": _stream_only,
+    "hang_stream": _hang_stream,
+    "break_off": _break_off,
+    "end_early": _end_early,
+    "huge": _huge,
+    "huge_event": _huge_event,
+    "error500": _plain("boom", 500, "text/plain"),
+    "malformed": _plain('{"jsonrpc": "2.0", "id":'),
+    "html": _plain("<html>", 200, "text/html"),
+    "other_id": _plain('{"jsonrpc": "2.0", "id": "other", "result": {}}'),
+    "not_rpc": _plain("[1, 2]"),
+    "unauthorized": _plain("", 401),
+    "rpc_error": _rpc_error,
+}
