@@ -1,0 +1,378 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a request to an answer: authentication, authorization, routing, verbs, audit."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass
+
+from . import authorization, errors, listing, patches, scaling
+from .audit import AuditLog
+from .authentication import Authenticator, User
+from .authorization import Authorizer
+from .bodies import (
+    APPLY_PATCH,
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_MERGE_PATCH,
+    media_type,
+    parse_json,
+    parse_yaml,
+    read_object,
+)
+from .discovery import AGGREGATED, Discovery
+from .errors import ApiError
+from .fields import forbidden_value
+from .http import Request, Response, Stream
+from .objects import Object, copy, encode, now_micro
+from .openapi import VERSION, OpenApi
+from .options import DeleteOptions, WriteOptions
+from .presentation import Presentation
+from .registry import Outcome, Registry
+from .requests import RequestInfo, flag, integer
+from .resources import Resource
+from .watching import Watch
+
+LOG = logging.getLogger(__name__)
+_REVIEW_GROUPS = ("authorization.k8s.io", "authentication.k8s.io")
+_CHANGES = ("update", "patch")
+_DEFAULT_WATCH_SECONDS = (1800, 3600)
+_PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+
+
+@dataclass
+class Context:
+    """One request on a resource, understood."""
+
+    request: Request
+    info: RequestInfo
+    resource: Resource
+    presentation: Presentation
+
+
+class Application:
+    """The handler of all requests."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        openapi: OpenApi,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        audit: AuditLog,
+    ) -> None:
+        self._registry = registry
+        self._catalog = registry.catalog
+        self._openapi = openapi
+        self._discovery = Discovery(registry.catalog)
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._audit = audit
+
+    def __call__(self, request: Request) -> Response | Stream:
+        """Answer a request. Never raises: what goes wrong becomes a Status answer."""
+        received = now_micro()
+        info = RequestInfo("", request.target, request.path)
+        user: User | None = None
+        reason = ""
+        answer: Response | Stream
+        try:
+            info = RequestInfo.of(request)
+            if request.path in ("/healthz", "/livez", "/readyz"):
+                return Response(200, b"ok", "text/plain; charset=utf-8")
+            user = self._authenticator.authenticate(request.headers.get("authorization", ""))
+            self._authorizer.check(user, info)
+            answer = self._route(request, info, user)
+        except ApiError as error:
+            reason = error.reason
+            answer = Response(error.code, encode(error.status()), headers=list(error.headers.items()))
+        except Exception as error:
+            LOG.exception("%s %s failed", request.method, request.target)
+            reason = "InternalError"
+            answer = Response(500, encode(errors.internal(repr(error)).status()))
+        agent = request.headers.get("user-agent", "")
+        if isinstance(answer, Stream):
+            answer.on_end = lambda: self._audit.record(info, user, agent, received, answer.status)
+        else:
+            self._audit.record(info, user, agent, received, answer.status, reason)
+        return answer
+
+    # routing
+
+    def _route(self, request: Request, info: RequestInfo, user: User) -> Response | Stream:
+        if not info.resource:
+            return self._other(request, info)
+        if info.group in _REVIEW_GROUPS:
+            return self._review(request, info, user)
+        resource = self._catalog.find(info.group, info.version, info.resource)
+        if resource is None or info.extra:
+            raise errors.unknown_path()
+        if info.subresource and info.subresource not in resource.subresources:
+            raise errors.unknown_path()
+        if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
+            raise errors.method_not_allowed()
+        context = Context(request, info, resource, Presentation.of(request, resource))
+        answer = self._verb(context)
+        if resource.deprecated:
+            answer.headers.append(_warning(resource.deprecated))
+        return answer
+
+    def _verb(self, context: Context) -> Response | Stream:
+        info = context.info
+        if info.subresource == "log":
+            raise errors.not_found(context.resource, info.name)
+        if info.subresource == "scale":
+            return self._scale(context)
+        if info.subresource == "finalize" and info.verb != "update":
+            raise errors.method_not_allowed()
+        handlers = {
+            "get": self._get,
+            "list": self._list,
+            "watch": self._watch,
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
+        handler = handlers.get(info.verb)
+        if handler is None or (info.subresource and info.verb not in ("get", *_CHANGES)):
+            raise errors.method_not_allowed()
+        if info.verb == "create" and info.name:
+            raise errors.method_not_allowed()
+        if info.verb not in context.resource.verbs or (info.verb in _CHANGES and not info.name):
+            raise errors.method_not_allowed()
+        return handler(context)
+
+    def _other(self, request: Request, info: RequestInfo) -> Response:
+        path = info.path.rstrip("/")
+        if request.method not in ("GET", "HEAD"):
+            raise errors.unknown_path()
+        if path in ("/api", "/apis"):
+            return self._groups(request, core=path == "/api")
+        if path == "/version":
+            return Response(200, encode(_version()))
+        if path == "/openapi/v2":
+            return Response(200, encode(self._openapi.v2()))
+        if path == "/openapi/v3":
+            return Response(200, encode(self._openapi.index()))
+        found: Object | None = None
+        parts = path.strip("/").split("/")
+        if parts[:3] == ["openapi", "v3", "api"] and len(parts) == 4:
+            found = self._openapi.v3("", parts[3])
+        elif parts[:3] == ["openapi", "v3", "apis"] and len(parts) == 5:
+            found = self._openapi.v3(parts[3], parts[4])
+        elif parts[0] == "apis" and len(parts) == 2:
+            found = self._discovery.group(parts[1])
+        elif parts[0] in ("api", "apis") and info.version:
+            found = self._discovery.resource_list(info.group, info.version)
+        if found is None:
+            raise errors.unknown_path()
+        return Response(200, encode(found))
+
+    def _groups(self, request: Request, core: bool) -> Response:
+        accept = request.headers.get("accept", "").replace(" ", "")
+        if f"g={AGGREGATED}" in accept and "v=v2;" in f"{accept};".replace(",", ";"):
+            media = f"application/json;g={AGGREGATED};v=v2;as=APIGroupDiscoveryList"
+            return Response(200, encode(self._discovery.aggregated(core)), media)
+        body = self._discovery.core_versions() if core else self._discovery.group_list()
+        return Response(200, encode(body))
+
+    def _review(self, request: Request, info: RequestInfo, user: User) -> Response:
+        if self._discovery.resource_list(info.group, info.version) is None:
+            raise errors.unknown_path()
+        if info.verb != "create":
+            raise errors.method_not_allowed()
+        body = read_object(request)
+        answer = authorization.review(info.resource, body, user, self._authorizer, info.namespace)
+        return Response(201, encode(answer))
+
+    # reading
+
+    def _get(self, context: Context) -> Response:
+        wanted = integer(context.request.query, "resourceVersion") or 0
+        if wanted > self._registry.store.revision:
+            raise errors.too_large_resource_version(wanted, self._registry.store.revision)
+        record = self._registry.get(context.resource, context.info.namespace, context.info.name)
+        return Response(200, context.presentation.record(record))
+
+    def _list(self, context: Context) -> Response:
+        records, metadata = listing.read_list(self._registry.store, context.resource, _scope(context), context.request)
+        return Response(200, context.presentation.many(records, metadata))
+
+    def _watch(self, context: Context) -> Stream:
+        query = context.request.query
+        if context.info.name:
+            query["fieldSelector"] = f"metadata.name={context.info.name}"
+        selection = listing.selection_of(context.request, context.resource)
+        bookmarks = flag(query, "allowWatchBookmarks")
+        initial = "sendInitialEvents" in query and flag(query, "sendInitialEvents")
+        _check_initial_events(query, bookmarks)
+        text = query.get("resourceVersion", "")
+        if text and not text.isdigit():
+            raise listing.invalid_resource_version(text)
+        seconds = integer(query, "timeoutSeconds") or random.uniform(*_DEFAULT_WATCH_SECONDS)  # noqa: S311
+        watch = Watch(self._registry.store, context.presentation, _scope(context), selection)
+        if initial or (int(text or 0) == 0 and "sendInitialEvents" not in query):
+            watch.start_with_state()
+        elif int(text or 0):
+            watch.start_after(int(text))
+        if initial:
+            watch.bookmark(initial_end=True)
+        media = "application/json;stream=watch" if not context.presentation.form else "application/json"
+        return Stream(watch.lines(float(seconds), bookmarks), content_type=media)
+
+    # writing
+
+    def _create(self, context: Context) -> Response:
+        options = WriteOptions.of(context.request, "CreateOptions")
+        body = read_object(context.request)
+        outcome = self._registry.create(context.resource, context.info.namespace, body, options)
+        return self._written(context, outcome, options)
+
+    def _update(self, context: Context) -> Response:
+        options = WriteOptions.of(context.request, "UpdateOptions")
+        body = read_object(context.request)
+        info = context.info
+        outcome = self._registry.replace(
+            context.resource, _namespace(context), info.name, body, options, info.subresource
+        )
+        return self._written(context, outcome, options)
+
+    def _patch(self, context: Context) -> Response:
+        info, resource = context.info, context.resource
+        media = media_type(context.request)
+        options = WriteOptions.of(context.request, "PatchOptions", apply=media == APPLY_PATCH)
+        place = (resource, _namespace(context), info.name)
+        if media == APPLY_PATCH:
+            config = parse_yaml(context.request.body)
+            outcome = self._registry.apply(*place, config, options, info.subresource)
+        else:
+            patched = self._patcher(context.request, media, resource)
+            outcome = self._registry.patch(*place, patched, options, info.subresource)
+        return self._written(context, outcome, options)
+
+    def _patcher(self, request: Request, media: str, resource: Resource) -> patches.Patcher:
+        """The function that applies the body of a PATCH request. Raises 415 for a kind that is not served."""
+        accepted = _PATCHES if resource.custom else (*_PATCHES, STRATEGIC_MERGE_PATCH)
+        if media not in accepted:
+            raise errors.unsupported_media_type(sorted(accepted))
+        body = parse_json(request.body)
+        if media == JSON_PATCH:
+            return lambda live: patches.json_patch(live, body)
+        if not isinstance(body, dict):
+            raise errors.bad_request("error decoding patch: the patch is not an object")
+        if media == MERGE_PATCH:
+            return lambda live: patches.merge_patch(live, body)
+        return lambda live: patches.strategic_merge_patch(live, body, resource.schema)
+
+    def _written(self, context: Context, outcome: Outcome, options: WriteOptions) -> Response:
+        status = 201 if outcome.created else 200
+        warnings = [_warning(text) for text in dict.fromkeys(options.warnings)]
+        if context.presentation.form:
+            body = encode(context.presentation.one(outcome.obj))
+        else:
+            body = outcome.body()
+        return Response(status, body, headers=warnings)
+
+    def _scale(self, context: Context) -> Response:
+        info, resource, request = context.info, context.resource, context.request
+        place = (resource, _namespace(context), info.name)
+        if info.verb == "get":
+            return Response(200, encode(scaling.show(resource, resource.load(self._registry.get(*place)))))
+        if info.verb not in _CHANGES:
+            raise errors.method_not_allowed()
+        options = WriteOptions.of(request, "PatchOptions" if info.verb == "patch" else "UpdateOptions")
+        patched = self._patcher(request, media_type(request), resource) if info.verb == "patch" else None
+        body = read_object(request) if patched is None else None
+
+        def change(live: Object) -> Object:
+            scale = patched(scaling.show(resource, live)) if patched else body
+            new = scaling.apply_to(resource, copy(live), scale)
+            self._registry.field_manager(resource, "scale").update(live, new, options.manager)
+            return new
+
+        outcome = self._registry.update(*place, change, options, "scale")
+        return Response(200, encode(scaling.show(resource, outcome.obj)))
+
+    # deleting
+
+    def _delete(self, context: Context) -> Response:
+        info, resource = context.info, context.resource
+        options = self._delete_options(context.request)
+        outcome = self._registry.delete(resource, _namespace(context), info.name, options)
+        if not outcome.created or (resource.kind == "Pod" and not resource.custom):
+            return Response(200, encode(context.presentation.one(outcome.obj)))
+        details = {
+            "name": info.name,
+            "group": resource.group,
+            "kind": resource.plural,
+            "uid": outcome.obj["metadata"]["uid"],
+        }
+        body = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Success",
+            "details": {key: value for key, value in details.items() if value},
+        }
+        return Response(200, encode(body))
+
+    def _delete_collection(self, context: Context) -> Response:
+        store, resource = self._registry.store, context.resource
+        options = self._delete_options(context.request)
+        records, metadata = listing.read_list(store, resource, _scope(context), context.request)
+        for record in records:
+            self._registry.delete(resource, record.namespace, record.name, options)
+        return Response(200, context.presentation.many(records, metadata))
+
+    def _delete_options(self, request: Request) -> DeleteOptions:
+        body = read_object(request) if request.body else None
+        if body is not None and not isinstance(body, dict):
+            raise errors.bad_request("the body of a deletion is a DeleteOptions object")
+        return DeleteOptions.of(request, body)
+
+
+def _namespace(context: Context) -> str:
+    return context.info.namespace if context.resource.namespaced else ""
+
+
+_scope = _namespace
+
+
+def _check_initial_events(query: dict[str, str], bookmarks: bool) -> None:
+    """The options that go with sendInitialEvents, as list options are validated."""
+    if "sendInitialEvents" not in query:
+        return
+    if query.get("resourceVersionMatch") != "NotOlderThan":
+        error = forbidden_value(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        )
+        raise errors.invalid("meta.k8s.io", "ListOptions", "", [error])
+    if not bookmarks and flag(query, "sendInitialEvents"):
+        error = forbidden_value("allowWatchBookmarks", "sendInitialEvents requires setting allowWatchBookmarks to true")
+        raise errors.invalid("meta.k8s.io", "ListOptions", "", [error])
+
+
+def _warning(text: str) -> tuple[str, str]:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return ("warning", f'299 - "{quoted}"')
+
+
+def _version() -> Object:
+    major, minor, _ = VERSION.removeprefix("v").split(".")
+    return {
+        "major": major,
+        "minor": minor,
+        "gitVersion": VERSION,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "",
+        "compiler": "",
+        "platform": "linux/amd64",
+    }

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a request asks for, read from its method, path and query (the rules of RequestInfo in k8s.io/apiserver)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import bad_request
+from .http import Request
+
+_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_NAMESPACE_SUBRESOURCES = {"status", "finalize"}
+_TRUE = {"true", "1", "t", "T", "True", "TRUE"}
+_FALSE = {"false", "0", "f", "F", "False", "FALSE"}
+
+
+@dataclass(frozen=True)
+class RequestInfo:
+    """A request's meaning. ``resource`` is empty for paths that name none (/version, /openapi/v3 …)."""
+
+    verb: str
+    target: str
+    path: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    extra: tuple[str, ...] = ()
+    """Path segments after the subresource."""
+
+    @classmethod
+    def of(cls, request: Request) -> RequestInfo:
+        """Read method, path and query; nothing is checked against what is served."""
+        path = request.path
+        parts = path.strip("/").split("/")
+        group, version, rest = _api(parts)
+        if not rest:
+            return cls(request.method.lower(), request.target, path, group, version)
+        namespace = ""
+        if rest[0] == "namespaces" and len(rest) > 1:
+            namespace = rest[1]
+            if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+                rest = rest[2:]
+        name = rest[1] if len(rest) > 1 else ""
+        subresource = rest[2] if len(rest) > 2 else ""
+        verb = _VERBS.get(request.method, request.method.lower())
+        if verb == "get" and flag(request.query, "watch"):
+            verb = "watch"
+        elif not name:
+            verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
+        return cls(verb, request.target, path, group, version, rest[0], namespace, name, subresource, tuple(rest[3:]))
+
+
+def _api(parts: list[str]) -> tuple[str, str, list[str]]:
+    """Group, version and the remaining segments; empty strings when the path is not below /api or /apis."""
+    if parts[0] == "api" and len(parts) > 1:
+        return "", parts[1], parts[2:]
+    if parts[0] == "apis" and len(parts) > 2:
+        return parts[1], parts[2], parts[3:]
+    return "", "", []
+
+
+def flag(query: dict[str, str], name: str) -> bool:
+    """A boolean query parameter as Go's strconv reads it; an empty value means true."""
+    if name not in query:
+        return False
+    value = query[name]
+    if value in _TRUE or value == "":
+        return True
+    if value in _FALSE:
+        return False
+    raise bad_request(f'strconv.ParseBool: parsing "{value}": invalid syntax')
+
+
+def integer(query: dict[str, str], name: str) -> int | None:
+    """An integer query parameter, or None when it is not given."""
+    value = query.get(name, "")
+    if not value:
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax') from None

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Label and field selectors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import bad_request
+from .objects import Object, lookup
+
+Labels = Mapping[str, str]
+
+_TOKEN = re.compile(r"\s*(!=|==|=|!|,|\(|\)|>|<|[^\s=!,()<>]+)")
+_LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One condition on labels; ``operator`` is one of exists, absent, in, notin, gt, lt."""
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Labels) -> bool:
+        value = labels.get(self.key)
+        if self.operator == "exists":
+            return value is not None
+        if self.operator == "absent":
+            return value is None
+        if self.operator == "in":
+            return value in self.values
+        if self.operator == "notin":
+            return value not in self.values
+        try:
+            number, bound = int(value or ""), int(next(iter(self.values)))
+        except ValueError:
+            return False
+        return number > bound if self.operator == "gt" else number < bound
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = _TOKEN.findall(text)
+        if "".join(self.tokens) != re.sub(r"\s+", "", text):
+            raise self.error("unexpected characters")
+        self.at = 0
+
+    def error(self, why: str) -> Exception:
+        return bad_request(f"unable to parse requirement: {why} in {self.text!r}")
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def next(self) -> str:
+        token = self.peek()
+        self.at += 1
+        return token
+
+    def requirements(self) -> list[Requirement]:
+        found: list[Requirement] = []
+        while self.peek():
+            found.append(self.requirement())
+            token = self.next()
+            if token not in ("", ","):
+                raise self.error(f"found '{token}', expected: ',' or 'end of string'")
+            if token == "," and not self.peek():
+                raise self.error("found '', expected: identifier after ','")
+        return found
+
+    def requirement(self) -> Requirement:
+        if self.peek() == "!":
+            self.next()
+            return Requirement(self.key(), "absent")
+        key = self.key()
+        token = self.peek()
+        if token in ("", ","):
+            return Requirement(key, "exists")
+        self.next()
+        if token in ("=", "=="):
+            return Requirement(key, "in", frozenset({self.value()}))
+        if token == "!=":
+            return Requirement(key, "notin", frozenset({self.value()}))
+        if token in (">", "<"):
+            return Requirement(key, "gt" if token == ">" else "lt", frozenset({self.value()}))
+        if token in ("in", "notin"):
+            return Requirement(key, token, self.values())
+        raise self.error(f"found '{token}', expected: in, notin, =, ==, !=, gt, lt")
+
+    def key(self) -> str:
+        key = self.next()
+        if not _LABEL_KEY.fullmatch(key):
+            raise self.error(f'<nil>: Invalid value: "{key}": name part must consist of alphanumeric characters')
+        return key
+
+    def value(self) -> str:
+        value = "" if self.peek() in ("", ",", ")") else self.next()
+        if not _LABEL_VALUE.fullmatch(value):
+            raise self.error(f'values[0]: Invalid value: "{value}": a valid label must consist of alphanumerics')
+        return value
+
+    def values(self) -> frozenset[str]:
+        if self.next() != "(":
+            raise self.error("found a value, expected: '('")
+        values = {self.value()}
+        while self.peek() == ",":
+            self.next()
+            values.add(self.value())
+        if self.next() != ")":
+            raise self.error("found no ')' after the values")
+        return frozenset(values)
+
+
+def parse_labels(text: str) -> list[Requirement]:
+    """The requirements of a labelSelector query. Raises 400 for text that is none."""
+    return _Parser(text).requirements()
+
+
+FIELDS_OF_PODS = (
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "status.phase",
+)
+
+
+def parse_fields(text: str, supported: Callable[[str], bool]) -> list[tuple[str, str, bool]]:
+    """(path, value, equal) for each term of a fieldSelector query.
+
+    Raises 400 for a term without operator and for a field that ``supported`` says no to.
+    """
+    terms: list[tuple[str, str, bool]] = []
+    for part in filter(None, (piece.strip() for piece in re.split(r"(?<!\\),", text))):
+        match = re.fullmatch(r"([^=!]+)(!=|==|=)(.*)", part)
+        if match is None:
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
+        path, operator, value = match[1], match[2], re.sub(r"\\(.)", r"\1", match[3])
+        if not supported(path):
+            raise bad_request(f"field label not supported: {path}")
+        terms.append((path, value, operator != "!="))
+    return terms
+
+
+class Selection:
+    """Which objects a list or watch asks for."""
+
+    def __init__(self, labels: list[Requirement], fields: list[tuple[str, str, bool]]) -> None:
+        self._labels = labels
+        self.name = next((value for path, value, equal in fields if path == "metadata.name" and equal), None)
+        self._metadata = [term for term in fields if term[0] in ("metadata.name", "metadata.namespace")]
+        self._fields = [
+            (path.split("."), value, equal) for path, value, equal in fields if not path.startswith("metadata.")
+        ]
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self._labels or self._metadata or self._fields)
+
+    def matches(self, namespace: str, name: str, labels: Labels, load: Callable[[], Object]) -> bool:
+        """Whether an object is selected; ``load`` reads it whole, which is done only for fields of its body."""
+        for path, value, equal in self._metadata:
+            if ((name if path == "metadata.name" else namespace) == value) != equal:
+                return False
+        if not all(requirement.matches(labels) for requirement in self._labels):
+            return False
+        if self._fields:
+            obj = load()
+            return all((_text(lookup(obj, path)) == value) == equal for path, value, equal in self._fields)
+        return True
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

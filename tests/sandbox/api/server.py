@@ -1,0 +1,136 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The server: everything put together, a port, TLS, kubeconfigs, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import ssl
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import builtins
+from .application import Application
+from .audit import AuditLog
+from .authentication import Authenticator, User, read_token_file
+from .authorization import MASTERS, Authorizer
+from .customresources import DefinitionController
+from .http import HttpProtocol
+from .kubeconfig import kubeconfig, write_private
+from .lifecycle import Lifecycle
+from .openapi import OpenApi
+from .options import WriteOptions
+from .registry import Registry
+from .resources import Catalog
+from .store import Store
+
+ADMIN = "sandbox-admin"
+CONTROLLERS = "sandbox-controllers"
+_KUBECONFIGS = {ADMIN: "kubeconfig", CONTROLLERS: "controllers.kubeconfig"}
+_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_CERTIFICATE_AGE = 300 * 24 * 3600
+"""Seconds after which certificates found in the directory are made anew."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says."""
+
+    directory: Path
+    port: int = 0
+    token_file: Path | None = None
+    history: int = 5000
+    audit: bool = True
+
+
+def build(users: dict[str, User], audit: AuditLog, history: int = 5000) -> Application:
+    """An API server without a network: the handler of requests, with the start-up namespaces in its store."""
+    store = Store(history)
+    catalog = Catalog()
+    definitions = builtins.load_definitions()
+    builtins.register(catalog, definitions)
+    registry = Registry(store, catalog)
+    DefinitionController(registry, definitions)
+    Lifecycle(registry)
+    namespaces = catalog.find("", "v1", "namespaces")
+    for name in _NAMESPACES if namespaces else ():
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        if namespaces:
+            registry.create(namespaces, "", body, WriteOptions("kube-apiserver"))
+    return Application(registry, OpenApi(catalog, definitions), Authenticator(users), Authorizer(), audit)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; the kubeconfigs appear when requests are answered."""
+    directory = settings.directory
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    certificates = await _start_certificates(directory)
+    tokens = _tokens(directory)
+    users = {token: User(name, name, (MASTERS, "system:authenticated")) for name, token in tokens.items()}
+    if settings.token_file:
+        users |= read_token_file(settings.token_file)
+    audit = AuditLog(directory / "audit.jsonl" if settings.audit else None)
+    application = build(users, audit, settings.history)
+    if certificates and await certificates.wait() != 0:
+        raise RuntimeError(f"No certificates could be made in {directory}; see the messages above.")
+    loop = asyncio.get_running_loop()
+    connections: set[HttpProtocol] = set()
+    server = await loop.create_server(
+        lambda: HttpProtocol(application, connections),
+        "127.0.0.1",
+        settings.port,
+        ssl=_tls(directory),
+        backlog=512,
+    )
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    ca = (directory / "ca.crt").read_bytes()
+    for name, file in _KUBECONFIGS.items():
+        write_private(directory / file, kubeconfig(url, ca, name, tokens[name]))
+    print(f"Kubernetes API at {url}, kubeconfig {directory / 'kubeconfig'}", flush=True)
+    await _until_signal(loop)
+    server.close()
+    await asyncio.gather(*(connection.close() for connection in list(connections)))
+    audit.close()
+
+
+async def _start_certificates(directory: Path) -> asyncio.subprocess.Process | None:
+    """Make certificates in a child process, unless there are young ones from an earlier run."""
+    made = directory / "tls.crt"
+    if made.exists() and time.time() - made.stat().st_mtime < _CERTIFICATE_AGE:
+        return None
+    module = f"{__package__}.certificates"
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", module, str(directory))
+
+
+def _tokens(directory: Path) -> dict[str, str]:
+    """A token for each user of ours; those of an earlier run in the same directory stay valid."""
+    tokens: dict[str, str] = {}
+    for name in _KUBECONFIGS:
+        path = directory / f".{name}.token"
+        with contextlib.suppress(FileNotFoundError):
+            tokens[name] = path.read_text(encoding="utf-8").strip()
+        if not tokens.get(name):
+            tokens[name] = secrets.token_urlsafe(24)
+            write_private(path, tokens[name])
+    return tokens
+
+
+def _tls(directory: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(directory / "tls.crt", directory / "tls.key")
+    return context
+
+
+async def _until_signal(loop: asyncio.AbstractEventLoop) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Built-in kinds: decoding by their Go types, defaults, required fields, generations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..decoding import shape
+from ..defaults import DEFAULTERS
+from ..definitions import empty_structs
+from ..fields import FieldError, invalid_value, required
+from ..metadata import validate_metadata, validate_metadata_update
+from ..objects import Object, copy, same
+from ..schema import Schema
+from .base import Strategy
+
+
+class BuiltinStrategy(Strategy):
+    """What all built-in kinds share; a kind with rules of its own has a subclass."""
+
+    def __init__(
+        self, schema: Schema, kind: str, version: str, name_rule: str = "subdomain", has_generation: bool = False
+    ) -> None:
+        super().__init__(schema)
+        self.kind = kind
+        self.version = version
+        self.name_rule = name_rule
+        self.has_status = schema.names("status")
+        self.has_generation = has_generation
+
+    def empty(self) -> Object:
+        return copy(empty_structs(self.schema))
+
+    def decode(self, obj: Object) -> list[str]:
+        unknown = shape(obj, self.schema, self.kind, self.version)
+        self.default(obj)
+        return unknown
+
+    def default(self, obj: Object) -> None:
+        shape(obj, self.schema, self.kind, self.version)
+        defaulter = DEFAULTERS.get(self.kind)
+        if defaulter:
+            defaulter(obj)
+
+    def prepare_create(self, obj: Object) -> None:
+        if self.has_status:
+            obj["status"] = copy(self.empty().get("status", {}))
+        if self.has_generation:
+            obj["metadata"]["generation"] = 1
+        else:
+            obj["metadata"].pop("generation", None)
+
+    def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
+        if subresource == "status":
+            status = new.get("status", {})
+            metadata = new["metadata"]
+            new.clear()
+            new.update(copy(old))
+            new["status"] = status
+            new["metadata"] = {**metadata, "labels": old["metadata"].get("labels")}
+            if new["metadata"]["labels"] is None:
+                del new["metadata"]["labels"]
+            return
+        if self.has_status and "status" in old:
+            new["status"] = old["status"]
+        if self.has_generation and self.changes_generation(new, old):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+    def changes_generation(self, new: Object, old: Object) -> bool:
+        """Whether an update is one of what is wanted, and not of metadata or status only."""
+        ignored = ("metadata", "status", "apiVersion", "kind")
+        return not same(
+            {name: value for name, value in new.items() if name not in ignored},
+            {name: value for name, value in old.items() if name not in ignored},
+        )
+
+    def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
+        if old is None:
+            errors = validate_metadata(obj["metadata"], self.name_rule)
+        else:
+            errors = validate_metadata_update(obj["metadata"], old["metadata"])
+        if subresource != "status":
+            for name, value in obj.items():
+                child = self.schema.field(name)
+                if name not in ("metadata", "status") and child:
+                    _required(value, child, name, errors)
+            errors += [required(name) for name in self.schema.required if name not in obj]
+            errors += self.validate_own(obj, old)
+        return errors
+
+    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
+        """Rules of the kind beyond required fields."""
+        return []
+
+    def immutable(self, new: Any, old: Any, path: str) -> list[FieldError]:
+        """An error when a field that may not change has changed."""
+        return [] if same(new, old) else [invalid_value(path, new, "field is immutable")]
+
+
+def _required(value: Any, schema: Schema, path: str, errors: list[FieldError]) -> None:
+    if schema.deduced:
+        return
+    if isinstance(value, dict):
+        for name in schema.required:
+            if value.get(name) in (None, "") and not _may_be_empty(schema, name):
+                errors.append(required(f"{path}.{name}"))
+        for name, item in value.items():
+            child = schema.field(name)
+            if child and isinstance(item, (dict, list)):
+                _required(item, child, f"{path}.{name}", errors)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, dict):
+                _required(item, schema.items, f"{path}[{index}]", errors)
+
+
+def _may_be_empty(schema: Schema, name: str) -> bool:
+    """Required in OpenAPI means written always in Go; only some of those fields must have a value."""
+    child = schema.field(name)
+    return child is None or child.type in ("array", "boolean", "integer") or name in _EMPTY_ALLOWED
+
+
+_EMPTY_ALLOWED = {"apiGroup", "host", "metadata", "namespaceSelector"}

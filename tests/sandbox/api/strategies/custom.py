@@ -1,0 +1,141 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Custom resources: everything follows from the schema in their definition."""
+
+from __future__ import annotations
+
+from .. import fieldsets
+from ..cel.rules import RuleChecker
+from ..defaulting import apply_defaults, drop_nulls
+from ..fields import FieldError, invalid_type, invalid_value
+from ..fieldsets import FieldSet
+from ..metadata import qualified_name_problems, validate_metadata, validate_metadata_update
+from ..objects import Object, copy, lookup, same
+from ..pruning import prune
+from ..schema import Node, Schema
+from ..validation import validate, validate_lists
+from .base import Strategy
+
+_STANDARD_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes"}
+_STATUS_IGNORES = fieldsets.of([("f:metadata",), ("f:spec",)])
+_MAX_INT32 = 2**31 - 1
+
+
+class CustomStrategy(Strategy):
+    """One version of one custom resource. ``schema`` includes the root's own fields, ``structural`` does not."""
+
+    unconditional_update = False
+
+    def __init__(self, schema: Schema, structural: Schema, node: Node, scale: dict[str, str] | None) -> None:
+        super().__init__(schema)
+        self.structural = structural
+        self.has_status = False
+        self._node = node
+        self._scale = scale
+        self._rules = RuleChecker(schema)
+
+    def decode(self, obj: Object) -> list[str]:
+        drop_nulls(obj, self.structural)
+        unknown = prune(obj, self.structural)
+        self.default(obj)
+        return unknown
+
+    def read(self, obj: Object) -> None:
+        self.decode(obj)
+
+    def default(self, obj: Object) -> None:
+        drop_nulls(obj, self.structural)
+        apply_defaults(obj, self.structural)
+
+    def prepare_create(self, obj: Object) -> None:
+        if self.has_status:
+            obj.pop("status", None)
+        obj["metadata"]["generation"] = 1
+
+    def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
+        if subresource == "status":
+            status, managed = new.get("status"), new["metadata"].get("managedFields")
+            has_status = "status" in new
+            new.clear()
+            new.update(copy(old))
+            new["metadata"].pop("managedFields", None)
+            if managed:
+                new["metadata"]["managedFields"] = managed
+            if has_status:
+                new["status"] = status
+            else:
+                new.pop("status", None)
+            return
+        if self.has_status:
+            if "status" in old:
+                new["status"] = old["status"]
+            else:
+                new.pop("status", None)
+        if not same(_body(new), _body(old)):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+    def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
+        if old is None:
+            errors = validate_metadata(obj["metadata"], "subdomain")
+            errors += validate(_whole(obj), self._node)
+        else:
+            errors = validate_metadata_update(obj["metadata"], old["metadata"])
+            if subresource == "status":
+                node = self._node.get("properties", {}).get("status")
+                if node and "status" in obj:
+                    errors += validate(obj["status"], node, old.get("status"), "status")
+            else:
+                errors += validate(_whole(obj), self._node, _whole(old))
+        errors += self._validate_scale(obj)
+        if old is None or not validate_lists(old, self.structural):
+            errors += validate_lists(obj, self.structural)
+        return errors + self._validate_rules(obj, old, errors)
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        known = set(old["metadata"].get("finalizers") or ()) if old else set()
+        added = sorted(set(obj["metadata"].get("finalizers") or ()) - known - _STANDARD_FINALIZERS)
+        found: list[str] = []
+        for name in added:
+            found += [f'metadata.finalizers: "{name}": {text}' for text in qualified_name_problems(name)]
+            if "/" not in name:
+                path = " including a path (/)" if "." in name else ""
+                found.append(
+                    f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name{path} '
+                    "to avoid accidental conflicts with other finalizer writers"
+                )
+        return found
+
+    def ignored_fields(self, subresource: str) -> FieldSet:
+        return _STATUS_IGNORES if subresource == "status" else super().ignored_fields(subresource)
+
+    def _validate_rules(self, obj: Object, old: Object | None, errors: list[FieldError]) -> list[FieldError]:
+        blocking = {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
+        if any(error.reason in blocking for error in errors):
+            message = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
+            return [invalid_value("<nil>", None, message)]
+        return self._rules.check(obj, old)
+
+    def _validate_scale(self, obj: Object) -> list[FieldError]:
+        errors: list[FieldError] = []
+        for name in ("specReplicasPath", "statusReplicasPath") if self._scale else ():
+            path = (self._scale or {}).get(name, "")
+            value = lookup(obj, path.lstrip(".").split("."))
+            if value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                errors.append(invalid_type(path, value, "is not a whole number"))
+            elif value < 0:
+                errors.append(invalid_value(path, value, "should be a non-negative integer"))
+            elif value > _MAX_INT32:
+                errors.append(invalid_value(path, value, f"should be less than or equal to {_MAX_INT32}"))
+        return errors
+
+
+def _body(obj: Object) -> Object:
+    return {name: value for name, value in obj.items() if name not in ("metadata", "apiVersion", "kind")}
+
+
+def _whole(obj: Object) -> Object:
+    """The object without managedFields and the like, which the schema of a definition does not describe."""
+    return {**obj, "metadata": {k: v for k, v in obj["metadata"].items() if k in ("name", "generateName")}}

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deployments and their like, jobs, and objects whose references may not change."""
+
+from __future__ import annotations
+
+from ..fields import FieldError, forbidden_value, invalid_value, required
+from ..objects import Object, lookup, same
+from .builtin import BuiltinStrategy
+
+_UPDATABLE = {
+    "StatefulSet": (
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+        "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+        {
+            "replicas",
+            "ordinals",
+            "template",
+            "updateStrategy",
+            "revisionHistoryLimit",
+            "persistentVolumeClaimRetentionPolicy",
+            "minReadySeconds",
+        },
+    )
+}
+
+
+class WorkloadStrategy(BuiltinStrategy):
+    """A selector that matches the template's labels and never changes."""
+
+    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
+        spec = obj["spec"]
+        errors: list[FieldError] = []
+        selector = spec.get("selector")
+        if selector is None:
+            errors.append(required("spec.selector"))
+        elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
+            message = f"empty selector is invalid for {self.kind.lower()}"
+            errors.append(invalid_value("spec.selector", selector, message))
+        else:
+            labels = lookup(spec, ("template", "metadata", "labels"), {}) or {}
+            if not _selects(selector, labels):
+                message = "`selector` does not match template `labels`"
+                errors.append(invalid_value("spec.template.metadata.labels", labels, message))
+        if not lookup(spec, ("template", "spec", "containers")):
+            errors.append(required("spec.template.spec.containers"))
+        replicas = spec.get("replicas")
+        if replicas is not None and replicas < 0:
+            errors.append(invalid_value("spec.replicas", replicas, "must be greater than or equal to 0"))
+        if old is not None:
+            errors += self._unchanged(spec, old["spec"])
+        return errors
+
+    def _unchanged(self, spec: Object, before: Object) -> list[FieldError]:
+        if self.kind not in _UPDATABLE:
+            return self.immutable(spec.get("selector"), before.get("selector"), "spec.selector")
+        message, free = _UPDATABLE[self.kind]
+        kept = {name: value for name, value in spec.items() if name not in free}
+        if same(kept, {name: value for name, value in before.items() if name not in free}):
+            return []
+        return [forbidden_value("spec", message)]
+
+    def changes_generation(self, new: Object, old: Object) -> bool:
+        if super().changes_generation(new, old):
+            return True
+        annotations = (new["metadata"].get("annotations") or {}, old["metadata"].get("annotations") or {})
+        return self.kind == "Deployment" and not same(*annotations)
+
+
+def _selects(selector: Object, labels: dict[str, str]) -> bool:
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    for rule in selector.get("matchExpressions") or ():
+        value, values = labels.get(rule["key"]), rule.get("values") or []
+        holds = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not holds.get(rule["operator"], False):
+            return False
+    return True
+
+
+class JobStrategy(BuiltinStrategy):
+    """A job without a selector gets one that matches its own pods only."""
+
+    def prepare_create(self, obj: Object) -> None:
+        super().prepare_create(obj)
+        spec, metadata = obj["spec"], obj["metadata"]
+        if spec.get("manualSelector"):
+            return
+        labels = spec.setdefault("template", {}).setdefault("metadata", {}).setdefault("labels", {})
+        for prefix in ("batch.kubernetes.io/", ""):
+            labels[f"{prefix}controller-uid"] = metadata["uid"]
+            labels[f"{prefix}job-name"] = metadata["name"]
+        spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": metadata["uid"]}}
+
+    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
+        errors: list[FieldError] = []
+        policy = lookup(obj, ("spec", "template", "spec", "restartPolicy"))
+        if policy not in ("OnFailure", "Never"):
+            errors.append(required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"'))
+        if old is not None:
+            for name in ("selector", "template", "completionMode"):
+                errors += self.immutable(obj["spec"].get(name), old["spec"].get(name), f"spec.{name}")
+        return errors
+
+
+class BindingStrategy(BuiltinStrategy):
+    """The role of a role binding is fixed."""
+
+    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
+        if old is None or same(obj.get("roleRef"), old.get("roleRef")):
+            return []
+        return [invalid_value("roleRef", obj.get("roleRef"), "cannot change roleRef")]
+
+
+class ClaimStrategy(BuiltinStrategy):
+    """The spec of a volume claim is immutable but for the size it asks for."""
+
+    def prepare_create(self, obj: Object) -> None:
+        super().prepare_create(obj)
+        obj["status"] = {"phase": "Pending"}
+
+    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
+        errors: list[FieldError] = []
+        spec = obj["spec"]
+        if not spec.get("accessModes"):
+            errors.append(required("spec.accessModes", "at least 1 access mode is required"))
+        if "storage" not in (lookup(spec, ("resources", "requests")) or {}):
+            errors.append(required("spec.resources[storage]"))
+        free = ("resources", "volumeAttributesClassName", "volumeName")
+        if old is not None and any(
+            not same(spec.get(name), old["spec"].get(name)) for name in {*spec, *old["spec"]} if name not in free
+        ):
+            message = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+            errors.append(forbidden_value("spec", message))
+        return errors

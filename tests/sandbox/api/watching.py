@@ -1,0 +1,133 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watches: the changes of a resource as they happen, from a revision on.
+
+A watch first sends what it owes (the present state, or the log since the revision asked for), then everything
+that is announced while it lives. Objects that come to match the selectors are ADDED, those that cease to are
+DELETED, as a kube-apiserver does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from .errors import ApiError, expired
+from .objects import Object, encode
+from .presentation import Presentation
+from .selectors import Selection
+from .store import ADDED, DELETED, MODIFIED, Compacted, Event, Record, Store
+
+BOOKMARK_SECONDS = 30.0
+"""Time between bookmarks, for watches that allow them."""
+_INITIAL_END = {"k8s.io/initial-events-end": "true"}
+
+
+class Watch:
+    """One watch; iterate over it for the lines to send."""
+
+    def __init__(self, store: Store, presentation: Presentation, namespace: str, selection: Selection) -> None:
+        self._store = store
+        self._presentation = presentation
+        self._resource = presentation.resource
+        self._namespace = namespace
+        self._selection = selection
+        self._waiting: deque[bytes] = deque()
+        self._awake = asyncio.Event()
+        self._columns_sent = False
+        self._unsubscribe = store.subscribe(self._resource.location, self._receive)
+
+    def start_with_state(self) -> None:
+        """Send every object there is as ADDED."""
+        for record in self._store.list(self._resource.location, self._namespace):
+            if self._matches(record):
+                self._send(ADDED, record)
+
+    def start_after(self, revision: int) -> None:
+        """Send what changed after a revision; what is no longer in the log is an ERROR event with code 410."""
+        try:
+            for event in self._store.events(self._resource.location, revision):
+                self._receive(event)
+        except Compacted as error:
+            self.fail(expired(str(error)))
+
+    def fail(self, error: ApiError) -> None:
+        """End the watch by an ERROR event."""
+        self._line("ERROR", encode(error.status()))
+        self.close()
+
+    def bookmark(self, initial_end: bool = False) -> None:
+        """Tell the revision up to which everything was sent."""
+        metadata: Object = {"resourceVersion": str(self._store.revision)}
+        if initial_end:
+            metadata["annotations"] = _INITIAL_END
+        obj: Object = {"kind": self._resource.kind, "apiVersion": self._resource.api_version, "metadata": metadata}
+        if self._presentation.form == "Table":
+            obj = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "rows": None}
+            obj["columnDefinitions"] = None
+        elif self._presentation.form:
+            obj |= {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+        self._line("BOOKMARK", encode(obj))
+
+    def close(self) -> None:
+        """End the watch; what is waiting is still sent."""
+        if self._unsubscribe:
+            self._unsubscribe()
+            self._unsubscribe = None  # type: ignore[assignment]
+            self._awake.set()
+
+    async def lines(self, seconds: float, bookmarks: bool) -> AsyncIterator[bytes]:
+        """The lines to send, for at most so many seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.call_later(seconds, self.close)
+        beat = loop.call_later(BOOKMARK_SECONDS, self._beat) if bookmarks else None
+        try:
+            while True:
+                if self._waiting:
+                    chunk = b"".join(self._waiting)
+                    self._waiting.clear()
+                    yield chunk
+                elif self._unsubscribe is None:
+                    return
+                else:
+                    self._awake.clear()
+                    await self._awake.wait()
+                    if beat is not None and beat.when() <= loop.time():
+                        beat = loop.call_later(BOOKMARK_SECONDS, self._beat)
+        finally:
+            end.cancel()
+            if beat is not None:
+                beat.cancel()
+            self.close()
+
+    def _beat(self) -> None:
+        self.bookmark()
+
+    def _receive(self, event: Event) -> None:
+        record, previous = event.record, event.previous
+        if self._namespace and record.namespace != self._namespace:
+            return
+        matched = previous is not None and self._matches(previous)
+        matches = event.kind != DELETED and self._matches(record)
+        if matches:
+            self._send(MODIFIED if matched else ADDED, record)
+        elif matched:
+            self._send(DELETED, record)
+
+    def _matches(self, record: Record) -> bool:
+        if self._namespace and record.namespace != self._namespace:
+            return False
+        if self._selection.everything:
+            return True
+        load = lambda: self._resource.load(record)  # noqa: E731
+        return self._selection.matches(record.namespace, record.name, record.labels, load)
+
+    def _send(self, kind: str, record: Record) -> None:
+        self._line(kind, self._presentation.record(record, columns=not self._columns_sent))
+        self._columns_sent = True
+
+    def _line(self, kind: str, obj: bytes) -> None:
+        self._waiting.append(b'{"type":"%b","object":%b}\n' % (kind.encode(), obj))
+        self._awake.set()
