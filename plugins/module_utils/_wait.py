@@ -214,8 +214,14 @@ def wait_for(
 
 
 def wait_all(client: ApiClient, targets: t.Sequence[Target], deadline: Deadline) -> None:
-    """Wait for every target; one watch a kind and namespace. Raises WaitTimeout, WaitFailed for the first that fails."""
-    open_targets = [target for target in targets if not (target.known is not None and _settle(target, target.known))]
+    """Wait for every target; one watch a kind and namespace. Raises WaitTimeout, WaitFailed for the first that fails.
+
+    Targets without ``known`` are read first, so that what is already true costs no watch.
+    """
+    for target in targets:
+        if target.known is None:
+            target.known = client.get(target.resource, target.name, target.namespace)
+    open_targets = [target for target in targets if not _settle(target, target.known)]
     if not open_targets:
         return
     groups: dict[tuple[Resource, str | None], list[Target]] = {}
