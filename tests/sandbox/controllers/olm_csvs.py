@@ -1,0 +1,293 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OLM stand-in: ClusterServiceVersions are installed, watched over, replaced and cleaned up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from sandbox.client import Object
+from sandbox.controllers.olm_base import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CSVS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    OPERATOR_GROUPS,
+    SERVICE_ACCOUNTS,
+    OlmController,
+    is_copied,
+    owner_reference,
+)
+from sandbox.controllers.olm_csv_rules import (
+    OPERATOR_GROUP_REASONS,
+    copy_of,
+    deployment_problem,
+    deployments,
+    install_mode_problem,
+    requirements,
+    set_phase,
+)
+from sandbox.controllers.olm_operator_groups import annotations_for
+from sandbox.controllers.runtime import CRDS, Key, Watch, itself, owner
+
+FINALIZER = "operators.coreos.com/csv-cleanup"
+INSTALL_SECONDS = 300.0
+"""How long a Deployment may take before the installation counts as failed."""
+
+
+class CsvController(OlmController):
+    """One step a reconcile: every phase is written, so that whoever watches sees all of them."""
+
+    name: ClassVar[str] = "olm"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._server_version = "v1.28.0"
+
+    def watches(self) -> Sequence[Watch]:
+        return [
+            Watch(CSVS, self._beside),
+            Watch(OPERATOR_GROUPS, self._beside),
+            Watch(SERVICE_ACCOUNTS, self._beside),
+            Watch(DEPLOYMENTS, owner(CSVS.kind)),
+            Watch(CRDS, self._everywhere),
+        ]
+
+    def _beside(self, obj: Object) -> Iterable[Key]:
+        """All ClusterServiceVersions of the namespace: they look at one another's phases."""
+        namespace = obj["metadata"]["namespace"]
+        beside = [(namespace, csv["metadata"]["name"]) for csv in self.cache(CSVS).list(namespace)]
+        return [*(itself(obj) if obj["kind"] == CSVS.kind else ()), *beside]
+
+    def _everywhere(self, crd: Object) -> Iterable[Key]:
+        for csv in self.cache(CSVS).list():
+            owned = csv["spec"].get("customresourcedefinitions", {}).get("owned", [])
+            if any(entry["name"] == crd["metadata"]["name"] for entry in owned):
+                yield csv["metadata"]["namespace"], csv["metadata"]["name"]
+
+    async def start(self) -> None:
+        self._server_version = (await self.client.request("GET", "/version"))["gitVersion"]
+
+    async def reconcile(self, key: Key) -> float | None:
+        csv = self.cache(CSVS).get(*key)
+        if csv is None or is_copied(csv):
+            return None
+        meta = csv["metadata"]
+        if meta.get("deletionTimestamp"):
+            await self._clean_up(csv)
+            return None
+        if FINALIZER not in (meta.get("finalizers") or []):
+            await self.patch(CSVS, csv, {"metadata": {"finalizers": [*(meta.get("finalizers") or []), FINALIZER]}})
+            return None
+        status = deepcopy(csv.get("status") or {})
+        if await self._operator_group_wrong(csv, status):
+            return None
+        next_status = await self._advance(csv, status)
+        await self.write_status(CSVS, csv, next_status)
+        if next_status.get("phase") == "Installing":
+            return INSTALL_SECONDS + 1
+        return None
+
+    async def _clean_up(self, csv: Object) -> None:
+        labels = {"olm.owner": csv["metadata"]["name"], "olm.owner.namespace": csv["metadata"]["namespace"]}
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        for resource in (CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES):
+            items, _ = await self.client.list(resource, label_selector=selector)
+            for item in items:
+                await self.client.delete(resource, item["metadata"]["name"])
+        finalizers = csv["metadata"].get("finalizers") or []
+        if FINALIZER in finalizers:
+            rest = [entry for entry in finalizers if entry != FINALIZER]
+            await self.patch(CSVS, csv, {"metadata": {"finalizers": rest}})
+
+    async def _operator_group_wrong(self, csv: Object, status: Object) -> bool:
+        """Whether the namespace's OperatorGroup keeps the operator from running; then says so in the status."""
+        namespace = csv["metadata"]["namespace"]
+        groups = self.cache(OPERATOR_GROUPS).list(namespace)
+        problem: tuple[str, str] | None = None
+        if not groups:
+            problem = ("NoOperatorGroup", "csv in namespace with no operatorgroups")
+        elif len(groups) > 1:
+            problem = (
+                "TooManyOperatorGroups",
+                "csv created in namespace with multiple operatorgroups, can't pick one automatically",
+            )
+        else:
+            targets = (groups[0].get("status") or {}).get("namespaces")
+            if targets is None:
+                return True  # the group itself is not ready
+            wanted, annotations = annotations_for(groups[0]), csv["metadata"].get("annotations") or {}
+            if not wanted.items() <= annotations.items():
+                await self.patch(CSVS, csv, {"metadata": {"annotations": wanted}})
+                return True
+            if message := install_mode_problem(csv, targets):
+                problem = ("UnsupportedOperatorGroup", message)
+        if problem is None:
+            return False
+        await self.write_status(CSVS, csv, set_phase(status, "Failed", *problem))
+        return True
+
+    def _others(self, csv: Object) -> list[Object]:
+        beside = self.cache(CSVS).list(csv["metadata"]["namespace"])
+        return [
+            other for other in beside if other["metadata"]["name"] != csv["metadata"]["name"] and not is_copied(other)
+        ]
+
+    def _replaced_by(self, csv: Object) -> Object | None:
+        """The ClusterServiceVersion that is to take this one's place."""
+        name = csv["metadata"]["name"]
+        return next((other for other in self._others(csv) if other["spec"].get("replaces") == name), None)
+
+    def _replaces(self, csv: Object) -> Object | None:
+        """The ClusterServiceVersion whose place this one is to take."""
+        name = csv["spec"].get("replaces")
+        return next((other for other in self._others(csv) if other["metadata"]["name"] == name), None)
+
+    def _requirements(self, csv: Object) -> tuple[bool, list[Object]]:
+        crds = {crd["metadata"]["name"]: crd for crd in self.cache(CRDS).list()}
+        accounts = self.cache(SERVICE_ACCOUNTS).list(csv["metadata"]["namespace"])
+        return requirements(csv, crds, [entry["metadata"]["name"] for entry in accounts], self._server_version)
+
+    async def _advance(self, csv: Object, status: Object) -> Object:
+        """The status after one more step."""
+        match status.get("phase", ""):
+            case "":
+                return set_phase(status, "Pending", "RequirementsUnknown", "requirements not yet checked")
+            case "Pending":
+                return self._pending(csv, status)
+            case "InstallReady":
+                await self._install(csv)
+                message = "waiting for install components to report healthy"
+                return set_phase(status, "Installing", "InstallSucceeded", message)
+            case "Installing":
+                return self._check(csv, status, ("Installing", "InstallWaiting"))
+            case "Succeeded":
+                return self._succeeded(csv, status)
+            case "Failed":
+                return self._failed(csv, status)
+            case "Replacing":
+                follower = self._replaced_by(csv)
+                if follower and (follower.get("status") or {}).get("phase") == "Succeeded":
+                    message = "has been replaced by a newer ClusterServiceVersion that has successfully installed."
+                    return set_phase(status, "Deleting", "Replaced", message)
+            case "Deleting":
+                await self.client.delete(CSVS, csv["metadata"]["name"], csv["metadata"]["namespace"])
+        return status
+
+    def _pending(self, csv: Object, status: Object) -> Object:
+        met, entries = self._requirements(csv)
+        status["requirementStatus"] = entries
+        if not met:
+            return set_phase(status, "Pending", "RequirementsNotMet", "one or more requirements couldn't be found")
+        older = self._replaces(csv)
+        if older and (older.get("status") or {}).get("phase") not in ("Replacing", "Deleting"):
+            return status
+        return set_phase(status, "InstallReady", "AllRequirementsMet", "all requirements found, attempting install")
+
+    def _succeeded(self, csv: Object, status: Object) -> Object:
+        if follower := self._replaced_by(csv):
+            message = f"being replaced by csv: {follower['metadata']['name']}"
+            return set_phase(status, "Replacing", "BeingReplaced", message)
+        met, entries = self._requirements(csv)
+        if not met:
+            status["requirementStatus"] = entries
+            return set_phase(status, "Failed", "RequirementsNotMet", "requirements no longer met")
+        return self._check(csv, status, ("Failed", "ComponentUnhealthy"))
+
+    def _failed(self, csv: Object, status: Object) -> Object:
+        if status.get("reason") in OPERATOR_GROUP_REASONS:
+            message = "InstallModes now support target namespaces"
+            return set_phase(status, "Pending", "RequirementsUnknown", message)
+        met, entries = self._requirements(csv)
+        if not met:
+            status["requirementStatus"] = entries
+            return set_phase(status, "Pending", "RequirementsNotMet", "requirements not met")
+        return self._check(csv, status, ("Pending", "NeedsReinstall"))
+
+    async def _install(self, csv: Object) -> None:
+        for wanted in deployments(csv):
+            wanted["metadata"]["ownerReferences"] = [owner_reference(csv, CSVS)]
+            await self.apply(DEPLOYMENTS, wanted)
+
+    def _check(self, csv: Object, status: Object, otherwise: tuple[str, str]) -> Object:
+        """Succeeded when every Deployment is available; ``otherwise`` is the phase and reason for the time being."""
+        phase, reason = otherwise
+        for wanted in deployments(csv):
+            found = self.cache(DEPLOYMENTS).get(wanted["metadata"]["namespace"], wanted["metadata"]["name"])
+            problem = deployment_problem(wanted, found)
+            if problem is None:
+                continue
+            kind, why = problem
+            if kind == "failed":
+                return set_phase(status, "Failed", "InstallCheckFailed", f"install failed: {why}")
+            if phase == "Installing" and _seconds_since(status["lastTransitionTime"]) >= INSTALL_SECONDS:
+                return set_phase(status, "Failed", "InstallCheckFailed", "install timeout")
+            return set_phase(status, "InstallReady" if kind == "changed" else phase, reason, f"installing: {why}")
+        return set_phase(status, "Succeeded", "InstallSucceeded", "install strategy completed with no errors")
+
+
+class CopyController(OlmController):
+    """Copies an installed ClusterServiceVersion to every other namespace that its OperatorGroup targets."""
+
+    name: ClassVar[str] = "olm"
+
+    def watches(self) -> Sequence[Watch]:
+        return [Watch(CSVS, self._original), Watch(NAMESPACES, self._all)]
+
+    def _original(self, csv: Object) -> Iterable[Key]:
+        source = (csv["metadata"].get("labels") or {}).get("olm.copiedFrom")
+        return [(source or csv["metadata"]["namespace"], csv["metadata"]["name"])]
+
+    def _all(self, _: Object) -> Iterable[Key]:
+        return [key for csv in self.cache(CSVS).list() for key in self._original(csv)]
+
+    def _targets(self, csv: Object | None) -> set[str]:
+        if csv is None or csv["metadata"].get("deletionTimestamp"):
+            return set()
+        if (csv.get("status") or {}).get("phase") not in ("Succeeded", "Replacing"):
+            return set()
+        targets = (csv["metadata"].get("annotations") or {}).get("olm.targetNamespaces")
+        if targets is None:
+            return set()
+        live = {
+            namespace["metadata"]["name"]
+            for namespace in self.cache(NAMESPACES).list()
+            if not namespace["metadata"].get("deletionTimestamp")
+        }
+        wanted = live if targets == "" else live & set(targets.split(","))
+        return wanted - {csv["metadata"]["namespace"]}
+
+    async def reconcile(self, key: Key) -> float | None:
+        csv = self.cache(CSVS).get(*key)
+        if csv is not None and is_copied(csv):
+            return None
+        targets = self._targets(csv)
+        copies = {
+            copy["metadata"]["namespace"]: copy
+            for copy in self.cache(CSVS).list(labels={"olm.copiedFrom": key[0]})
+            if copy["metadata"]["name"] == key[1]
+        }
+        for namespace in sorted(copies.keys() - targets):
+            await self.client.delete(CSVS, key[1], namespace)
+        if csv is not None:
+            for namespace in sorted(targets):
+                await self._put(csv, namespace, copies.get(namespace))
+        return None
+
+    async def _put(self, csv: Object, namespace: str, found: Object | None) -> None:
+        wanted = copy_of(csv, namespace)
+        status = wanted.pop("status")
+        if found is None:
+            found = await self.create(CSVS, wanted)
+        elif found["spec"] != wanted["spec"]:
+            found = await self.apply(CSVS, wanted)
+        await self.write_status(CSVS, found, status)
+
+
+def _seconds_since(timestamp: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()

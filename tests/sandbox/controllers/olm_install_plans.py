@@ -1,0 +1,153 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OLM stand-in: approved InstallPlans are carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from typing import ClassVar
+
+from sandbox.catalog import Bundle, packages_in
+from sandbox.client import ApiError, Object, Resource
+from sandbox.controllers.olm_base import (
+    CATALOG_SOURCES,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CSVS,
+    INSTALL_PLANS,
+    OPERATOR_GROUPS,
+    SERVICE_ACCOUNTS,
+    OlmController,
+    now,
+    owner_reference,
+    put_condition,
+)
+from sandbox.controllers.olm_bundles import objects
+from sandbox.controllers.runtime import CRDS, Key, Watch
+
+STAMPS = ("lastTransitionTime", "lastUpdateTime")
+
+
+class InstallPlanController(OlmController):
+    """RequiresApproval -> Installing -> Complete; what fails is tried again and told in status.message."""
+
+    name: ClassVar[str] = "catalog"
+
+    def watches(self) -> Sequence[Watch]:
+        return [
+            Watch(INSTALL_PLANS),
+            Watch(OPERATOR_GROUPS, self._plans_beside),
+            Watch(CATALOG_SOURCES, _nothing),
+            Watch(CSVS, _nothing),
+            Watch(CRDS, _nothing),
+        ]
+
+    def _plans_beside(self, obj: Object) -> Iterable[Key]:
+        namespace = obj["metadata"]["namespace"]
+        return [(namespace, entry["metadata"]["name"]) for entry in self.cache(INSTALL_PLANS).list(namespace)]
+
+    async def reconcile(self, key: Key) -> float | None:
+        found = self.cache(INSTALL_PLANS).get(*key)
+        if found is None or found["metadata"].get("deletionTimestamp"):
+            return None
+        status = deepcopy(found.get("status") or {})
+        if not status.get("plan") or status["phase"] in ("Complete", "Failed"):
+            return None
+        problem = self._operator_group_problem(key[0])
+        if problem:
+            put_condition(status, _installed("False", "InstallCheckFailed", problem), stamps=STAMPS)
+            await self.write_status(INSTALL_PLANS, found, status)
+            return None
+        if status["phase"] == "RequiresApproval":
+            if found["spec"]["approved"]:
+                await self.write_status(INSTALL_PLANS, found, {**status, "phase": "Installing"})
+            return None
+        status.setdefault("startTime", now())
+        try:
+            await self._execute(key[0], status["plan"])
+        except ApiError as error:
+            status["message"] = f"retrying execution due to error: {error.message}"
+            await self.write_status(INSTALL_PLANS, found, status)
+            raise
+        status.pop("message", None)
+        put_condition(status, _installed("True"), stamps=STAMPS)
+        status["phase"] = "Complete"
+        await self.write_status(INSTALL_PLANS, found, status)
+        return None
+
+    def _operator_group_problem(self, namespace: str) -> str | None:
+        groups = self.cache(OPERATOR_GROUPS).list(namespace)
+        managing = [group for group in groups if (group.get("status") or {}).get("namespaces")]
+        if not managing:
+            return "no operator group found that is managing this namespace"
+        if len(managing) > 1:
+            return f"more than one operator group(s) are managing this namespace count={len(managing)}"
+        return None
+
+    def _bundle(self, step: Object) -> Bundle:
+        source = step["resource"]
+        catalog = self.cache(CATALOG_SOURCES).get(source["sourceNamespace"], source["sourceName"])
+        packages = packages_in(catalog["spec"].get("image")) if catalog else None
+        for package in packages or []:
+            for bundles in package.channels.values():
+                for bundle in bundles:
+                    if bundle.name == step["resolving"]:
+                        return bundle
+        origin = f"{source['sourceNamespace']}/{source['sourceName']}"
+        raise ApiError(404, "NotFound", f"bundle {step['resolving']} is not in catalogsource {origin}")
+
+    async def _execute(self, namespace: str, steps: Sequence[Object]) -> None:
+        """Makes every object of the plan and notes in its step what was found or made."""
+        done: dict[str, dict[tuple[str, str], str]] = {}
+        for step in steps:
+            if step["resolving"] not in done:
+                done[step["resolving"]] = await self._install(namespace, self._bundle(step))
+            step["status"] = done[step["resolving"]][(step["resource"]["kind"], step["resource"]["name"])]
+
+    async def _install(self, namespace: str, bundle: Bundle) -> dict[tuple[str, str], str]:
+        results = {}
+        csv: Object | None = None
+        for resource, obj in objects(bundle, namespace):
+            if resource is SERVICE_ACCOUNTS and csv:
+                obj["metadata"]["ownerReferences"] = [owner_reference(csv, CSVS)]
+            outcome, stored = await self._put(resource, obj)
+            results[(resource.kind, obj["metadata"]["name"])] = outcome
+            if resource is CSVS:
+                csv = stored
+        return results
+
+    async def _put(self, resource: Resource, obj: Object) -> tuple[str, Object]:
+        """Creates an object; one that exists is kept (ClusterServiceVersion) or brought up to date."""
+        meta = obj["metadata"]
+        found = await self.client.get(resource, meta["name"], meta.get("namespace"))
+        if found is None:
+            try:
+                return "Created", await self.create(resource, obj)
+            except ApiError as error:
+                if not error.conflict:
+                    raise
+                found = await self.client.get(resource, meta["name"], meta.get("namespace")) or obj
+        if resource is CSVS:
+            return "Present", found
+        if resource in (CRDS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, SERVICE_ACCOUNTS):
+            merged = {**found, **{field: value for field, value in obj.items() if field != "metadata"}}
+            labels = {**(found["metadata"].get("labels") or {}), **meta.get("labels", {})}
+            merged["metadata"] = {**found["metadata"], "labels": labels}
+            if "ownerReferences" in meta:
+                merged["metadata"]["ownerReferences"] = meta["ownerReferences"]
+            if merged != found:
+                return "Present", await self.replace(resource, merged)
+        return "Present", found
+
+
+def _nothing(_: Object) -> Iterable[Key]:
+    return []
+
+
+def _installed(status: str, reason: str = "", message: str = "") -> Object:
+    condition = {"type": "Installed", "status": status}
+    if reason:
+        condition |= {"reason": reason, "message": message}
+    return condition

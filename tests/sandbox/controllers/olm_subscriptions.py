@@ -1,0 +1,322 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OLM stand-in: Subscriptions are resolved, namespace by namespace, into InstallPlans."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from typing import ClassVar
+
+from sandbox.catalog import Bundle, packages_in
+from sandbox.client import Object
+from sandbox.controllers.olm_base import (
+    CATALOG_SOURCES,
+    CSVS,
+    INSTALL_PLANS,
+    OPERATOR_GROUPS,
+    SUBSCRIPTIONS,
+    OlmController,
+    component_label,
+    drop_conditions,
+    find_condition,
+    is_copied,
+    now,
+    owner_reference,
+    put_condition,
+)
+from sandbox.controllers.olm_bundles import plan
+from sandbox.controllers.olm_catalogs import connection_state
+from sandbox.controllers.olm_resolution import Catalog, NotSatisfiableError, resolve
+from sandbox.controllers.runtime import Key, Watch
+
+log = logging.getLogger("sandbox.olm")
+
+PENDING, FAILED, MISSING = "InstallPlanPending", "InstallPlanFailed", "InstallPlanMissing"
+RESOLUTION_FAILED, UNHEALTHY = "ResolutionFailed", "CatalogSourcesUnhealthy"
+
+
+class UnavailableError(Exception):
+    """A catalogue does not answer; the condition's reason is ErrorPreventedResolution."""
+
+
+class SubscriptionController(OlmController):
+    """Reconciles a whole namespace at a time, as OLM does: one Subscription that fails holds up the others in it."""
+
+    name: ClassVar[str] = "catalog"
+
+    def watches(self) -> Sequence[Watch]:
+        return [
+            Watch(SUBSCRIPTIONS, _namespace),
+            Watch(INSTALL_PLANS, _namespace),
+            Watch(CSVS, _namespace),
+            Watch(OPERATOR_GROUPS, _namespace),
+            Watch(CATALOG_SOURCES, self._subscribed),
+        ]
+
+    def _subscribed(self, _: Object) -> Iterable[Key]:
+        return {(sub["metadata"]["namespace"], "") for sub in self.cache(SUBSCRIPTIONS).list()}
+
+    async def reconcile(self, key: Key) -> float | None:
+        namespace = key[0]
+        subscriptions = [
+            sub for sub in self.cache(SUBSCRIPTIONS).list(namespace) if not sub["metadata"].get("deletionTimestamp")
+        ]
+        wrote = [await self._observe(sub) for sub in subscriptions]
+        if any(wrote) or not subscriptions:
+            return None  # the next pass starts from what was written
+        groups = len(self.cache(OPERATOR_GROUPS).list(namespace))
+        if groups != 1:
+            # OLM only logs this: no condition tells the user.
+            log.info("namespace %s: found %d operatorGroups, expected 1", namespace, groups)
+            return None
+        if any([await self._follow_csv(sub) for sub in subscriptions]):
+            return None
+        if all(_waits_for_plan(sub) for sub in subscriptions):
+            return None
+        await self._resolve(namespace, subscriptions)
+        return None
+
+    async def _observe(self, subscription: Object) -> bool:
+        """Writes what is known of catalogues and of the InstallPlan into the conditions."""
+        status = deepcopy(subscription.get("status") or {})
+        self._catalog_health(subscription, status)
+        self._plan_state(subscription, status)
+        if status == (subscription.get("status") or {}):
+            return False
+        status["lastUpdated"] = now()
+        return await self.write_status(SUBSCRIPTIONS, subscription, status)
+
+    def _catalog_health(self, subscription: Object, status: Object) -> None:
+        spec = subscription["spec"]
+        target = (spec["sourceNamespace"], spec["source"])
+        spaces = sorted({subscription["metadata"]["namespace"], spec["sourceNamespace"]})
+        catalogs = [catalog for space in spaces for catalog in self.cache(CATALOG_SOURCES).list(space)]
+        if any(connection_state(catalog) in (None, "CONNECTING") for catalog in catalogs):
+            return  # not known yet
+        health, old = [], {entry["catalogSourceRef"]["uid"]: entry for entry in status.get("catalogHealth") or []}
+        message = f"targeted catalogsource {'/'.join(target)} missing"
+        for catalog in catalogs:
+            meta, healthy = catalog["metadata"], connection_state(catalog) == "READY"
+            if (meta["namespace"], meta["name"]) == target:
+                message = "" if healthy else f"targeted catalogsource {'/'.join(target)} unhealthy"
+            known = old.get(meta["uid"])
+            if known and known["healthy"] == healthy:
+                health.append(known)
+                continue
+            fields = ("name", "namespace", "resourceVersion", "uid")
+            reference = {field: meta[field] for field in fields}
+            reference |= {"apiVersion": CATALOG_SOURCES.api_version, "kind": CATALOG_SOURCES.kind}
+            health.append({"catalogSourceRef": reference, "healthy": healthy, "lastUpdated": now()})
+        if not catalogs:
+            condition = _condition(
+                UNHEALTHY, "True", "NoCatalogSourcesFound", "dependency resolution requires at least one catalogsource"
+            )
+        elif message or not all(entry["healthy"] for entry in health):
+            condition = _condition(UNHEALTHY, "True", "UnhealthyCatalogSourceFound", message)
+        else:
+            condition = _condition(
+                UNHEALTHY, "False", "AllCatalogSourcesHealthy", "all available catalogsources are healthy"
+            )
+        put_condition(status, condition)
+        status["catalogHealth"] = health
+
+    def _plan_state(self, subscription: Object, status: Object) -> None:
+        """Projects the InstallPlan's phase onto the Subscription."""
+        reference = status.get("installPlanRef")
+        if not reference:
+            return
+        found = self.cache(INSTALL_PLANS).get(reference["namespace"], reference["name"])
+        if found is None:
+            drop_conditions(status, PENDING, FAILED)
+            if status.get("state") == "UpgradePending":
+                # Resolution may start over.
+                for field in ("installPlanRef", "installplan", "currentCSV", "state"):
+                    status.pop(field, None)
+            else:
+                put_condition(status, _condition(MISSING, "True", "ReferencedInstallPlanNotFound", ""))
+            return
+        plan_status = found.get("status") or {}
+        phase = plan_status.get("phase", "")
+        installed = find_condition(plan_status, "Installed") or {}
+        message = installed.get("message") or ""
+        if phase in ("", "Planning", "Installing", "RequiresApproval"):
+            drop_conditions(status, MISSING, FAILED)
+            reason = phase or "InstallPlanNotYetReconciled"
+            put_condition(status, _condition(PENDING, "True", reason, message))
+        elif phase == "Failed":
+            drop_conditions(status, MISSING, PENDING)
+            reason = installed.get("reason") or "InstallPlanFailed"
+            put_condition(status, _condition(FAILED, "True", reason, message))
+        else:
+            drop_conditions(status, MISSING, PENDING, FAILED)
+
+    async def _follow_csv(self, subscription: Object) -> bool:
+        """AtLatestKnown as soon as the current ClusterServiceVersion exists, whatever its phase."""
+        status = deepcopy(subscription.get("status") or {})
+        current = status.get("currentCSV")
+        if not current:
+            return False
+        namespace = subscription["metadata"]["namespace"]
+        if self.cache(CSVS).get(namespace, current):
+            state, installed = "AtLatestKnown", current
+        else:
+            state, installed = "UpgradePending", status.get("installedCSV")
+        if status.get("state") == state:
+            return False
+        status |= {"state": state, "lastUpdated": now()}
+        if installed:
+            status["installedCSV"] = installed
+        return await self.write_status(SUBSCRIPTIONS, subscription, status)
+
+    def _catalog(self, subscription: Object) -> Catalog | None:
+        spec = subscription["spec"]
+        name, namespace = spec["source"], spec["sourceNamespace"]
+        found = self.cache(CATALOG_SOURCES).get(namespace, name)
+        if found is None:
+            return None
+        state = connection_state(found)
+        if state != "READY":
+            address = f"{name}.{namespace}.svc:50051"
+            raise UnavailableError(
+                f"failed to populate resolver cache from source {name}/{namespace}: failed to list bundles: rpc "
+                f'error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: {address}"'
+            )
+        return Catalog(name, namespace, packages_in(found["spec"].get("image")) or [])
+
+    async def _resolve(self, namespace: str, subscriptions: Sequence[Object]) -> None:
+        csvs = [csv for csv in self.cache(CSVS).list(namespace) if not is_copied(csv)]
+        chosen: list[tuple[Object, Bundle]] = []
+        problem: tuple[str, str] | None = None
+        for sub in subscriptions:
+            try:
+                bundle = resolve(sub, self._catalog(sub), csvs)
+            except NotSatisfiableError as error:
+                problem = ("ConstraintsNotSatisfiable", str(error))
+                break
+            except UnavailableError as error:
+                problem = ("ErrorPreventedResolution", str(error))
+                break
+            if bundle and not _waits_for_plan(sub):
+                chosen.append((sub, bundle))
+        if problem:
+            for sub in subscriptions:
+                await self._set_resolution_failed(sub, *problem)
+            return
+        reference = None
+        if chosen:
+            reference, generation = await self._ensure_plan(namespace, subscriptions, chosen)
+        bundles = {sub["metadata"]["name"]: bundle for sub, bundle in chosen}
+        for sub in subscriptions:
+            status = deepcopy(sub.get("status") or {})
+            if find_condition(status, RESOLUTION_FAILED):
+                drop_conditions(status, RESOLUTION_FAILED)
+                status["lastUpdated"] = now()
+            bundle = bundles.get(sub["metadata"]["name"])
+            if bundle and reference:
+                status |= {
+                    "currentCSV": bundle.name,
+                    "installPlanGeneration": generation,
+                    "installPlanRef": reference,
+                    "installplan": {
+                        "apiVersion": reference["apiVersion"],
+                        "kind": reference["kind"],
+                        "name": reference["name"],
+                        "uuid": reference["uid"],
+                    },
+                    "state": "UpgradePending",
+                    "lastUpdated": now(),
+                }
+            await self.write_status(SUBSCRIPTIONS, sub, status)
+
+    async def _set_resolution_failed(self, subscription: Object, reason: str, message: str) -> None:
+        status = deepcopy(subscription.get("status") or {})
+        if put_condition(status, _condition(RESOLUTION_FAILED, "True", reason, message)):
+            status["lastUpdated"] = now()
+            await self.write_status(SUBSCRIPTIONS, subscription, status)
+
+    async def _ensure_plan(
+        self, namespace: str, subscriptions: Sequence[Object], chosen: Sequence[tuple[Object, Bundle]]
+    ) -> tuple[Object, int]:
+        """The InstallPlan of the next generation, created unless it is there; its reference and generation."""
+        known = [(sub.get("status") or {}).get("installPlanGeneration", 0) for sub in subscriptions]
+        plans = {found["spec"].get("generation", 0): found for found in self.cache(INSTALL_PLANS).list(namespace)}
+        generation = max([*known, *plans], default=0) + 1
+        manual = any(sub["spec"].get("installPlanApproval") == "Manual" for sub in subscriptions)
+        steps = [
+            step
+            for sub, bundle in chosen
+            for step in plan(bundle, namespace, sub["spec"]["source"], sub["spec"]["sourceNamespace"])
+        ]
+        created = await self.create(
+            INSTALL_PLANS,
+            {
+                "metadata": {
+                    "generateName": "install-",
+                    "namespace": namespace,
+                    "labels": component_label(chosen[0][0]["spec"]["name"], namespace),
+                    "ownerReferences": [owner_reference(sub, SUBSCRIPTIONS) for sub, _ in chosen],
+                },
+                "spec": {
+                    "approval": "Manual" if manual else "Automatic",
+                    "approved": not manual,
+                    "clusterServiceVersionNames": [bundle.name for _, bundle in chosen],
+                    "generation": generation,
+                },
+            },
+        )
+        status = {
+            "phase": "RequiresApproval" if manual else "Installing",
+            "catalogSources": sorted({sub["spec"]["source"] for sub, _ in chosen}),
+            "plan": steps,
+        }
+        await self.write_status(INSTALL_PLANS, created, status)
+        fields = {field: created["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
+        return {"apiVersion": INSTALL_PLANS.api_version, "kind": INSTALL_PLANS.kind, **fields}, generation
+
+
+class AdoptionController(OlmController):
+    """Puts the operator's component label on a Subscription, its ClusterServiceVersion and its InstallPlan."""
+
+    name: ClassVar[str] = "olm"
+
+    def watches(self) -> Sequence[Watch]:
+        return [
+            Watch(SUBSCRIPTIONS),
+            Watch(CSVS, self._subscriptions_beside),
+            Watch(INSTALL_PLANS, self._subscriptions_beside),
+        ]
+
+    def _subscriptions_beside(self, obj: Object) -> Iterable[Key]:
+        namespace = obj["metadata"]["namespace"]
+        return [(namespace, sub["metadata"]["name"]) for sub in self.cache(SUBSCRIPTIONS).list(namespace)]
+
+    async def reconcile(self, key: Key) -> float | None:
+        sub = self.cache(SUBSCRIPTIONS).get(*key)
+        if sub is None or sub["metadata"].get("deletionTimestamp"):
+            return None
+        status = sub.get("status") or {}
+        label = component_label(sub["spec"]["name"], key[0])
+        csv = self.cache(CSVS).get(key[0], status.get("installedCSV", ""))
+        reference = status.get("installPlanRef") or {"name": ""}
+        install_plan = self.cache(INSTALL_PLANS).get(key[0], reference["name"])
+        for resource, obj in ((SUBSCRIPTIONS, sub), (CSVS, csv), (INSTALL_PLANS, install_plan)):
+            if obj and not label.items() <= (obj["metadata"].get("labels") or {}).items():
+                await self.patch(resource, obj, {"metadata": {"labels": label}})
+        return None
+
+
+def _namespace(obj: Object) -> Iterable[Key]:
+    return [(obj["metadata"]["namespace"], "")]
+
+
+def _waits_for_plan(subscription: Object) -> bool:
+    status = subscription.get("status") or {}
+    return bool(status.get("installPlanRef")) and status.get("state") == "UpgradePending"
+
+
+def _condition(type_: str, status: str, reason: str, message: str) -> Object:
+    condition = {"type": type_, "status": status, "reason": reason}
+    return condition | ({"message": message} if message else {})
