@@ -292,7 +292,7 @@ def _grace_left(target: Target) -> float:
 def failed(target: Target) -> WaitFailed:
     """The sentence for a goal that can no longer be reached."""
     return WaitFailed(
-        f"{target.label} cannot {target.goal.what}: {target.last.seen}{_hint(target.goal)}.",
+        f"{target.label} cannot {target.goal.what}: {target.last.seen}{hint_of(target.goal.fix)}",
         waited_for=target.goal.what,
         last_seen=target.last.seen,
     )
@@ -301,17 +301,15 @@ def failed(target: Target) -> WaitFailed:
 def timed_out(pending: t.Sequence[Target], deadline: Deadline) -> WaitTimeout:
     """The sentence for the deadline: what was waited for, what was seen last, what may help."""
     first = pending[0]
-    more = (
-        f" ({len(pending) - 1} more objects are not ready: {', '.join(target.label for target in pending[1:6])})"
-        if len(pending) > 1
-        else ""
-    )
+    names = ", ".join(target.label for target in pending[1:6])
+    more = f" ({len(pending) - 1} more objects are not ready: {names})" if names else ""
     return WaitTimeout(
-        f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: {first.last.seen}{_hint(first.goal)}{more}.",
+        f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: {first.last.seen}{more}{hint_of(first.goal.fix)}",
         waited_for=first.goal.what,
         last_seen=first.last.seen,
     )
 
 
-def _hint(goal: Goal) -> str:
-    return f"; {goal.fix}" if goal.fix else ""
+def hint_of(fix: str) -> str:
+    """How a sentence ends: with the hint, if there is one, and its own punctuation."""
+    return f"; {fix}{'' if fix.endswith('?') else '.'}" if fix else "."
