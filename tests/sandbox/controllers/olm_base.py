@@ -38,6 +38,11 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seconds_since(timestamp: str) -> float:
+    """How long ago a moment in RFC 3339 was."""
+    return (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
+
+
 def component_label(package: str, namespace: str) -> dict[str, str]:
     """The label that ties an operator's objects together."""
     return {f"{GROUP}/{package}.{namespace}": ""}

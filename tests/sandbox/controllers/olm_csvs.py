@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from sandbox.client import Object
@@ -22,6 +21,7 @@ from sandbox.controllers.olm_base import (
     OlmController,
     is_copied,
     owner_reference,
+    seconds_since,
 )
 from sandbox.controllers.olm_csv_rules import (
     OPERATOR_GROUP_REASONS,
@@ -225,7 +225,7 @@ class CsvController(OlmController):
             kind, why = problem
             if kind == "failed":
                 return set_phase(status, "Failed", "InstallCheckFailed", f"install failed: {why}")
-            if phase == "Installing" and _seconds_since(status["lastTransitionTime"]) >= INSTALL_SECONDS:
+            if phase == "Installing" and seconds_since(status["lastTransitionTime"]) >= INSTALL_SECONDS:
                 return set_phase(status, "Failed", "InstallCheckFailed", "install timeout")
             return set_phase(status, "InstallReady" if kind == "changed" else phase, reason, f"installing: {why}")
         return set_phase(status, "Succeeded", "InstallSucceeded", "install strategy completed with no errors")
@@ -287,7 +287,3 @@ class CopyController(OlmController):
         elif found["spec"] != wanted["spec"]:
             found = await self.apply(CSVS, wanted)
         await self.write_status(CSVS, found, status)
-
-
-def _seconds_since(timestamp: str) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()

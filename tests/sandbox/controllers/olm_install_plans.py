@@ -13,8 +13,6 @@ from sandbox.catalog import Bundle, packages_in
 from sandbox.client import ApiError, Object, Resource
 from sandbox.controllers.olm_base import (
     CATALOG_SOURCES,
-    CLUSTER_ROLE_BINDINGS,
-    CLUSTER_ROLES,
     CSVS,
     INSTALL_PLANS,
     OPERATOR_GROUPS,
@@ -23,11 +21,15 @@ from sandbox.controllers.olm_base import (
     now,
     owner_reference,
     put_condition,
+    seconds_since,
 )
 from sandbox.controllers.olm_bundles import objects
 from sandbox.controllers.runtime import CRDS, Key, Watch
 
 STAMPS = ("lastTransitionTime", "lastUpdateTime")
+DONE = frozenset({"Created", "Present"})
+EXECUTION_SECONDS = 300.0
+"""How long a plan is tried before it counts as failed."""
 
 
 class InstallPlanController(OlmController):
@@ -68,7 +70,11 @@ class InstallPlanController(OlmController):
         try:
             await self._execute(key[0], status["plan"])
         except ApiError as error:
-            status["message"] = f"retrying execution due to error: {error.message}"
+            if seconds_since(status["startTime"]) < EXECUTION_SECONDS:
+                status["message"] = f"retrying execution due to error: {error.message}"
+            else:
+                put_condition(status, _installed("False", "InstallComponentFailed", error.message), stamps=STAMPS)
+                status |= {"phase": "Failed", "message": error.message}
             await self.write_status(INSTALL_PLANS, found, status)
             raise
         status.pop("message", None)
@@ -99,47 +105,53 @@ class InstallPlanController(OlmController):
         raise ApiError(404, "NotFound", f"bundle {step['resolving']} is not in catalogsource {origin}")
 
     async def _execute(self, namespace: str, steps: Sequence[Object]) -> None:
-        """Makes every object of the plan and notes in its step what was found or made."""
-        done: dict[str, dict[tuple[str, str], str]] = {}
+        """Makes every object of the plan that an earlier attempt did not, and notes in its step what became of it."""
         for step in steps:
-            if step["resolving"] not in done:
-                done[step["resolving"]] = await self._install(namespace, self._bundle(step))
-            step["status"] = done[step["resolving"]][(step["resource"]["kind"], step["resource"]["name"])]
-
-    async def _install(self, namespace: str, bundle: Bundle) -> dict[tuple[str, str], str]:
-        results = {}
-        csv: Object | None = None
-        for resource, obj in objects(bundle, namespace):
-            if resource is SERVICE_ACCOUNTS and csv:
+            if step["status"] in DONE:
+                continue
+            bundle = self._bundle(step)
+            wanted = (step["resource"]["kind"], step["resource"]["name"])
+            resource, obj = next(
+                (resource, obj)
+                for resource, obj in objects(bundle, namespace)
+                if (resource.kind, obj["metadata"]["name"]) == wanted
+            )
+            if resource is SERVICE_ACCOUNTS and (csv := self.cache(CSVS).get(namespace, bundle.name)):
                 obj["metadata"]["ownerReferences"] = [owner_reference(csv, CSVS)]
-            outcome, stored = await self._put(resource, obj)
-            results[(resource.kind, obj["metadata"]["name"])] = outcome
-            if resource is CSVS:
-                csv = stored
-        return results
+            step["status"] = await self._put(resource, obj)
 
-    async def _put(self, resource: Resource, obj: Object) -> tuple[str, Object]:
+    async def _put(self, resource: Resource, obj: Object) -> str:
         """Creates an object; one that exists is kept (ClusterServiceVersion) or brought up to date."""
         meta = obj["metadata"]
         found = await self.client.get(resource, meta["name"], meta.get("namespace"))
         if found is None:
-            try:
-                return "Created", await self.create(resource, obj)
-            except ApiError as error:
-                if not error.conflict:
-                    raise
-                found = await self.client.get(resource, meta["name"], meta.get("namespace")) or obj
+            await self.create(resource, obj)
+            return "Created"
         if resource is CSVS:
-            return "Present", found
-        if resource in (CRDS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, SERVICE_ACCOUNTS):
-            merged = {**found, **{field: value for field, value in obj.items() if field != "metadata"}}
-            labels = {**(found["metadata"].get("labels") or {}), **meta.get("labels", {})}
-            merged["metadata"] = {**found["metadata"], "labels": labels}
-            if "ownerReferences" in meta:
-                merged["metadata"]["ownerReferences"] = meta["ownerReferences"]
-            if merged != found:
-                return "Present", await self.replace(resource, merged)
-        return "Present", found
+            return "Present"
+        if resource is CRDS:
+            _check_stored_versions(found, obj)
+        merged = {**found, **{field: value for field, value in obj.items() if field != "metadata"}}
+        labels = {**(found["metadata"].get("labels") or {}), **meta.get("labels", {})}
+        merged["metadata"] = {**found["metadata"], "labels": labels}
+        if "ownerReferences" in meta:
+            merged["metadata"]["ownerReferences"] = meta["ownerReferences"]
+        if merged != found:
+            await self.replace(resource, merged)
+        return "Present"
+
+
+def _check_stored_versions(old: Object, new: Object) -> None:
+    """A CRD that no longer has a version in which objects may be stored is refused."""
+    kept = {version["name"] for version in new["spec"]["versions"]}
+    for version in (old.get("status") or {}).get("storedVersions") or []:
+        if version not in kept:
+            raise ApiError(
+                409,
+                "DataLoss",
+                f'risk of data loss updating "{new["metadata"]["name"]}": new CRD removes version {version} '
+                "that is listed as a stored version on the existing CRD",
+            )
 
 
 def _nothing(_: Object) -> Iterable[Key]:
