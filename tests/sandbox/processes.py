@@ -122,7 +122,8 @@ def end_with_parent() -> None:
 def stop(entries: Iterable[Record], *, patience: float = 5.0) -> list[str]:
     """Ends the recorded processes and their descendants; returns the names of those that were running.
 
-    They are asked first (SIGTERM) and killed after ``patience`` seconds.
+    They are asked first (SIGTERM) and killed after ``patience`` seconds; descendants that a process did not
+    end itself are ended after it.
     """
     running: list[tuple[Record, psutil.Process]] = []
     family: dict[int, psutil.Process] = {}
@@ -134,10 +135,12 @@ def stop(entries: Iterable[Record], *, patience: float = 5.0) -> list[str]:
                 family[member.pid] = member
     for _, process in running:
         _signal(process, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(list(family.values()), timeout=patience)
-    for process in stubborn:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=patience)
+    psutil.wait_procs([process for _, process in running], timeout=patience)
+    _, left = psutil.wait_procs(list(family.values()), timeout=0)
+    for number, seconds in ((signal.SIGTERM, 0.5), (signal.SIGKILL, patience)):
+        for process in left:
+            _signal(process, number)
+        _, left = psutil.wait_procs(left, timeout=seconds)
     return [entry.name for entry, _ in running]
 
 
