@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from broker.harness import BrokerProcess, run_broker
 from broker.raw_upstream import RawUpstream
 

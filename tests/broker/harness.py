@@ -154,9 +154,7 @@ def rpc(method: str, params: Json | None = None, request_id: int | str = 1) -> J
     return message
 
 
-def request(
-    url: str, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-) -> Reply:
+def request(url: str, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
     """Send one HTTP request on a connection of its own."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)

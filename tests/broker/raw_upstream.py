@@ -43,8 +43,7 @@ class RawUpstream:
         self.initialize_delay = 0.0
         self.stale_status = 404
         """Status for an unknown session."""
-        self.release = threading.Event()
-        """Set to let calls of `wait` end."""
+        self._release = asyncio.Event()
         self.initialized = 0
         self.live: set[str] = set()
         self.deleted: list[str] = []
@@ -71,12 +70,22 @@ class RawUpstream:
         self._run(self._start())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.release.set()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.let_go()
         self._run(self._runner.cleanup())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def let_go(self) -> None:
+        """Let the calls of `wait` end."""
+        self._loop.call_soon_threadsafe(self._release.set)
+
+    async def released(self) -> None:
+        """Wait for `let_go`."""
+        await self._release.wait()
 
     def expire_sessions(self) -> None:
         """Forget all sessions, as a restarted server does."""
@@ -206,8 +215,7 @@ async def _echo(upstream: RawUpstream, request: web.Request, message: Json) -> A
 
 
 async def _wait(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
-    while not upstream.release.is_set():
-        await asyncio.sleep(0.01)
+    await upstream.released()
     return await _echo(upstream, request, message)
 
 

@@ -9,7 +9,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from broker.conftest import StartBroker, StartUpstream
 from broker.harness import BrokerProcess, rpc, server, wait_until
 

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-
 from broker.conftest import StartBroker, StartUpstream
 from broker.harness import rpc, server, wait_until
 from broker.raw_upstream import tool
 
-FAST = {"checkInterval": 0.2, "timeouts": {"connect": 1, "firstByte": 0.5, "total": 1}, "limits": {"response": 1_000_000}}
+FAST = {
+    "checkInterval": 0.2,
+    "timeouts": {"connect": 1, "firstByte": 0.5, "total": 1},
+    "limits": {"response": 1_000_000},
+}
 
 
 def test_tools_of_two_upstreams_are_listed_in_order_with_their_prefixes(
@@ -53,7 +56,9 @@ def test_a_cursor_that_is_not_ours_is_refused(broker: StartBroker) -> None:
 
 def test_unknown_fields_of_tools_survive(broker: StartBroker, upstream: StartUpstream) -> None:
     raw = upstream()
-    odd = tool("odd", title="T", xNew={"deep": [1.5, None, "\u2028"]}, _meta={"a/b": 1}, annotations={"readOnlyHint": True})
+    odd = tool(
+        "odd", title="T", xNew={"deep": [1.5, None, "\u2028"]}, _meta={"a/b": 1}, annotations={"readOnlyHint": True}
+    )
     raw.tools = [odd]
     running = broker({"servers": [server("a", raw.url, "p_")]})
     running.wait_ready("a")
@@ -155,7 +160,11 @@ def test_an_unknown_virtual_server_opens_nothing(broker: StartBroker, upstream: 
 
     def post(message: dict[str, object]) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", int(running.url.rpartition(":")[2]))
-        headers = {"content-type": "application/json", "mcp-session-id": running.session or "", "x-mcp-virtualserver": name}
+        headers = {
+            "content-type": "application/json",
+            "mcp-session-id": running.session or "",
+            "x-mcp-virtualserver": name,
+        }
         import json
 
         connection.request("POST", "/mcp", json.dumps(message), headers)
@@ -224,7 +233,9 @@ def test_an_upstreams_json_rpc_error_beside_an_http_error_is_passed_on_without_o
     assert error == {"code": -32602, "message": "refused ***", "data": {"field": "text"}}
 
 
-def test_the_credential_is_sent_to_its_upstream_only_and_never_shown(broker: StartBroker, upstream: StartUpstream) -> None:
+def test_the_credential_is_sent_to_its_upstream_only_and_never_shown(
+    broker: StartBroker, upstream: StartUpstream
+) -> None:
     one, two = upstream("echo", "unauthorized"), upstream("echo")
     secret = "Bearer s3cr3t-value"
     config = {
@@ -258,14 +269,20 @@ def test_the_credential_is_sent_to_its_upstream_only_and_never_shown(broker: Sta
 def test_one_broken_upstream_does_not_harm_the_others(broker: StartBroker, upstream: StartUpstream) -> None:
     good, hanging = upstream("echo"), upstream("wait")
     config = {
-        "servers": [server("good", good.url, "g_"), server("hangs", hanging.url, "h_"), server("gone", "http://127.0.0.1:9/mcp")],
+        "servers": [
+            server("good", good.url, "g_"),
+            server("hangs", hanging.url, "h_"),
+            server("gone", "http://127.0.0.1:9/mcp"),
+        ],
         "broker": {"limits": {"callsPerUpstream": 5}},
     }
     running = broker(config)
     running.wait_ready("good", "hangs")
     running.initialize()
     for number in range(5):
-        threading.Thread(target=running.post, args=(rpc("tools/call", {"name": "h_wait"}, number),), daemon=True).start()
+        threading.Thread(
+            target=running.post, args=(rpc("tools/call", {"name": "h_wait"}, number),), daemon=True
+        ).start()
     wait_until(lambda: len(hanging.calls) == 5, "five calls hang")
 
     refused = running.call("h_wait")["error"]
@@ -292,7 +309,7 @@ def test_too_many_requests_at_once_are_refused(broker: StartBroker, upstream: St
     reply = running.post(rpc("ping"))
 
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
-    raw.release.set()
+    raw.let_go()
     wait_until(lambda: running.post(rpc("ping")).status == 200, "requests are taken again")
 
 
@@ -375,7 +392,9 @@ def test_cancelling_ends_the_call_and_tells_the_upstream(broker: StartBroker, up
     other = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "1"}}
     running.post(other)
 
-    running.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1, "reason": "enough"}})
+    running.post(
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1, "reason": "enough"}}
+    )
 
     wait_until(lambda: raw.cancelled == [{"requestId": 1, "reason": "enough"}], "the upstream was told, once")
     call.join(timeout=10)
@@ -397,7 +416,7 @@ def test_another_session_cannot_cancel_a_call(broker: StartBroker, upstream: Sta
 
     running.initialize()
     running.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
-    raw.release.set()
+    raw.let_go()
 
     call.join(timeout=10)
     assert "result" in str(answers)
@@ -469,7 +488,9 @@ def test_a_storm_of_list_changed_does_not_become_a_storm_of_lists(broker: StartB
     assert raw.lists - before <= 3 + (time.monotonic() - started) / 0.25
 
 
-async def test_the_proxy_of_the_environment_is_used(broker: StartBroker, upstream: StartUpstream, tmp_path: Path) -> None:
+async def test_the_proxy_of_the_environment_is_used(
+    broker: StartBroker, upstream: StartUpstream, tmp_path: Path
+) -> None:
     import asyncio
 
     from aiohttp import ClientSession
@@ -482,7 +503,9 @@ async def test_the_proxy_of_the_environment_is_used(broker: StartBroker, upstrea
         headers = {key: value for key, value in request.headers.items() if key.lower() != "host"}
         async with ClientSession() as session:
             answer = await session.request(request.method, raw.url, data=await request.read(), headers=headers)
-            kept = {key: value for key, value in answer.headers.items() if key.lower() in ("content-type", "mcp-session-id")}
+            kept = {
+                key: value for key, value in answer.headers.items() if key.lower() in ("content-type", "mcp-session-id")
+            }
             return web.Response(status=answer.status, body=await answer.read(), headers=kept)
 
     proxy = web.ServerRunner(web.Server(forward))
@@ -494,7 +517,10 @@ async def test_the_proxy_of_the_environment_is_used(broker: StartBroker, upstrea
     def use() -> str:
         env = {"HTTP_PROXY": address, "NO_PROXY": "127.0.0.1,localhost"}
         config = {
-            "servers": [server("far", "http://far.ns.svc.cluster.local:9090/mcp", "far_"), server("near", raw.url, "near_")]
+            "servers": [
+                server("far", "http://far.ns.svc.cluster.local:9090/mcp", "far_"),
+                server("near", raw.url, "near_"),
+            ]
         }
         running = broker(config, env=env)
         running.wait_ready("far", "near")

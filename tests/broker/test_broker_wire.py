@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-
 from broker.harness import BrokerProcess, request, rpc, run_broker, server
 from broker.raw_upstream import RawUpstream
 
@@ -230,7 +229,14 @@ def test_allowed_origins(broker: BrokerProcess, origin: str) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://evil.example", "http://localhost.evil.example", "https://tools.example.com.evil", "null", "http://[", "file://"],
+    [
+        "http://evil.example",
+        "http://localhost.evil.example",
+        "https://tools.example.com.evil",
+        "null",
+        "http://[",
+        "file://",
+    ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE", "OPTIONS"])
 def test_other_origins_are_forbidden(broker: BrokerProcess, method: str, origin: str) -> None:
@@ -325,7 +331,11 @@ def test_headers_over_the_limit_are_refused(broker: BrokerProcess) -> None:
 
 
 def test_batches_belong_to_2025_03_26(broker: BrokerProcess) -> None:
-    batch = [rpc("ping", request_id=1), {"jsonrpc": "2.0", "method": "notifications/initialized"}, rpc("no", request_id=2)]
+    batch = [
+        rpc("ping", request_id=1),
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        rpc("no", request_id=2),
+    ]
     assert broker.post(batch).status == 400
 
     broker.initialize("2025-03-26")
@@ -361,7 +371,11 @@ def test_bad_batches(broker: BrokerProcess) -> None:
     assert broker.post([]).status == 400
     assert broker.post([rpc("ping", request_id=number) for number in range(4)]).status == 400
     assert broker.post([1, rpc("initialize")]).json == [
-        {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "Invalid request: a message is a JSON object"}},
+        {
+            "jsonrpc": "2.0",
+            "id": None,
+            "error": {"code": -32600, "message": "Invalid request: a message is a JSON object"},
+        },
         {
             "jsonrpc": "2.0",
             "id": 1,

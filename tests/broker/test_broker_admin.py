@@ -1,0 +1,130 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Health, status, OAuth metadata, OpenAPI."""
+
+from __future__ import annotations
+
+from broker.conftest import StartBroker, StartUpstream
+from broker.harness import server, wait_until
+
+OAUTH = {
+    "OAUTH_RESOURCE_NAME": "My tools",
+    "OAUTH_RESOURCE": "https://mcp.example.com/mcp",
+    "OAUTH_AUTHORIZATION_SERVERS": "https://one.example.com, https://two.example.com",
+    "OAUTH_SCOPES_SUPPORTED": "read,write",
+}
+
+
+def test_health(broker: StartBroker) -> None:
+    running = broker({"servers": [server("a", "http://127.0.0.1:9/mcp")]})
+
+    assert (running.request("GET", "/healthz").status, running.request("GET", "/healthz").body) == (200, b"ok")
+    assert running.request("HEAD", "/healthz").body == b""
+    reply = running.request("GET", "/readyz")
+    assert (reply.status, reply.body) == (503, b"no upstream is ready")
+
+
+def test_a_broker_without_servers_is_ready(broker: StartBroker) -> None:
+    assert broker({"servers": [], "virtualServers": []}).request("GET", "/readyz").status == 200
+
+
+def test_status_has_the_operators_shape(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo", "more")
+    config = {
+        "servers": [
+            server("ns/one", raw.url, "o_", hostname="one.mcp.local"),
+            server("ns/gone", "http://127.0.0.1:9/mcp", "g_"),
+        ]
+    }
+    running = broker(config)
+    running.wait_ready("ns/one")
+    wait_until(lambda: running.server("ns/gone")["state"] == "failed", "the other has failed")
+
+    status = running.status()
+    assert {
+        "overallValid": False,
+        "totalServers": 2,
+        "healthyServers": 1,
+        "unHealthyServers": 1,
+        "toolConflicts": 0,
+        "scopedSessions": 0,
+    }.items() <= status.items()
+    one, gone = status["servers"]
+    assert {
+        "id": "ns/one:o_:one.mcp.local",
+        "name": "ns/one",
+        "ready": True,
+        "message": "server added successfully. Total tools added 2. Total prompts added 0",
+        "totalTools": 2,
+        "totalPrompts": 0,
+        "invalidTools": 0,
+        "invalidPrompts": 0,
+        "protocolValidation": {"isValid": True, "supportedVersion": "2025-11-25", "expectedVersion": "2025-11-25"},
+    }.items() <= one.items()
+    assert one["lastValidated"].endswith("Z")
+    assert gone["ready"] is False
+    assert gone["message"].startswith("upstream ns/gone: no connection to 127.0.0.1:9")
+
+
+def test_status_of_one_server(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo")
+    running = broker({"servers": [server("ns/one", raw.url)]})
+    running.wait_ready("ns/one")
+
+    reply = running.request("GET", "/status/ns/one")
+    assert (reply.json["name"], reply.headers["access-control-allow-origin"]) == ("ns/one", "*")
+
+    missing = running.request("GET", "/status/ns/other")
+    assert missing.status == 404
+    assert missing.json == {
+        "error": "Server 'ns/other' not found. Use format 'namespace/route-name' or check available servers at /status"
+    }
+
+
+def test_status_is_read_only(broker: StartBroker) -> None:
+    reply = broker({"servers": []}).request("POST", "/status", {})
+
+    assert reply.status == 405
+    assert reply.json == {"error": "Method not allowed. Supported methods: GET"}
+    assert reply.headers["access-control-allow-origin"] == "*"
+
+
+def test_protected_resource_metadata_comes_from_the_environment(broker: StartBroker) -> None:
+    running = broker({"servers": []}, env=OAUTH)
+
+    for path in ("", "/mcp"):
+        reply = running.request("GET", "/.well-known/oauth-protected-resource" + path)
+        assert reply.json == {
+            "resource_name": "My tools",
+            "resource": "https://mcp.example.com/mcp",
+            "authorization_servers": ["https://one.example.com", "https://two.example.com"],
+            "bearer_methods_supported": ["header"],
+            "scopes_supported": ["read", "write"],
+        }
+        assert reply.headers["access-control-allow-origin"] == "*"
+    preflight = running.request("OPTIONS", "/.well-known/oauth-protected-resource/mcp")
+    assert (preflight.status, preflight.headers["access-control-max-age"]) == (200, "3600")
+
+
+def test_protected_resource_metadata_has_the_operators_defaults(broker: StartBroker) -> None:
+    assert broker({"servers": []}).request("GET", "/.well-known/oauth-protected-resource").json == {
+        "resource_name": "MCP Server",
+        "resource": "/mcp",
+        "authorization_servers": [],
+        "bearer_methods_supported": ["header"],
+        "scopes_supported": ["basic"],
+    }
+
+
+def test_openapi_describes_the_admin_side(broker: StartBroker) -> None:
+    document = broker({"servers": []}).request("GET", "/openapi.json").json
+
+    assert {"/healthz", "/readyz", "/status", "/status/{name}"} <= document["paths"].keys()
+    assert "servers" in document["components"]["schemas"]["Status"]["properties"]
+
+
+def test_an_unknown_path_is_not_found(broker: StartBroker) -> None:
+    reply = broker({"servers": []}).request("GET", "/nothing")
+
+    assert (reply.status, reply.json) == (404, {"error": "Not Found"})

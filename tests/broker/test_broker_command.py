@@ -1,0 +1,146 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line, and what the process costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from broker.conftest import StartBroker, StartUpstream
+from broker.harness import run_broker, server, write_config
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mcpops_broker", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_check_accepts_a_good_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    write_config(file, {"servers": [server("a", "http://h:1/mcp")], "globalGuardrails": {"url": "x"}})
+
+    done = command("check", "--config", str(file))
+
+    assert done.returncode == 0
+    assert done.stdout == f"{file}: valid, 1 servers, 0 virtual servers\n"
+    assert done.stderr == f"{file}: warning: key 'globalGuardrails' has no effect here: no guardrail is enforced\n"
+
+
+@pytest.mark.parametrize("name", ["check", "serve"])
+def test_a_bad_file_is_refused_with_every_problem(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "config.yaml"
+    write_config(file, {"servers": [{"name": "a", "url": "x"}], "broker": {"pageSize": 0, "page_size": 5}})
+
+    done = command(name, "--config", str(file))
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"{file}: servers[0] (a): key 'url' has the value 'x': it must be an http:// or https:// address with a host, "
+        "such as http://host:9090/mcp",
+        f"{file}: broker: key 'page_size' has the value 5: this key is not known; known are allowedOrigins, "
+        "checkInterval, drain, instructions, limits, pageSize, sessionIdle, sessionLength, signingKey, timeouts",
+        f"{file}: broker: key 'pageSize' has the value 0: it must be a whole number from 1 to 100000",
+    ]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    done = command("serve", "--config", str(tmp_path / "none.yaml"))
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"{tmp_path}/none.yaml: the file cannot be read: No such file or directory\n",
+    )
+
+
+def test_a_short_signing_key_is_refused(tmp_path: Path) -> None:
+    write_config(tmp_path / "c.yaml", {"servers": []})
+
+    done = command("serve", "--config", str(tmp_path / "c.yaml"), GATEWAY_SIGNING_KEY="short")
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("the environment variable GATEWAY_SIGNING_KEY must be at least 32 bytes long\n")
+
+
+def test_a_port_in_use_is_named(tmp_path: Path, broker: StartBroker) -> None:
+    running = broker({"servers": []})
+    port = running.url.rpartition(":")[2]
+
+    done = command("serve", "--config", str(running.config_file), "--port", port)
+
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--port", "70000"], "'70000' is no port"),
+        (["--workers", "0"], "'0' is no number of workers"),
+        (["--log-level", "loud"], "'loud' is no log level"),
+    ],
+)
+def test_bad_options_are_refused(arguments: list[str], problem: str) -> None:
+    done = command("serve", "--config", "x", *arguments)
+
+    assert done.returncode == 2
+    assert problem in done.stderr
+
+
+@pytest.mark.parametrize("level", ["debug", "INFO", "0", "-4"])
+def test_log_levels_of_the_operator_are_understood(broker: StartBroker, level: str) -> None:
+    assert broker({"servers": []}, "--log-level", level).request("GET", "/healthz").status == 200
+
+
+def test_logs_can_be_json(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    write_config(file, {"servers": []})
+    arguments = [
+        sys.executable,
+        "-m",
+        "mcpops_broker",
+        "serve",
+        "--config",
+        str(file),
+        "--port",
+        "0",
+        "--log-format",
+        "json",
+    ]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        record = json.loads(process.stderr.readline())
+        process.terminate()
+
+    assert record["event"] == "listening"
+    assert record["sessionKey"] == "random"
+
+
+def test_the_broker_is_small_and_starts_fast(tmp_path: Path, upstream: StartUpstream) -> None:
+    """Goals: listening within 1 s (3 s here: the machine runs other tests too), at most 65 MB of memory when idle."""
+    one, two = upstream("echo"), upstream("echo")
+    started = time.monotonic()
+    with run_broker(tmp_path, {"servers": [server("a", one.url, "a_"), server("b", two.url, "b_")]}) as running:
+        assert running.request("GET", "/healthz").status == 200
+        assert time.monotonic() - started < 3
+        running.initialize()
+        while running.tools() != ["a_echo", "b_echo"]:
+            pass
+        assert "result" in running.call("a_echo")
+
+        megabytes = psutil.Process(running.process.pid).memory_info().rss / 1e6
+
+    assert megabytes < 65

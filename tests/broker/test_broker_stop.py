@@ -1,0 +1,86 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SIGTERM: requests in flight end, streams are closed cleanly, the exit code is 0."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+from broker.conftest import StartBroker, StartUpstream
+from broker.harness import rpc, server, wait_until
+from broker.test_broker_reload import listen
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_call_in_flight_ends_and_streams_are_closed(
+    broker: StartBroker, upstream: StartUpstream, workers: str
+) -> None:
+    raw = upstream("wait")
+    running = broker({"servers": [server("a", raw.url)]}, "--workers", workers)
+    wait_until(lambda: all(running.server("a")["ready"] for _ in range(8)), "all workers are ready")
+    running.initialize()
+    _, stream = listen(running)
+    answers: list[object] = []
+    call = threading.Thread(target=lambda: answers.append(running.call("wait", {"text": "done"})))
+    call.start()
+    wait_until(lambda: raw.calls, "the call has reached the upstream")
+
+    running.process.send_signal(signal.SIGTERM)
+    stream.join(timeout=10)
+    assert not stream.is_alive()
+    assert running.process.poll() is None
+    raw.let_go()
+    call.join(timeout=10)
+
+    assert "done" in str(answers)
+    assert running.process.wait(timeout=10) == 0
+    assert "stopped" in running.log
+    assert raw.live == set(), "the sessions at the upstream are ended"
+
+
+def test_a_call_that_does_not_end_is_given_up_after_the_set_time(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("wait")
+    running = broker({"servers": [server("a", raw.url)], "broker": {"drain": 1}})
+    running.wait_ready("a")
+    running.initialize()
+
+    def call() -> None:
+        with suppress(OSError):
+            running.post(rpc("tools/call", {"name": "wait"}))
+
+    threading.Thread(target=call, daemon=True).start()
+    wait_until(lambda: raw.calls, "the call has reached the upstream")
+
+    started = time.monotonic()
+    assert running.stop() == 0
+
+    assert 0.9 < time.monotonic() - started < 8
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_broker_stops_at_once(broker: StartBroker, number: int) -> None:
+    running = broker({"servers": []})
+    running.initialize()
+
+    started = time.monotonic()
+    assert running.stop(number) == 0
+
+    assert time.monotonic() - started < 3
+    assert "Traceback" not in running.log
+
+
+def test_an_upstream_that_hangs_does_not_delay_the_end(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo")
+    raw.initialize_delay = 60
+    running = broker({"servers": [server("a", raw.url)]})
+    wait_until(lambda: raw.initialized, "the broker is connecting")
+
+    started = time.monotonic()
+    assert running.stop() == 0
+
+    assert time.monotonic() - started < 5
