@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_rules
+
 DOCUMENTATION = r"""
 name: public_host
 short_description: The host name that clients of an MCP gateway use
@@ -39,12 +44,6 @@ _value:
     - The host name.
   type: str
 """
-
-import typing as t
-
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_rules
 
 
 def public_host(hostname: t.Any, public_host: t.Any = None) -> str:

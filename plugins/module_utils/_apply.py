@@ -18,7 +18,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Mcpo
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import rank
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step, run_all
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import CREATED, UNCHANGED, UPDATED, Outcome, Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._wait import CrdEstablished, Deadline, wait_for
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import CRD
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait import CrdEstablished, Deadline, Target, wait_all
 
 CRD_TIMEOUT = 60.0
 
@@ -97,7 +98,7 @@ class Applier:
 
     def _same(self, before: Object, after: Object) -> bool:
         if not self._check:
-            return before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion")
+            return bool(before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion"))
         return _stored(before) == _stored(after)
 
     def _establish(self, crds: t.Sequence[Step], outcomes: t.Sequence[Outcome], steps: t.Sequence[Step]) -> None:
@@ -109,12 +110,11 @@ class Applier:
             for outcome in outcomes
             if outcome.manifest.get("kind") == "CustomResourceDefinition" and outcome.changed
         ]
-        deadline = Deadline(CRD_TIMEOUT)
-        for step, outcome in (
-            (step, outcome) for step in crds for outcome in written if outcome.manifest is step.manifest
-        ):
-            assert step.resource is not None
-            wait_for(self._client, step.resource, step.name, None, CrdEstablished(), deadline, known=outcome.live)
+        live = {outcome.manifest["metadata"]["name"]: outcome.live for outcome in written}
+        targets = [
+            Target(CRD, step.name, None, CrdEstablished(), live[step.name]) for step in crds if step.name in live
+        ]
+        wait_all(self._client, targets, Deadline(CRD_TIMEOUT))
         pending = [step for step in steps if step.resource is None]
         if pending:
             self._discovery.forget()

@@ -48,7 +48,7 @@ def targets(engine: Engine, report: Report, goals: t.Sequence[tuple[Params, Goal
         if outcome.live is None:
             continue
         chosen = [goal for entry, goal in goals if _selects(entry, outcome.manifest)]
-        goal = AllOf(chosen) if len(chosen) > 1 else chosen[0] if chosen else goal_for(outcome.manifest)
+        goal: Goal | None = AllOf(chosen) if len(chosen) > 1 else chosen[0] if chosen else goal_for(outcome.manifest)
         if goal is not None:
             resource = engine.discovery.need(str(outcome.manifest["apiVersion"]), str(outcome.manifest["kind"]))
             metadata = outcome.manifest["metadata"]
@@ -69,7 +69,7 @@ def _goal(entry: Params) -> Goal:
         goals.append(Conditions({name: status}))
     if entry.get("jmespath"):
         goals.append(Jmespath(entry["jmespath"], entry.get("value")))
-    goal = AllOf(goals) if len(goals) > 1 else goals[0]
+    goal: Goal = AllOf(goals) if len(goals) > 1 else goals[0]
     return Unless(goal, *condition_of(entry["failure"])) if entry.get("failure") else goal
 
 

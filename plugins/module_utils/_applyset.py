@@ -53,7 +53,7 @@ class ApplySet:
         kinds = {(step.manifest["apiVersion"].rpartition("/")[0], step.kind) for step in steps}
         places = {step.namespace for step in steps if step.namespace}
         recorded_kinds, recorded_places = _recorded(parent)
-        # First the record, then the members: a run that is cut off leaves nothing behind that the record does not cover.
+        # First the record, then the members: a run that is cut off leaves nothing that it does not cover.
         self._record(parent, kinds | recorded_kinds, places | recorded_places, steps)
         report = engine.carry_out(steps)
         wanted = {step.identity for step in steps}
@@ -89,7 +89,8 @@ class ApplySet:
         if (metadata.get("labels") or {}).get(ID) != self.id or not tool.startswith(TOOL + "/"):
             owner = f"belongs to the tool {tool}" if tool else "is no record of a set"
             raise Refused(
-                f"The Secret {self._namespace}/{self._name} {owner}, so it cannot record the set {self._name} of prune; choose another prune.name."
+                f"The Secret {self._namespace}/{self._name} {owner}, so it cannot record the set {self._name} of "
+                "prune; choose another prune.name."
             )
         return found
 

@@ -54,7 +54,7 @@ def secret_problem(secret: t.Mapping[str, t.Any]) -> str:
     leaf = leaf_certificate(_decoded(secret, "tls.crt") or "")
     if leaf is None:
         return "has a data entry tls.crt that is no X.509 certificate"
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     if leaf.not_after < now:
         return f"holds a certificate that expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC"
     return ""
@@ -66,7 +66,7 @@ def secret_warnings(secret: t.Mapping[str, t.Any], hostname: str | None) -> list
     if leaf is None:
         return []
     found = []
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     if leaf.not_before > now:
         found.append(f"its certificate is valid only from {leaf.not_before:%Y-%m-%d %H:%M} UTC")
     elif leaf.not_after - now < SOON:
@@ -153,7 +153,7 @@ def _time(tag: int, value: bytes) -> datetime.datetime:
     text = value.decode("ascii")
     if tag == _UTC_TIME:
         text = ("20" if int(text[:2]) < 50 else "19") + text
-    return datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.timezone.utc)
+    return datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.UTC)
 
 
 def _decoded(secret: t.Mapping[str, t.Any], key: str) -> str | None:

@@ -32,6 +32,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._status import Requ
 from ansible_collections.mcpops.gateway.plugins.module_utils._transport import Answer, Query, Stream, Transport
 
 Object = dict[str, t.Any]
+Operations = t.Sequence[Object]
 
 ATTEMPTS = 6
 FIRST_DELAY = 0.2
@@ -124,7 +125,7 @@ class ApiClient:
         resource: Resource,
         name: str,
         namespace: str | None,
-        operations: list[Object],
+        operations: Operations,
         *,
         manager: str,
         dry_run: bool = False,
@@ -133,7 +134,7 @@ class ApiClient:
         asked = Request("patch", self.host, resource, namespace, name)
         query = [("fieldManager", manager)] + ([("dryRun", "All")] if dry_run else [])
         return self._call(
-            asked, "PATCH", resource.path(namespace, name), query=query, body=operations, content_type=JSON_PATCH
+            asked, "PATCH", resource.path(namespace, name), query=query, body=list(operations), content_type=JSON_PATCH
         )
 
     def delete(

@@ -70,9 +70,8 @@ def compare(wanted: t.Mapping[str, t.Any], live: t.Mapping[str, t.Any] | None, m
         difference.before, difference.after = {}, {**identity, **dict(wanted)}
         return difference
     walk = _Walk(difference)
-    tree = applied_by(live, manager) or {}
-    others = owned_by_others(live, manager)
-    difference.before, difference.after = walk.mapping(content, _content(live), tree, others, ())
+    spot = _Spot(applied_by(live, manager) or {}, owned_by_others(live, manager))
+    difference.before, difference.after = walk.mapping(content, _content(live), spot)
     names = {key: wanted["metadata"][key] for key in METADATA_IDENTITY if key in wanted["metadata"]}
     for side in (difference.before, difference.after):
         side.update(identity)
@@ -87,162 +86,147 @@ def _content(manifest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return content
 
 
+@dataclass(frozen=True)
+class _Spot:
+    """A place in the object: who owns what there, and the path to it."""
+
+    own: Tree | None
+    others: list[Tree]
+    path: tuple[str, ...] = ()
+
+    def down(self, segment: str, step: str) -> _Spot:
+        return _Spot(child(self.own, segment), children(self.others, segment), (*self.path, step))
+
+    def item(self, segment: str, identity: t.Mapping[str, t.Any]) -> _Spot:
+        """An item of a keyed list; its keys become part of the last step: ``listeners[name=mcps]``."""
+        name = "[" + ",".join(f"{key}={value}" for key, value in identity.items()) + "]"
+        path = (*self.path[:-1], self.path[-1] + name)
+        return _Spot(child(self.own, segment), children(self.others, segment), path)
+
+
 class _Walk:
-    """Walks manifest, live object and ownership trees side by side; fills the Difference, returns (before, after)."""
+    """Walks manifest, live object and ownership side by side; fills the Difference, returns (before, after)."""
 
     def __init__(self, difference: Difference) -> None:
         self._difference = difference
 
-    def value(
-        self, wanted: t.Any, live: t.Any, own: Tree | None, others: list[Tree], path: tuple[str, ...]
-    ) -> tuple[t.Any, t.Any]:
+    def value(self, wanted: t.Any, live: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
         if live is MISSING:
-            if wanted in ({}, [], "") or wanted is False or wanted == 0:
-                # The API server leaves empty values out of what it stores.
-                if own is None and wanted not in ({}, []):
-                    self._difference.uncertain.append(show(path))
-            else:
-                self._difference.fields.append(show(path))
-            return MISSING, wanted
+            return self._absent(wanted, spot)
         if isinstance(wanted, dict) and isinstance(live, dict):
-            if wanted and (own == {} or (own is None and {} in others)):
-                return self._atomic(wanted, live, own, path)
-            return self.mapping(wanted, live, own, others, path)
+            if wanted and (spot.own == {} or (spot.own is None and {} in spot.others)):
+                return self._atomic(wanted, live, spot)
+            if not wanted and spot.own is None:
+                self._difference.taken.append(show(spot.path))
+            return self.mapping(wanted, live, spot)
         if isinstance(wanted, list) and isinstance(live, list):
-            return self._list(wanted, live, own, others, path)
-        verdict = alike(wanted, live, path)
+            return self._list(wanted, live, spot)
+        verdict = alike(wanted, live, spot.path)
         if verdict == DIFFERENT:
-            self._difference.fields.append(show(path))
+            self._difference.fields.append(show(spot.path))
         elif verdict == MAYBE:
-            self._difference.uncertain.append(show(path))
-        elif own is None:
-            self._difference.taken.append(show(path))
+            self._difference.uncertain.append(show(spot.path))
+        elif spot.own is None:
+            self._difference.taken.append(show(spot.path))
         return live, wanted
 
-    def mapping(
-        self,
-        wanted: dict[str, t.Any],
-        live: dict[str, t.Any],
-        own: Tree | None,
-        others: list[Tree],
-        path: tuple[str, ...],
-    ) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    def _absent(self, wanted: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
+        """The API server leaves empty values out of what it stores, so an empty value may well be there."""
+        if wanted not in ({}, [], "") and wanted is not False and wanted != 0:
+            self._difference.fields.append(show(spot.path))
+        elif spot.own is None and wanted not in ({}, []):
+            self._difference.uncertain.append(show(spot.path))
+        return MISSING, wanted
+
+    def mapping(self, wanted: dict[str, t.Any], live: dict[str, t.Any], spot: _Spot) -> tuple[t.Any, t.Any]:
         before: dict[str, t.Any] = {}
         after: dict[str, t.Any] = {}
-        if not wanted and own is None and path not in ((), ("metadata",)):
-            self._difference.taken.append(show(path))
         for key, value in wanted.items():
-            segment = "f:" + key
-            old, new = self.value(
-                value, live.get(key, MISSING), child(own, segment), children(others, segment), (*path, key)
-            )
+            old, new = self.value(value, live.get(key, MISSING), spot.down("f:" + key, key))
             after[key] = new
             if old is not MISSING:
                 before[key] = old
-        for segment in own or {}:
+        for segment in spot.own or {}:
             key = segment[2:]
             if segment.startswith("f:") and key not in wanted:
-                self._dropped(live.get(key, MISSING), segment, others, (*path, key), before, after, key)
+                old, new = self._dropped(live.get(key, MISSING), spot.down(segment, key))
+                if old is not MISSING:
+                    before[key] = old
+                if new is not MISSING:
+                    after[key] = new
         return before, after
 
-    def _dropped(
-        self,
-        live: t.Any,
-        segment: str,
-        others: list[Tree],
-        path: tuple[str, ...],
-        before: dict[str, t.Any],
-        after: dict[str, t.Any],
-        key: str,
-    ) -> None:
+    def _dropped(self, live: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
         """A field that we applied earlier and no longer state: it goes, unless somebody else holds it, too."""
-        if live is MISSING or children(others, segment):
-            self._difference.taken.append(show(path))
-            if live is not MISSING:
-                before[key] = after[key] = live
-            return
-        self._difference.fields.append(show(path))
-        before[key] = live
+        if live is MISSING:
+            self._difference.taken.append(show(spot.path))
+            return MISSING, MISSING
+        if not spot.others:
+            self._difference.fields.append(show(spot.path))
+            return live, MISSING
+        if spot.own and isinstance(live, dict):
+            return self.mapping({}, live, spot)
+        if spot.own and isinstance(live, list):
+            return self._list([], live, spot)
+        self._difference.taken.append(show(spot.path))
+        return live, live
 
-    def _list(
-        self, wanted: list[t.Any], live: list[t.Any], own: Tree | None, others: list[Tree], path: tuple[str, ...]
-    ) -> tuple[t.Any, t.Any]:
-        trees = [own] if own else others
+    def _list(self, wanted: list[t.Any], live: list[t.Any], spot: _Spot) -> tuple[t.Any, t.Any]:
+        trees = [spot.own] if spot.own else spot.others
         keyed = next((key for tree in trees for key in tree if key.startswith("k:")), None)
         if keyed is not None and all(isinstance(item, dict) for item in wanted):
-            return self._keyed_list(wanted, live, own, others, path, tuple(item_key(keyed)))
+            return self._keyed_list(wanted, live, spot, tuple(item_key(keyed)))
         if any(key.startswith("v:") for tree in trees for key in tree):
-            return self._set(wanted, live, own, others, path)
-        return self._atomic(wanted, live, own, path)
+            return self._set(wanted, live, spot)
+        return self._atomic(wanted, live, spot)
 
     def _keyed_list(
-        self,
-        wanted: list[dict[str, t.Any]],
-        live: list[t.Any],
-        own: Tree | None,
-        others: list[Tree],
-        path: tuple[str, ...],
-        keys: tuple[str, ...],
+        self, wanted: list[dict[str, t.Any]], live: list[t.Any], spot: _Spot, keys: tuple[str, ...]
     ) -> tuple[list[t.Any], list[t.Any]]:
         before: list[t.Any] = []
         after: list[t.Any] = []
         stated = set()
         for item in wanted:
             found = next((one for one in live if isinstance(one, dict) and _same_item(item, one, keys)), MISSING)
-            identity = {key: (found if found is not MISSING else item).get(key) for key in keys}
-            segment = next((one for one in own or {} if one.startswith("k:") and item_key(one) == identity), None)
+            identity = {key: (item if found is MISSING else found).get(key) for key in keys}
+            segment = _segment_of(identity, spot)
             stated.add(segment)
-            held = segment or _segment(identity)
-            step = (*path[:-1], path[-1] + _item_name(identity))
-            subtree = child(own, held)
-            if found is not MISSING and subtree is None:
-                subtree_others = children(others, held)
-                old, new = self.mapping(item, found, None, subtree_others, step)
-            else:
-                old, new = self.value(item, found, subtree, children(others, held), step)
+            old, new = self.value(item, found, spot.item(segment, identity))
             after.append(new)
             if old is not MISSING:
                 before.append(old)
-        for segment in own or {}:
+        for segment in spot.own or {}:
             if segment.startswith("k:") and segment not in stated:
                 identity = item_key(segment)
-                step = (*path[:-1], path[-1] + _item_name(identity))
                 gone = next((one for one in live if isinstance(one, dict) and _same_item(identity, one, keys)), MISSING)
-                if gone is MISSING or children(others, segment):
-                    self._difference.taken.append(show(step))
-                else:
-                    self._difference.fields.append(show(step))
-                    before.append(gone)
+                old, new = self._dropped(gone, spot.item(segment, identity))
+                before += [old] if old is not MISSING else []
+                after += [new] if new is not MISSING else []
         return before, after
 
-    def _set(
-        self, wanted: list[t.Any], live: list[t.Any], own: Tree | None, others: list[Tree], path: tuple[str, ...]
-    ) -> tuple[t.Any, t.Any]:
-        before, after = [], list(wanted)
-        for item in wanted:
-            segment = "v:" + json.dumps(item, separators=(",", ":"))
-            if item in live:
-                before.append(item)
-                if child(own, segment) is None:
-                    self._difference.taken.append(show(path))
-            else:
-                self._difference.fields.append(show(path))
-        for segment in own or {}:
-            if segment.startswith("v:") and json.loads(segment[2:]) not in wanted:
-                self._difference.fields.append(show(path))
-                before.append(json.loads(segment[2:]))
-        return before, after
+    def _set(self, wanted: list[t.Any], live: list[t.Any], spot: _Spot) -> tuple[t.Any, t.Any]:
+        before = [item for item in wanted if item in live]
+        segments = {"v:" + json.dumps(item, separators=(",", ":")): item for item in wanted}
+        if any(item not in live for item in wanted):
+            self._difference.fields.append(show(spot.path))
+        elif any(child(spot.own, segment) is None for segment in segments):
+            self._difference.taken.append(show(spot.path))
+        dropped = [segment for segment in spot.own or {} if segment.startswith("v:") and segment not in segments]
+        if dropped:
+            self._difference.fields.append(show(spot.path))
+            before += [json.loads(segment[2:]) for segment in dropped]
+        return before, list(wanted)
 
-    def _atomic(self, wanted: t.Any, live: t.Any, own: Tree | None, path: tuple[str, ...]) -> tuple[t.Any, t.Any]:
+    def _atomic(self, wanted: t.Any, live: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
         """A value that the schema treats as one. What live has beyond it may be defaults: the API server knows."""
-        verdict = covers(wanted, live, path)
+        verdict = covers(wanted, live, spot.path)
         if verdict == DIFFERENT:
-            self._difference.fields.append(show(path))
+            self._difference.fields.append(show(spot.path))
             return live, wanted
-        if own is None:
-            self._difference.taken.append(show(path))
+        if spot.own is None:
+            self._difference.taken.append(show(spot.path))
         elif verdict == MAYBE:
-            self._difference.uncertain.append(show(path))
+            self._difference.uncertain.append(show(spot.path))
             return live, wanted
         return wanted, wanted
 
@@ -276,12 +260,13 @@ def _same_item(wanted: dict[str, t.Any], live: dict[str, t.Any], keys: tuple[str
     return all(wanted[key] == live.get(key) for key in keys if key in wanted)
 
 
-def _segment(identity: dict[str, t.Any]) -> str:
+def _segment_of(identity: dict[str, t.Any], spot: _Spot) -> str:
+    """The segment under which the trees hold the item; made up when none does."""
+    for tree in ([spot.own] if spot.own else []) + spot.others:
+        for segment in tree:
+            if segment.startswith("k:") and item_key(segment) == identity:
+                return segment
     return "k:" + json.dumps(identity, separators=(",", ":"), sort_keys=True)
-
-
-def _item_name(identity: dict[str, t.Any]) -> str:
-    return "[" + ",".join(f"{key}={value}" for key, value in identity.items()) + "]"
 
 
 def show(path: t.Sequence[str]) -> str:

@@ -16,8 +16,10 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Kind
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import BUILT_IN, Resource, split_api_version
 
 INSTALLED_BY = {
-    "gateway.networking.k8s.io": "the Gateway API CRDs (part of OpenShift 4.19 and later, or of a Gateway API implementation such as Istio)",
-    "mcp.kuadrant.io": "the MCP gateway operator (module mcpops.gateway.olm_subscription or role mcpops.gateway.operator)",
+    "gateway.networking.k8s.io": (
+        "the Gateway API CRDs (part of OpenShift 4.19 and later, or of a Gateway API implementation such as Istio)"
+    ),
+    "mcp.kuadrant.io": "the MCP gateway operator (module mcpops.gateway.olm_subscription or role operator)",
     "operators.coreos.com": "the Operator Lifecycle Manager (part of OpenShift; on Kubernetes install OLM)",
     "packages.operators.coreos.com": "the Operator Lifecycle Manager's package server",
     "networking.istio.io": "Istio (on OpenShift, Red Hat OpenShift Service Mesh or the Gateway API ingress)",

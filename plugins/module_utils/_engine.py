@@ -83,7 +83,7 @@ class Engine:
         return delete(self.client, steps, check=self.check, deadline=self.deadline if self.wait else None)
 
     def await_all(self, targets: t.Sequence[Target], report: Report, deadline: Deadline | None = None) -> None:
-        """Wait for all, unless in check mode or told not to. Raises WaitTimeout, WaitFailed with what was done before."""
+        """Wait for all, unless told not to or in check mode. A WaitTimeout or WaitFailed carries the report."""
         if not self.wait or self.check:
             return
         try:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# ruff: noqa: N818 - named in the words of the API: Forbidden, NotFound, Conflict
 # This module_util is PRIVATE to the collection: it may change at any time.
 
 """Typed failures, each one sentence that a person can act on.

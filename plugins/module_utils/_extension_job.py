@@ -53,7 +53,7 @@ def extension_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     resource = _resource(engine)
     manifest = extension_manifest(params, resource.api_version if resource else f"{GROUP}/{VERSIONS[0]}")
     if params["state"] == "absent":
-        nothing = {"public_host": None, "url": None, "http_route": None, "envoy_filter": None, "conditions": []}
+        nothing: Params = {"public_host": None, "url": None, "http_route": None, "envoy_filter": None, "conditions": []}
         return engine.remove([manifest]), nothing
     target = manifest["spec"]["targetRef"]
     gateway = engine.read(GATEWAY_API, "Gateway", target["name"], target["namespace"])
@@ -83,8 +83,7 @@ def _resource(engine: Engine) -> Resource | None:
         found = engine.discovery.find(f"{GROUP}/{version}", KIND)
         if found is not None:
             return found
-    found = engine.discovery.find_in_group(GROUP, KIND)
-    return found
+    return engine.discovery.find_in_group(GROUP, KIND)
 
 
 def _fit_version(
@@ -105,11 +104,16 @@ def _fit_version(
         return
     label = f"MCPGatewayExtension {manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
     hints = [f"{path} (since {SINCE[path.split('.')[1]]})" if path.split(".")[1] in SINCE else path for path in unknown]
-    message = f"{label} cannot have {', '.join(hints)}: the installed version of the MCP gateway operator does not know it in {resource.api_version}"
+    message = (
+        f"{label} cannot have {', '.join(hints)}: the installed version of the MCP gateway operator does not know it "
+        f"(it serves {resource.api_version})"
+    )
     if any(path.startswith("spec.oauthProtectedResource") for path in unknown):
         raise Refused(
-            f"{message}; with OAuth on 0.6 set http_route_management to Disabled, leave oauth_protected_resource out, and make a custom "
-            "HTTPRoute that also serves /.well-known/oauth-protected-resource (known issue of 0.6), or upgrade the operator."
+            f"{message}; with OAuth on 0.6 set http_route_management to Disabled, leave oauth_protected_resource "
+            "out, and make a custom "
+            "HTTPRoute that also serves /.well-known/oauth-protected-resource (known issue of 0.6), or upgrade the "
+            "operator."
         )
     raise Refused(f"{message}; leave it out or upgrade the operator (module mcpops.gateway.olm_subscription).")
 
@@ -142,7 +146,8 @@ def _predict(
     )
     if verdict.accepted:
         return verdict.public_host
-    said = f"MCPGatewayExtension {namespace}/{manifest['metadata']['name']} would be refused by the operator: {verdict.message}"
+    label = f"MCPGatewayExtension {namespace}/{manifest['metadata']['name']}"
+    said = f"{label} would be refused by the operator: {verdict.message}"
     if (
         engine.check
         and verdict.winner is None
@@ -211,7 +216,7 @@ def _await(engine: Engine, report: Report, manifest: Manifest, resource: Resourc
     ready = Conditions(
         {"Ready": "True"},
         {"Ready": REFUSALS},
-        fix=f"look at the Deployment mcp-gateway in namespace {namespace}, its pods, and the log of mcp-gateway-controller",
+        fix=f"look at the Deployment mcp-gateway in namespace {namespace}, its pods, and the operator's log",
         grace=NEIGHBOUR_GRACE,
     )
     target = Target(resource, name, namespace, ready, live)

@@ -87,7 +87,7 @@ def url_of(host: str, listener: t.Mapping[str, t.Any]) -> str:
 
 
 def private_host(gateway: t.Mapping[str, t.Any], listener: t.Mapping[str, t.Any]) -> str | None:
-    """What ``privateHost`` has to be for operators before 0.8, which assume the class ``istio``; None when they are right.
+    """What ``privateHost`` must be for operators older than 0.8, which assume the class ``istio``; None if right.
 
     The Service that a Gateway gets is named after the Gateway and its class.
     """

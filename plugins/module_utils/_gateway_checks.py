@@ -54,7 +54,8 @@ def check_class(engine: Engine, gateway: str, name: str) -> None:
         known = sorted(item["metadata"]["name"] for item in engine.client.list(resource)[0])
     except Forbidden:
         return
-    message = f"Gateway {gateway} needs the GatewayClass {name}, which does not exist (there are: {', '.join(known) or 'none'})"
+    there = ", ".join(known) or "none"
+    message = f"Gateway {gateway} needs the GatewayClass {name}, which does not exist (there are: {there})"
     if engine.check:
         engine.warn(message + ".")
         return
@@ -62,7 +63,7 @@ def check_class(engine: Engine, gateway: str, name: str) -> None:
 
 
 def check_certificates(engine: Engine, gateway: str, namespace: str, listeners: t.Sequence[Listener]) -> None:
-    """Every certificate Secret exists, may be referred to, and can serve TLS. In check mode a missing one is a warning."""
+    """Every certificate Secret is there, may be used, and can serve TLS. In check mode a missing one is a warning."""
     for listener in listeners:
         for ref in certificate_refs(listener):
             _check_certificate(engine, gateway, namespace, listener, ref)

@@ -136,8 +136,10 @@ def _remove_listener(engine: Engine, params: Params) -> Report:
             return Report([Outcome(manifest, ABSENT, live=live)])
         if len(listeners) == 1:
             raise Refused(
-                f"Gateway {params['namespace']}/{params['gateway']} keeps its listener {params['name']}: it is the last one, and a Gateway "
-                "needs at least one; remove the Gateway itself (module mcpops.gateway.gateway with state absent) or add another listener first."
+                f"Gateway {params['namespace']}/{params['gateway']} keeps its listener {params['name']}: it is the "
+                "last one, and a Gateway "
+                "needs at least one; remove the Gateway itself (module mcpops.gateway.gateway with state absent) or "
+                "add another listener first."
             )
         path = f"/spec/listeners/{place}"
         operations = [{"op": "test", "path": f"{path}/name", "value": params["name"]}, {"op": "remove", "path": path}]
@@ -151,7 +153,8 @@ def _remove_listener(engine: Engine, params: Params) -> Report:
         before, after = ({**manifest, "spec": {"listeners": shown}} for shown in ([listeners[place]], []))
         return Report([Outcome(manifest, UPDATED, [f"spec.listeners[name={params['name']}]"], before, after, now)])
     raise Refused(
-        f"The listener {params['name']} of Gateway {params['namespace']}/{params['gateway']} could not be removed: somebody else kept "
+        f"The listener {params['name']} of Gateway {params['namespace']}/{params['gateway']} could not be removed: "
+        "somebody else kept "
         "changing the list of listeners; run again."
     )
 

@@ -157,7 +157,8 @@ def clash(one: Listener, other: Listener) -> str:
         return ""
     if {first, second} in ({"HTTPS", "TLS"}, {"TCP", "UDP"}, {"HTTP", "UDP"}, {"HTTPS", "UDP"}, {"TLS", "UDP"}):
         return ""
-    return f"{names} clash: port {one.get('port')} cannot speak both {first} and {second}; change the port or the protocol of one"
+    port = one.get("port")
+    return f"{names} clash: port {port} cannot speak both {first} and {second}; change the port or the protocol of one"
 
 
 def certificate_refs(listener: Listener) -> list[dict[str, t.Any]]:

@@ -31,9 +31,14 @@ class Goal(t.Protocol):
     a failure must last before it is believed (controllers that have not yet seen a neighbour object).
     """
 
-    what: str
-    fix: str
-    grace: float
+    @property
+    def what(self) -> str: ...
+
+    @property
+    def fix(self) -> str: ...
+
+    @property
+    def grace(self) -> float: ...
 
     def judge(self, live: dict[str, t.Any] | None) -> Verdict:
         """``live`` is None when the object does not exist."""
@@ -110,7 +115,8 @@ class Gone:
         if held:
             return Verdict(
                 PENDING,
-                f"it is held by the finalizers {', '.join(held)}; the controller that owns them has to let go (is it still installed and running?)",
+                f"it is held by the finalizers {', '.join(held)}; the controller that owns them has to let go "
+                "(is it still installed and running?)",
             )
         status = live.get("status") or {}
         said = [
@@ -236,12 +242,12 @@ class Jmespath:
 
     def __init__(self, expression: str, value: t.Any = None, fix: str = "") -> None:
         try:
-            import jmespath
-            import jmespath.exceptions
+            import jmespath  # noqa: PLC0415 - only this goal needs it
+            import jmespath.exceptions  # noqa: PLC0415
         except ImportError as error:
             raise ConfigError(
-                "Waiting for a JMESPath expression needs the Python library jmespath, which is missing; install it for the "
-                "Python that runs this module."
+                "Waiting for a JMESPath expression needs the Python library jmespath, which is missing; install it "
+                "for the Python that runs this module."
             ) from error
         try:
             self._search = jmespath.compile(expression).search

@@ -87,7 +87,8 @@ class Kubeconfig:
             entry = self._sections[section + "s"].get(str(context.get(section) or ""))
             if entry is None and (section == "cluster" or context.get(section)):
                 raise ConfigError(
-                    f"The context {name} of the {self.origin} names the {section} {context.get(section)}, which is not there."
+                    f"The context {name} of the {self.origin} names the {section} {context.get(section)}, which is "
+                    "not there."
                 )
             found.append(entry or {"__folder": self._folder})
         return found[0], found[1], context

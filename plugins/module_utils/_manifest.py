@@ -91,7 +91,8 @@ def _unfold(source: t.Any, where: str) -> t.Iterator[Manifest]:
                 yield from _unfold(item, f"{where}[{number}]")
             elif item is not None and not isinstance(item, dict):
                 raise ManifestError(
-                    f"Entry {number + 1} of {where} is {type(item).__name__} ({str(item)[:60]!r}), not a manifest (a mapping)."
+                    f"Entry {number + 1} of {where} is {type(item).__name__} ({str(item)[:60]!r}), not a manifest (a "
+                    "mapping)."
                 )
             else:
                 yield from _unfold(item, f"{where}[{number}]")
@@ -152,7 +153,8 @@ def check(manifest: Manifest) -> None:
         for item, value in (values or {}).items():
             if value is not None and not isinstance(value, str):
                 raise ManifestError(
-                    f"{label_of(manifest)}: metadata.{key}.{item} is the {type(value).__name__} {value!r}; write it in quotes, only text is allowed there."
+                    f"{label_of(manifest)}: metadata.{key}.{item} is the {type(value).__name__} {value!r}; write it "
+                    "in quotes, only text is allowed there."
                 )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import Spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine

@@ -43,7 +43,8 @@ def _check_catalog(engine: Engine, label: str, source: str, place: str) -> None:
     except Forbidden:
         return
     if catalog is None:
-        message = f"{label} needs the CatalogSource {place}/{source}, which does not exist (there are: {', '.join(known) or 'none'})"
+        there = ", ".join(known) or "none"
+        message = f"{label} needs the CatalogSource {place}/{source}, which does not exist (there are: {there})"
         if not engine.check:
             raise Refused(f"{message}; correct source and source_namespace.")
         engine.warn(f"{message}.")
@@ -51,7 +52,8 @@ def _check_catalog(engine: Engine, label: str, source: str, place: str) -> None:
     state = ((catalog.get("status") or {}).get("connectionState") or {}).get("lastObservedState")
     if state not in {None, "READY"}:
         engine.warn(
-            f"The CatalogSource {place}/{source} is in the state {state}, not READY; the installation may have to wait for it."
+            f"The CatalogSource {place}/{source} is in the state {state}, not READY; the installation may have to "
+            "wait for it."
         )
 
 
@@ -82,7 +84,8 @@ def _missing(engine: Engine, resource: t.Any, package: str, source: str, place: 
     close = [name for name in names if any(part in name for part in package.split("-") if len(part) > 2)]
     shown = ", ".join((close or names)[:8])
     raise Refused(
-        f"The catalog {place}/{source} has no package {package}; it has for example: {shown}; correct package or source."
+        f"The catalog {place}/{source} has no package {package}; it has for example: {shown}; correct package or "
+        "source."
     )
 
 

@@ -106,7 +106,7 @@ def _facts(installation: Installation) -> Params:
 
 
 def _remove(engine: Engine, params: Params) -> tuple[Report, Params]:
-    """Subscription first, so that OLM does not install again, then its CSV, the OperatorGroup we made, and CRDs if asked."""
+    """Subscription first, so that OLM does not install again, then its CSV, our OperatorGroup, and CRDs if asked."""
     namespace, package = params["namespace"], params["package"] or params["name"]
     live = engine.read(olm.V1ALPHA1, "Subscription", params["name"], namespace)
     csvs = _csvs_of(engine, live, package, namespace)
@@ -168,7 +168,8 @@ def _refuse_instances(engine: Engine, crds: t.Sequence[str]) -> None:
         if left:
             shown = ", ".join(f"{one['metadata'].get('namespace')}/{one['metadata']['name']}" for one in left[:5])
             raise Refused(
-                f"The CRD {name} is not removed while there are {len(left)} objects of it ({shown}): without the operator their finalizers "
+                f"The CRD {name} is not removed while there are {len(left)} objects of it ({shown}): without the "
+                "operator their finalizers "
                 "would never be taken off; remove those objects first."
             )
 

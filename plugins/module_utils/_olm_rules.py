@@ -29,7 +29,7 @@ FAILURES: dict[str, float] = {
     "InstallPlanFailed": 0.0,
     "CatalogSourcesUnhealthy": 5.0,
 }
-"""Subscription conditions that, when True, stop an installation; with the seconds for which they may be a passing state."""
+"""Subscription conditions that, when True, stop an installation, with the seconds for which they may be passing."""
 
 FINAL_CSV_REASONS = frozenset(
     {
@@ -109,15 +109,18 @@ def group_problem(groups: t.Sequence[Object], namespace: str, targets: t.Sequenc
     names = [group["metadata"]["name"] for group in groups]
     if len(groups) > 1:
         return (
-            f"the namespace {namespace} has {len(groups)} OperatorGroups ({', '.join(sorted(names))}) and OLM works with exactly one; "
+            f"the namespace {namespace} has {len(groups)} OperatorGroups ({', '.join(sorted(names))}) and OLM works "
+            "with exactly one; "
             "remove all but one"
         )
     if not groups or _group_fits(groups[0], targets):
         return ""
     own = (groups[0].get("spec") or {}).get("targetNamespaces") or []
     return (
-        f"the namespace {namespace} already has the OperatorGroup {names[0]} for {', '.join(own) or 'a selection of namespaces'}, which does not "
-        f"cover {', '.join(targets) or 'all namespaces'}; change that OperatorGroup, or set operator_group.target_namespaces to what it has"
+        f"the namespace {namespace} already has the OperatorGroup {names[0]} for "
+        f"{', '.join(own) or 'a selection of namespaces'}, which does not "
+        f"cover {', '.join(targets) or 'all namespaces'}; change that OperatorGroup, or set "
+        "operator_group.target_namespaces to what it has"
     )
 
 
@@ -191,8 +194,8 @@ def _failure(status: Object) -> Stage | None:
 
 _HINTS = {
     "ResolutionFailed": "check package, channel and catalog, and what else is subscribed in the namespace",
-    "BundleUnpackFailed": "the bundle image could not be unpacked: check the pull secret and the registry, delete the failed job in the "
-    "catalog's namespace and the InstallPlan, and run again",
+    "BundleUnpackFailed": "the bundle image could not be unpacked: check the pull secret and the registry, delete the "
+    "failed job in the catalog's namespace and the InstallPlan, and run again",
     "CatalogSourcesUnhealthy": "look at the CatalogSource and its pod",
     "InstallPlanFailed": "look at the InstallPlan's conditions",
 }
@@ -212,7 +215,10 @@ def _without_plan(status: Object) -> str:
 
 
 def _hint_without_plan(wish: Wish) -> str:
-    return f"is the Operator Lifecycle Manager running, and does the OperatorGroup of namespace {wish.namespace} fit the operator's install modes?"
+    return (
+        f"is the Operator Lifecycle Manager running, and does the OperatorGroup of namespace {wish.namespace} fit the "
+        "operator's install modes?"
+    )
 
 
 def _plan_failure(plan: Object) -> str:
@@ -258,7 +264,7 @@ def owned_crds(csv: Object | None) -> list[str]:
 
 
 def channel_problem(package: Object, channel: str | None, starting_csv: str | None) -> str:
-    """Why a PackageManifest has not what is asked for (completes "the package X of catalog Y ..."), or an empty text."""
+    """Why a PackageManifest lacks what is asked for (completes "the package X of catalog Y ..."), or an empty text."""
     channels = (package.get("status") or {}).get("channels") or []
     by_name = {entry.get("name"): entry for entry in channels}
     if channel and channel not in by_name:
@@ -266,7 +272,8 @@ def channel_problem(package: Object, channel: str | None, starting_csv: str | No
     chosen = by_name.get(channel or default_channel(package))
     entries = [entry.get("name") for entry in (chosen or {}).get("entries") or []]
     if starting_csv and entries and starting_csv not in entries:
-        return f"has no version {starting_csv} in the channel {(chosen or {}).get('name')}; it has: {', '.join(map(str, entries))}"
+        there = ", ".join(map(str, entries))
+        return f"has no version {starting_csv} in the channel {(chosen or {}).get('name')}; it has: {there}"
     return ""
 
 

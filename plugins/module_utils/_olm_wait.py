@@ -65,7 +65,7 @@ class Installation:
             self._approve(self._stage().key, report)
 
     def follow(self, report: Report) -> None:
-        """Watch until the operator runs. Raises WaitFailed with OLM's own reason, WaitTimeout with the step that hangs."""
+        """Watch until the operator runs. Raises WaitFailed with OLM's reason, WaitTimeout with the step that hangs."""
         self.look(report)
         if self._stage().step == olm.DONE:
             self._tell_pending()
@@ -150,7 +150,8 @@ class Installation:
         csvs = olm.plan_csvs(plan)
         if len(csvs) > 1:
             self._engine.warn(
-                f"The InstallPlan {self._namespace}/{name} that was approved installs more than one operator: {', '.join(csvs)}."
+                f"The InstallPlan {self._namespace}/{name} that was approved installs more than one operator: "
+                f"{', '.join(csvs)}."
             )
         manifest = {
             "apiVersion": olm.V1ALPHA1,
@@ -174,7 +175,8 @@ class Installation:
     def _timed_out(self, stage: olm.Stage) -> WaitTimeout:
         hint = hint_of(stage.fix)
         return WaitTimeout(
-            f"Waited {self._limits[stage.step]:g} s for {self._label} to {WAITING[stage.step]}; last seen: {stage.seen}{hint}",
+            f"Waited {self._limits[stage.step]:g} s for {self._label} to {WAITING[stage.step]}; last seen: "
+            f"{stage.seen}{hint}",
             waited_for=WAITING[stage.step],
             last_seen=stage.seen,
         )

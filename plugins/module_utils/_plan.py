@@ -56,7 +56,8 @@ class Step:
 
     @property
     def namespace(self) -> str | None:
-        return self.manifest["metadata"].get("namespace")
+        found: str | None = self.manifest["metadata"].get("namespace")
+        return found
 
     @property
     def identity(self) -> tuple[str, str, str | None, str]:
@@ -197,7 +198,8 @@ def refuse_deleting(step: Step) -> None:
     metadata = (step.live or {}).get("metadata") or {}
     if metadata.get("deletionTimestamp") and step.kind == "Namespace":
         raise NamespaceTerminating(
-            f"The namespace {step.name} is Terminating; wait until it is gone (objects with finalizers hold it back) and run again."
+            f"The namespace {step.name} is Terminating; wait until it is gone (objects with finalizers hold it back) "
+            "and run again."
         )
     if metadata.get("deletionTimestamp"):
         held = ", ".join(metadata.get("finalizers") or []) or "none"

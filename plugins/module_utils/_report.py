@@ -98,7 +98,7 @@ def mask(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
     for section in ("data", "stringData"):
         old_data, new_data = before.get(section) or {}, after.get(section) or {}
         if old_data:
-            old[section] = {key: "(hidden)" for key in old_data}
+            old[section] = dict.fromkeys(old_data, "(hidden)")
         if new_data:
             new[section] = {
                 key: "(hidden)" if key in old_data and old_data[key] == value else "(hidden, new value)"

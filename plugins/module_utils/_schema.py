@@ -24,7 +24,8 @@ def spec_schema(client: ApiClient, resource: Resource) -> Object | None:
         schema = None
     if schema is None:
         schema = _from_crd(client, resource)
-    return (schema or {}).get("properties", {}).get("spec")
+    found: Object | None = (schema or {}).get("properties", {}).get("spec")
+    return found
 
 
 def _from_openapi(document: Object, resource: Resource) -> Object | None:
@@ -44,7 +45,8 @@ def _from_crd(client: ApiClient, resource: Resource) -> Object | None:
         return None
     for version in ((crd or {}).get("spec") or {}).get("versions") or []:
         if version.get("name") == resource.version:
-            return (version.get("schema") or {}).get("openAPIV3Schema")
+            found: Object | None = (version.get("schema") or {}).get("openAPIV3Schema")
+            return found
     return None
 
 

@@ -23,7 +23,6 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
     AUTH_ARG_SPEC,
     AUTH_PROXY_HEADERS_SPEC,
 )
-
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
 from ansible_collections.mcpops.gateway.plugins.module_utils._kubeconfig import Kubeconfig
 

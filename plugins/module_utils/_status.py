@@ -87,7 +87,8 @@ def to_error(code: int, status: t.Mapping[str, t.Any], asked: Request) -> ApiErr
     known: dict[str, t.Any] = {"status": code, "reason": reason}
     if code == 401:
         return Unauthorized(
-            f"The API server {asked.host} did not accept the credentials (401 Unauthorized): the token or certificate is "
+            f"The API server {asked.host} did not accept the credentials (401 Unauthorized): the token or "
+            "certificate is "
             "wrong or has expired; log in again or correct api_key or the kubeconfig.",
             **known,
         )
@@ -107,12 +108,14 @@ def to_error(code: int, status: t.Mapping[str, t.Any], asked: Request) -> ApiErr
         return _invalid(message, status, asked, known)
     if code == 429:
         return Throttled(
-            f"The API server {asked.host} keeps answering that it has too many requests (429) to {asked.verb} {asked.target}; "
+            f"The API server {asked.host} keeps answering that it has too many requests (429) to {asked.verb} "
+            f"{asked.target}; "
             "run again when it is less busy.",
             **known,
         )
     return ServerError(
-        f"The API server {asked.host} failed to {asked.verb} {asked.target} (HTTP {code}): {message or 'no reason given'}.",
+        f"The API server {asked.host} failed to {asked.verb} {asked.target} (HTTP {code}): "
+        f"{message or 'no reason given'}.",
         **known,
     )
 
@@ -128,8 +131,10 @@ def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, know
         place = f"in namespace {asked.namespace}" if asked.namespace else "in the whole cluster"
         kind_of_role = "Role" if asked.namespace else "ClusterRole"
         return Forbidden(
-            f"The user {user.group(1) if user else 'of these credentials'} may not {asked.verb} {asked.resource.qualified} {place}, "
-            f"which is needed for {asked.target}; grant that verb on that resource in a {kind_of_role}, or use other credentials.",
+            f"The user {user.group(1) if user else 'of these credentials'} may not {asked.verb} "
+            f"{asked.resource.qualified} {place}, "
+            f"which is needed for {asked.target}; grant that verb on that resource in a {kind_of_role}, or use other "
+            "credentials.",
             verb=asked.verb,
             resource=asked.resource.qualified,
             namespace=asked.namespace,
@@ -142,7 +147,8 @@ def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, know
 def terminating(namespace: str, target: str) -> str:
     """The sentence for a namespace on its way out."""
     return (
-        f"The namespace {namespace} is Terminating, so {target} cannot be created in it; wait until the namespace is gone "
+        f"The namespace {namespace} is Terminating, so {target} cannot be created in it; wait until the namespace is "
+        "gone "
         "(objects with finalizers hold it back) and run again."
     )
 
@@ -151,7 +157,8 @@ def _not_found(message: str, asked: Request, known: dict[str, t.Any]) -> ApiErro
     missing = MISSING_NAMESPACE.match(message)
     if missing and (asked.resource != NAMESPACE):
         return NamespaceMissing(
-            f"The namespace {missing.group(1)} does not exist, so {asked.target} cannot be created; create the namespace first.",
+            f"The namespace {missing.group(1)} does not exist, so {asked.target} cannot be created; create the "
+            "namespace first.",
             **known,
         )
     return NotFound(f"{asked.target} does not exist.", **known)
@@ -169,7 +176,8 @@ def _field_conflict(status: t.Mapping[str, t.Any], asked: Request, known: dict[s
         for manager, fields in owners.items()
     )
     return FieldConflict(
-        f"{asked.target} is not changed because of a field conflict: {said}, with another value; leave those fields out, change them "
+        f"{asked.target} is not changed because of a field conflict: {said}, with another value; leave those fields "
+        "out, change them "
         "where that manager takes them from, or set force_conflicts to true to take them over.",
         conflicts=[{"manager": manager, "fields": fields} for manager, fields in owners.items()],
         **known,

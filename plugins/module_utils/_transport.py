@@ -81,7 +81,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it did not answer in time; check the address and the network"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its TLS certificate is not trusted ({error.verify_message}); give the right CA in ca_cert or the kubeconfig"
+        why = error.verify_message
+        return f"its TLS certificate is not trusted ({why}); give the right CA in ca_cert or the kubeconfig"
     if isinstance(error, ssl.SSLError):
         hint = "; does it speak plain HTTP?" if error.reason == "WRONG_VERSION_NUMBER" else ""
         return f"TLS failed ({(error.reason or str(error)).replace('_', ' ').lower()}){hint}"
@@ -123,7 +124,7 @@ class LightTransport:
         while True:
             connection, reused = self._take(READ_TIMEOUT)
             try:
-                self._send(connection, method, path, query, payload, content_type, accept)
+                self._send(connection, method, path, query, payload=payload, content_type=content_type, accept=accept)
                 response = connection.getresponse()
                 content = response.read()
             except (OSError, http.client.HTTPException) as error:
@@ -145,7 +146,7 @@ class LightTransport:
         """Open an answer that keeps coming; ``timeout`` is the longest silence in seconds."""
         connection = self._open(timeout)
         try:
-            self._send(connection, "GET", path, query, None, "", "")
+            self._send(connection, "GET", path, query)
             return _LightStream(self.host, connection, connection.getresponse())
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -180,9 +181,10 @@ class LightTransport:
         method: str,
         path: str,
         query: Query,
-        payload: bytes | None,
-        content_type: str,
-        accept: str,
+        *,
+        payload: bytes | None = None,
+        content_type: str = "",
+        accept: str = "",
     ) -> None:
         target = self._prefix + path + ("?" + urllib.parse.urlencode(query) if query else "")
         connection.putrequest(method, target, skip_accept_encoding=True)

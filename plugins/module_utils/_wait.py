@@ -39,7 +39,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource, label
 
-__all__ = ["CrdEstablished", "Deadline", "Follower", "Target", "wait_all", "wait_for"]
+__all__ = ["CrdEstablished", "Deadline", "Follower", "Target", "wait_all"]
 
 LONGEST_WATCH = 240.0
 FIRST_PAUSE = 0.2
@@ -68,7 +68,7 @@ class Target:
     namespace: str | None
     goal: Goal
     known: Object | None = None
-    last: Verdict = Verdict(PENDING, "it has not been seen yet")
+    last: Verdict = field(default_factory=lambda: Verdict(PENDING, "it has not been seen yet"))
     live: Object | None = None
     failing_since: float | None = field(default=None, repr=False)
 
@@ -198,21 +198,6 @@ class Follower:
         self._news.put(Event(self, name, live))
 
 
-def wait_for(
-    client: ApiClient,
-    resource: Resource,
-    name: str,
-    namespace: str | None,
-    goal: Goal,
-    deadline: Deadline,
-    known: Object | None = None,
-) -> Object | None:
-    """Wait for one object; returns it as last seen. Raises WaitTimeout, WaitFailed."""
-    target = Target(resource, name, namespace, goal, known)
-    wait_all(client, [target], deadline)
-    return target.live
-
-
 def wait_all(client: ApiClient, targets: t.Sequence[Target], deadline: Deadline) -> None:
     """Wait for every target; one watch a kind and namespace. Raises WaitTimeout, WaitFailed for the first that fails.
 
@@ -304,7 +289,8 @@ def timed_out(pending: t.Sequence[Target], deadline: Deadline) -> WaitTimeout:
     names = ", ".join(target.label for target in pending[1:6])
     more = f" ({len(pending) - 1} more objects are not ready: {names})" if names else ""
     return WaitTimeout(
-        f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: {first.last.seen}{more}{hint_of(first.goal.fix)}",
+        f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: "
+        f"{first.last.seen}{more}{hint_of(first.goal.fix)}",
         waited_for=first.goal.what,
         last_seen=first.last.seen,
     )

@@ -4,7 +4,7 @@
 
 # This module_util is PRIVATE to the collection: it may change at any time.
 
-"""YAML by PyYAML's C loader where there is one; imported only when needed, so that a missing library is one sentence."""
+"""YAML by PyYAML's C loader where there is one; imported when needed, so that its absence is one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class YamlError(McpopsError):
 def load_all_yaml(text: str) -> list[t.Any]:
     """Every document of the text. JSON is YAML, too. Raises YamlError."""
     try:
-        import yaml
+        import yaml  # noqa: PLC0415 - a missing library is told in words
     except ImportError as error:
         raise ConfigError(
             "The Python library PyYAML is missing; install it for the Python that runs this module."

@@ -36,12 +36,13 @@ options:
     elements: path
   namespace:
     description:
-      - The namespace of namespaced objects that name none. Without it, that of the kubeconfig's context, else V(default).
+      - The namespace of namespaced objects that name none. Without it, that of the kubeconfig's context, else
+        V(default).
     type: str
   prune:
     description:
-      - Keep a record of what is applied as one set (the ApplySet convention of Kubernetes), and remove members of the set
-        that are no longer listed.
+      - Keep a record of what is applied as one set (the ApplySet convention of Kubernetes), and remove members of the
+        set that are no longer listed.
       - Nothing outside the set is ever removed. With O(state=absent), all members and the record are removed.
     type: dict
     suboptions:
@@ -56,9 +57,10 @@ options:
         type: str
   wait_for:
     description:
-      - What to wait for, beyond or instead of what the module knows of a kind (rollouts, pods, jobs, CRDs, Gateways, routes,
-        MCP gateway extensions and registrations).
-      - Every entry applies to the objects of the list that it selects; objects with an entry are judged by their entries only.
+      - What to wait for, beyond or instead of what the module knows of a kind (rollouts, pods, jobs, CRDs, Gateways,
+        routes, MCP gateway extensions and registrations).
+      - Every entry applies to the objects of the list that it selects; objects with an entry are judged by their
+        entries only.
     type: list
     elements: dict
     suboptions:

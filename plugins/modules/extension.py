@@ -13,12 +13,13 @@ version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
 description:
-  - Creates an MCPGatewayExtension, which makes the MCP gateway operator run a broker and router for one listener of a Gateway.
+  - Creates an MCPGatewayExtension, which makes the MCP gateway operator run a broker and router for one listener of a
+    Gateway.
   - The operator has no admission webhook and refuses only in status. This module applies the operator's rules before it
-    writes (Gateway, listener and host name, allowed routes, ReferenceGrant, one extension a namespace, one a port) and names
-    the extension that stands in the way.
-  - It then waits until the extension is C(Ready) for its current generation, and until the HTTPRoute and the EnvoyFilter
-    that this promises really exist.
+    writes (Gateway, listener and host name, allowed routes, ReferenceGrant, one extension a namespace, one a port) and
+    names the extension that stands in the way.
+  - It then waits until the extension is C(Ready) for its current generation, and until the HTTPRoute and the
+    EnvoyFilter that this promises really exist.
   - The API version (C(v1) or C(v1alpha1)) is that which the cluster serves. Options that the installed version of the
     operator lacks are refused by name.
 extends_documentation_fragment:
@@ -50,7 +51,8 @@ options:
     type: str
   public_host:
     description:
-      - The host name that clients use. The default is that of the listener; V(*.example.com) becomes V(mcp.example.com).
+      - The host name that clients use. The default is that of the listener; V(*.example.com) becomes
+        V(mcp.example.com).
     type: str
   private_host:
     description:
@@ -90,7 +92,8 @@ options:
     suboptions:
       secret_name:
         description:
-          - Secret with the connection string under C(CACHE_CONNECTION_STRING) and the label C(mcp.kuadrant.io/secret=true).
+          - Secret with the connection string under C(CACHE_CONNECTION_STRING) and the label
+            C(mcp.kuadrant.io/secret=true).
         type: str
         required: true
   log_level:
@@ -120,7 +123,8 @@ options:
         type: str
       resource:
         description:
-          - The resource identifier. The operator's default V(https://PUBLIC_HOST/mcp) is wrong for plain HTTP and other ports.
+          - The resource identifier. The operator's default V(https://PUBLIC_HOST/mcp) is wrong for plain HTTP and
+            other ports.
         type: str
       bearer_methods_supported:
         description:

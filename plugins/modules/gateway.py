@@ -16,8 +16,8 @@ description:
   - Creates a Gateway with its listeners, changes only what differs, and waits until its controller has accepted and
     programmed the Gateway and every listener named here.
   - Listeners that others own on the same Gateway (for example through M(mcpops.gateway.gateway_listener)) stay.
-  - Clashes of names, ports, protocols and host names, invalid host names, a missing GatewayClass and unusable certificate
-    Secrets are told before anything is written.
+  - Clashes of names, ports, protocols and host names, invalid host names, a missing GatewayClass and unusable
+    certificate Secrets are told before anything is written.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.common
@@ -61,7 +61,8 @@ options:
         required: true
       hostname:
         description:
-          - The host name that the listener serves, such as V(mcp.example.com) or V(*.example.com). Without it, every host.
+          - The host name that the listener serves, such as V(mcp.example.com) or V(*.example.com). Without it, every
+            host.
         type: str
       tls:
         description:
@@ -70,14 +71,15 @@ options:
         suboptions:
           mode:
             description:
-              - V(Terminate) decrypts at the Gateway, V(Passthrough) leaves TLS to the backend. The cluster's default is V(Terminate).
+              - V(Terminate) decrypts at the Gateway, V(Passthrough) leaves TLS to the backend. The cluster's default
+                is V(Terminate).
             type: str
             choices: [Terminate, Passthrough]
           certificate_refs:
             description:
               - Secrets of type C(kubernetes.io/tls) with the certificates.
-              - They are checked before anything is written (existence, type, keys, PEM, expiry; a host name that is not covered
-                is a warning).
+              - They are checked before anything is written (existence, type, keys, PEM, expiry; a host name that is
+                not covered is a warning).
             type: list
             elements: dict
             suboptions:
@@ -116,7 +118,8 @@ options:
             suboptions:
               from:
                 description:
-                  - All namespaces, the Gateway's own, those that O(listeners[].allowed_routes.namespaces.selector) selects, or none.
+                  - All namespaces, the Gateway's own, those that O(listeners[].allowed_routes.namespaces.selector)
+                    selects, or none.
                 type: str
                 choices: [All, Same, Selector, None]
               selector:

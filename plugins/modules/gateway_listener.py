@@ -13,10 +13,10 @@ version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
 description:
-  - Adds, changes or removes one listener of an existing Gateway, and leaves the other listeners and everything else of the
-    Gateway alone.
-  - The listener is applied under a field manager of its own (C(FIELD_MANAGER/listener:NAME)), so that any number of tasks
-    and playbooks can own listeners of one Gateway.
+  - Adds, changes or removes one listener of an existing Gateway, and leaves the other listeners and everything else of
+    the Gateway alone.
+  - The listener is applied under a field manager of its own (C(FIELD_MANAGER/listener:NAME)), so that any number of
+    tasks and playbooks can own listeners of one Gateway.
   - Clashes with the listeners that are there and unusable certificate Secrets are told before anything is written.
   - Waits until the controller reports this listener as C(Accepted), C(Programmed) and with C(ResolvedRefs).
   - With O(state=absent), the listener is removed whoever owns it. The last listener of a Gateway cannot be removed.
@@ -60,14 +60,15 @@ options:
     suboptions:
       mode:
         description:
-          - V(Terminate) decrypts at the Gateway, V(Passthrough) leaves TLS to the backend. The cluster's default is V(Terminate).
+          - V(Terminate) decrypts at the Gateway, V(Passthrough) leaves TLS to the backend. The cluster's default is
+            V(Terminate).
         type: str
         choices: [Terminate, Passthrough]
       certificate_refs:
         description:
           - Secrets of type C(kubernetes.io/tls) with the certificates.
-          - They are checked before anything is written (existence, type, keys, PEM, expiry; a host name that is not covered
-            is a warning).
+          - They are checked before anything is written (existence, type, keys, PEM, expiry; a host name that is not
+            covered is a warning).
         type: list
         elements: dict
         suboptions:

@@ -13,12 +13,13 @@ version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
 description:
-  - Makes the OperatorGroup (or uses the one that is there) and the Subscription of an operator, and follows the installation
-    until the operator runs - the InstallPlan, upgrades along the channel, the ClusterServiceVersion, and the CRDs that it owns.
+  - Makes the OperatorGroup (or uses the one that is there) and the Subscription of an operator, and follows the
+    installation until the operator runs - the InstallPlan, upgrades along the channel, the ClusterServiceVersion, and
+    the CRDs that it owns.
   - Catalog, package, channel and version are checked before anything is written, as far as they can be read.
   - Fails as soon as OLM says that it cannot go on, with OLM's own reason.
-  - With O(state=absent), the Subscription and its ClusterServiceVersion are removed, and the OperatorGroup if this module
-    made it and nothing else in the namespace needs it. CRDs stay unless O(remove_crds=true).
+  - With O(state=absent), the Subscription and its ClusterServiceVersion are removed, and the OperatorGroup if this
+    module made it and nothing else in the namespace needs it. CRDs stay unless O(remove_crds=true).
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.common
@@ -55,7 +56,8 @@ options:
   starting_csv:
     description:
       - The version (name of its ClusterServiceVersion) to install first, such as V(mcp-gateway.v0.6.0).
-      - It counts only when the Subscription is made. With O(install_plan_approval=Automatic), OLM upgrades from there at once.
+      - It counts only when the Subscription is made. With O(install_plan_approval=Automatic), OLM upgrades from there
+        at once.
     type: str
   install_plan_approval:
     description:
@@ -65,8 +67,8 @@ options:
     default: Automatic
   approve:
     description:
-      - Approve the Subscription's own InstallPlan when it waits for approval. With O(starting_csv), only one that installs
-        that version.
+      - Approve the Subscription's own InstallPlan when it waits for approval. With O(starting_csv), only one that
+        installs that version.
       - OLM may have put other operators of the namespace into the same plan; a warning names them.
     type: bool
     default: false

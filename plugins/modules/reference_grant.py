@@ -13,8 +13,9 @@ version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
 description:
-  - A ReferenceGrant lets objects of other namespaces refer to objects of its own namespace. An MCPGatewayExtension needs
-    one in the Gateway's namespace when it lives in another one; so does a Gateway whose certificate lives elsewhere.
+  - A ReferenceGrant lets objects of other namespaces refer to objects of its own namespace. An MCPGatewayExtension
+    needs one in the Gateway's namespace when it lives in another one; so does a Gateway whose certificate lives
+    elsewhere.
   - The version of the kind is that which the cluster serves.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
@@ -34,7 +35,8 @@ options:
   from:
     description:
       - Who may refer. Required with O(state=present).
-      - The MCP gateway operator reacts at once only to changes of the first entry, so put the MCPGatewayExtension first.
+      - The MCP gateway operator reacts at once only to changes of the first entry, so put the MCPGatewayExtension
+        first.
     type: list
     elements: dict
     suboptions:

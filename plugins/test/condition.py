@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.mcpops.gateway.plugins.module_utils import _conditions
+
 DOCUMENTATION = r"""
 name: condition
 short_description: Whether an object has a status condition
@@ -11,8 +16,8 @@ version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
 description:
-  - True when a Kubernetes object has the condition in C(status.conditions) with the wanted status, and the condition speaks of
-    the object's current generation.
+  - True when a Kubernetes object has the condition in C(status.conditions) with the wanted status, and the condition
+    speaks of the object's current generation.
 options:
   _input:
     description:
@@ -53,14 +58,8 @@ _value:
   type: bool
 """
 
-import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.mcpops.gateway.plugins.module_utils import _conditions
-
-
-def condition(live: t.Any, type: str, status: t.Any = "True", reason: str | None = None) -> bool:  # noqa: A002
+def condition(live: t.Any, type: str, status: t.Any = "True", reason: str | None = None) -> bool:
     """The test itself; raises AnsibleFilterError for something that is no object."""
     if not isinstance(live, t.Mapping):
         raise AnsibleFilterError(
