@@ -69,11 +69,11 @@ async def test_tools_are_listed_and_called(running: BrokerProcess, mode: str) ->
 
 
 async def test_progress_and_logs_of_a_call_arrive(running: BrokerProcess) -> None:
-    progress: list[tuple[float, float | None]] = []
+    steps: list[tuple[float, float | None]] = []
     logs: list[Any] = []
 
-    async def on_progress(done: float, total: float | None, message: str | None) -> None:
-        progress.append((done, total))
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        steps.append((progress, total))
 
     async def on_log(params: Any) -> None:
         logs.append(params.data)
@@ -82,7 +82,7 @@ async def test_progress_and_logs_of_a_call_arrive(running: BrokerProcess) -> Non
         result = await mcp.call_tool("sse_work", {"steps": 3}, progress_callback=on_progress)
 
     assert result.content[0].text == "3 steps"  # type: ignore[union-attr]
-    assert progress == [(1, 3), (2, 3), (3, 3)]
+    assert steps == [(1, 3), (2, 3), (3, 3)]
     assert logs == ["step 1", "step 2", "step 3"]
 
 

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Origins, tool checks, log lines, waiting messages, the worker bus, proxies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcpops_broker import bus, logs
+from mcpops_broker.config.watch import signature, watch
+from mcpops_broker.mcp.streams import TOOLS_CHANGED, Streams
+from mcpops_broker.net.target import address_of, target_for
+from mcpops_broker.upstream.tools import problems, sort_out
+from mcpops_broker.web.origin import OriginPolicy
+
+
+def test_any_origin_is_accepted_only_when_asked_for() -> None:
+    assert OriginPolicy(["*"], None).accepts(b"https://anything.example")
+    assert not OriginPolicy([], None).accepts(b"https://anything.example")
+    assert not OriginPolicy(["https://a.example"], "b.example").accepts(b"http://a.example")
+    assert OriginPolicy(["https://A.example/"], None).accepts(b"https://a.example")
+
+
+@pytest.mark.parametrize(
+    ("tool", "problem"),
+    [
+        ({"name": "t", "inputSchema": {"type": "object"}}, ()),
+        ({"name": "t", "inputSchema": {"type": "object"}, "outputSchema": {}}, ()),
+        (5, ("a tool must be an object",)),
+        ({"name": "", "inputSchema": {"type": "object"}}, ("the name must be non-empty text",)),
+        ({"name": "t"}, ('inputSchema must be an object with "type": "object"',)),
+        ({"name": "t", "inputSchema": {"type": "object"}, "outputSchema": 1}, ("outputSchema must be an object",)),
+    ],
+)
+def test_tools_that_clients_would_refuse_are_told_apart(tool: object, problem: tuple[str, ...]) -> None:
+    assert problems(tool) == problem
+
+
+def test_a_name_listed_twice_counts_once() -> None:
+    tool = {"name": "t", "inputSchema": {"type": "object"}}
+
+    found = sort_out([tool, {**tool, "description": "second"}])
+
+    assert found.tools == (tool,)
+    assert [one.name for one in found.invalid] == ["t"]
+
+
+def test_a_log_line_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        logs.setup("info", "text")
+        logs.warning(
+            "upstream.failed", problem='bad\n2026-01-01T00:00:00Z error "forged"', upstream="a/b", empty="", no=None
+        )
+        logs.debug("not.shown")
+    finally:
+        root.handlers[:], root.level = before
+    (line,) = capsys.readouterr().err.splitlines()
+
+    assert line.endswith(
+        'warning upstream.failed problem="bad\\n2026-01-01T00:00:00Z error \\"forged\\"" upstream=a/b empty=""'
+    )
+
+
+def test_an_unexpected_error_is_logged_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        logs.setup("info", "json")
+        try:
+            raise KeyError("a secret")
+        except KeyError as error:
+            logs.failure("task.failed", error, task="t")
+    finally:
+        root.handlers[:], root.level = before
+    record = json.loads(capsys.readouterr().err)
+
+    assert record["error"] == "KeyError"
+    assert record["at"].startswith("test_broker_small_parts.py:")
+    assert "secret" not in str(record)
+
+
+@pytest.mark.parametrize(
+    ("level", "number"), [("debug", 10), ("WARNING", 30), ("-4", 10), ("0", 20), ("4", 30), ("8", 40), ("-1", 10)]
+)
+def test_levels(level: str, number: int) -> None:
+    assert logs.level_number(level) == number
+
+
+async def test_messages_that_wait_are_not_repeated() -> None:
+    stream = Streams().open("client", None)
+    stream.put(TOOLS_CHANGED)
+    stream.put(TOOLS_CHANGED)
+
+    assert await stream.take(0) == [TOOLS_CHANGED]
+    assert await stream.take(0) == []
+
+
+async def test_a_closed_stream_gives_what_waits_and_does_not_wait() -> None:
+    stream = Streams().open("client", None)
+    stream.put(b"last")
+    stream.close()
+
+    assert await asyncio.wait_for(stream.take(60), 1) == [b"last"]
+    assert await asyncio.wait_for(stream.take(60), 1) == []
+
+
+async def test_workers_hear_one_another() -> None:
+    heard: list[tuple[int, int]] = []
+    all_heard = asyncio.Event()
+    buses = bus.make_buses(3)
+
+    def hear(worker: int, kind: str, value: Any) -> None:
+        if kind == "ended":
+            heard.append((worker, len(value)))
+            if sum(count for _, count in heard) == 4000:
+                all_heard.set()
+
+    for number, one in enumerate(buses):
+        one.connect(partial(hear, number))
+
+    buses[1].send("ended", ["x" * 70] * 2000)
+    await asyncio.wait_for(all_heard.wait(), 5)
+
+    assert {worker for worker, _ in heard} == {0, 2}
+    assert len(heard) > 2, "a long list goes in several messages"
+
+
+def test_a_full_inbox_does_not_stop_the_sender() -> None:
+    buses = bus.make_buses(2)
+
+    for _ in range(10_000):
+        buses[0].send("ended", ["x" * 70])
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("http://far.test:9090/mcp", "http://proxy.test:1"),
+        ("https://far.test/mcp", "http://proxy.test:2"),
+        ("http://near.test/mcp", None),
+        ("http://127.0.0.1:8080/mcp", None),
+    ],
+)
+def test_the_environment_says_which_proxy(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str | None) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:2")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost,near.test")
+
+    target = target_for(url, connect_timeout=1)
+
+    assert target.proxy == proxy
+    assert (target.tls is not None) is url.startswith("https")
+
+
+def test_addresses_are_shown_without_their_query() -> None:
+    assert address_of("https://h:1/mcp?key=secret#part") == "https://h:1/mcp"
+
+
+async def test_a_change_of_the_file_is_seen_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcpops_broker.config.watch.INTERVAL", 0.01)
+    monkeypatch.setattr("mcpops_broker.config.watch.SETTLE", 0.01)
+    file = tmp_path / "config.yaml"
+    file.write_text("a")
+    changes = 0
+    seen = asyncio.Event()
+
+    async def changed() -> None:
+        nonlocal changes
+        changes += 1
+        seen.set()
+
+    task = asyncio.create_task(watch(file, signature(file), changed))
+    await asyncio.sleep(0.05)
+    assert changes == 0
+
+    file.write_text("longer")
+    await asyncio.wait_for(seen.wait(), 5)
+    seen.clear()
+    file.unlink()
+    await asyncio.wait_for(seen.wait(), 5)
+    await asyncio.sleep(0.05)
+    task.cancel()
+
+    assert changes == 2
