@@ -28,11 +28,10 @@ def stop_processes(folder: Folder) -> list[str]:
     """Ends the recorded processes: the controllers, which end their own, then what is left, then the API server."""
     entries = folder.records()
     rank = {"controllers": 0, "api": 2, "api-etcd": 3}
-    stopped = []
+    stopped = [entry.name for entry in entries if entry.process()]
     for number in range(4):
         # The controllers remove the records of their children; what they could not end is still recorded.
-        alive = [entry for entry in folder.records() if rank.get(entry.name, 1) == number]
-        stopped += processes.stop(alive)
+        processes.stop([entry for entry in folder.records() if rank.get(entry.name, 1) == number])
     for entry in entries:
         processes.forget(folder.processes, entry.name)
     folder.ready.unlink(missing_ok=True)

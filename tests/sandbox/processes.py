@@ -9,12 +9,14 @@ may belong to somebody else by the time it is used; the pair does not.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -135,13 +137,41 @@ def stop(entries: Iterable[Record], *, patience: float = 5.0) -> list[str]:
                 family[member.pid] = member
     for _, process in running:
         _signal(process, signal.SIGTERM)
-    psutil.wait_procs([process for _, process in running], timeout=patience)
-    _, left = psutil.wait_procs(list(family.values()), timeout=0)
+    _wait([process for _, process in running], patience)
+    left = _wait(list(family.values()), 0)
     for number, seconds in ((signal.SIGTERM, 0.5), (signal.SIGKILL, patience)):
         for process in left:
             _signal(process, number)
-        _, left = psutil.wait_procs(left, timeout=seconds)
+        left = _wait(left, seconds)
     return [entry.name for entry, _ in running]
+
+
+def _wait(family: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Waits until the processes have ended; returns those that have not.
+
+    A zombie has ended: it is only not yet reaped by its parent, which in a container may take seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        for process in family:
+            _reap(process)
+        left = [process for process in family if _is_alive(process)]
+        if not left or time.monotonic() >= deadline:
+            return left
+        time.sleep(0.01)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _reap(process: psutil.Process) -> None:
+    """Reaps a process if it is this one's child."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:
