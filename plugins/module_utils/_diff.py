@@ -66,7 +66,7 @@ def compare(wanted: t.Mapping[str, t.Any], live: t.Mapping[str, t.Any] | None, m
     content = _content(wanted)
     if live is None:
         difference.missing = True
-        difference.fields = [key for key, value in content.items() if key != "metadata" or value]
+        difference.fields = list(content)
         difference.before, difference.after = {}, {**identity, **dict(wanted)}
         return difference
     walk = _Walk(difference)
@@ -81,8 +81,11 @@ def compare(wanted: t.Mapping[str, t.Any], live: t.Mapping[str, t.Any] | None, m
 
 def _content(manifest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     content = {key: value for key, value in manifest.items() if key not in IDENTITY}
-    metadata = manifest.get("metadata") or {}
-    content["metadata"] = {key: value for key, value in metadata.items() if key not in METADATA_IDENTITY}
+    metadata = {key: value for key, value in (manifest.get("metadata") or {}).items() if key not in METADATA_IDENTITY}
+    if metadata:
+        content["metadata"] = metadata
+    else:
+        content.pop("metadata", None)
     return content
 
 
