@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -32,7 +33,9 @@ def tool(name: str, **more: Any) -> Json:
 class RawUpstream:
     """The server; a context manager. `url` is its endpoint."""
 
-    def __init__(self, *names: str, sessions: bool = True, list_changed: bool = False) -> None:
+    def __init__(
+        self, *names: str, sessions: bool = True, list_changed: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.tools = [tool(name) for name in names or ("echo",)]
         self.page_size = 1000
         self.with_sessions = sessions
@@ -55,6 +58,8 @@ class RawUpstream:
         self.pings_answered = 0
         self.lists = 0
         self._numbers = count(1)
+        self._tls = tls
+        self._resumable: dict[str, Json] = {}
         self._streams: list[web.StreamResponse] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -63,7 +68,7 @@ class RawUpstream:
     @property
     def url(self) -> str:
         """The endpoint."""
-        return f"http://127.0.0.1:{self.port}/mcp"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/mcp"
 
     def __enter__(self) -> RawUpstream:
         self._thread.start()
@@ -103,7 +108,7 @@ class RawUpstream:
         app.router.add_route("*", "/mcp", self._serve)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -169,7 +174,16 @@ class RawUpstream:
         behaviour = _TOOLS.get(name.partition("-")[0], _echo)
         return await behaviour(self, request, message)
 
+    def keep(self, event_id: str, message: Json) -> None:
+        """Answer a GET that resumes after this event with a message."""
+        self._resumable[event_id] = message
+
     async def _listen(self, request: web.Request) -> Answer:
+        resumed = self._resumable.pop(request.headers.get("last-event-id", ""), None)
+        if resumed is not None:
+            response = await _stream(request)
+            await response.write(_event(resumed, "ev-2"))
+            return response
         if not self.list_changed:
             return web.Response(status=405)
         response = await _stream(request)
@@ -256,6 +270,13 @@ async def _end_early(upstream: RawUpstream, request: web.Request, message: Json)
     return await _stream(request)
 
 
+async def _resume(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    upstream.keep("ev-1", _text(message, "resumed"))
+    response = await _stream(request)
+    await response.write(b"id: ev-1\nretry: 50\ndata:\n\n")
+    return response
+
+
 async def _huge(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
     return web.json_response(_text(message, "x" * 3_000_000))
 
@@ -285,6 +306,7 @@ _TOOLS: dict[str, Callable[[RawUpstream, web.Request, Json], Awaitable[Answer]]]
     "hang_stream": _hang_stream,
     "break_off": _break_off,
     "end_early": _end_early,
+    "resume": _resume,
     "huge": _huge,
     "huge_event": _huge_event,
     "error500": _plain("boom", 500, "text/plain"),

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,11 @@ from aiohttp import web
 from broker.conftest import StartBroker, StartUpstream
 from broker.harness import rpc, server, wait_until
 from broker.raw_upstream import tool
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 FAST = {
     "checkInterval": 0.2,
@@ -208,6 +216,60 @@ def test_a_failed_call_is_an_error_that_names_the_upstream(
     assert problem in error["message"]
     assert error["data"]["upstream"] == "ns/raw"
     assert running.call("echo", {"text": "fine"})["result"]["content"][0]["text"] == "fine"
+
+
+def test_a_stream_that_an_upstream_closes_early_is_resumed(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("resume")
+    running = broker({"servers": [server("a", raw.url)]})
+    running.wait_ready("a")
+    running.initialize()
+
+    assert running.call("resume")["result"]["content"][0]["text"] == "resumed"
+    assert len(raw.calls) == 1
+
+
+def test_an_https_upstream_is_trusted_by_its_own_authority(
+    broker: StartBroker, upstream: StartUpstream, tmp_path: Path
+) -> None:
+    certificate, context = self_signed(tmp_path)
+    raw = upstream("echo", tls=context)
+    trusted, untrusted = server("yes", raw.url, "y_", caCert=certificate), server("no", raw.url, "n_")
+    running = broker({"servers": [trusted, untrusted]})
+    running.wait_ready("yes")
+    running.initialize()
+
+    assert running.call("y_echo", {"text": "safe"})["result"]["content"][0]["text"] == "safe"
+    wait_until(lambda: running.server("no")["state"] == "failed", "the other is refused")
+    assert "the TLS certificate of 127.0.0.1" in running.server("no")["message"]
+
+    running.configure({"servers": [untrusted], "gatewayCACertPEM": certificate})
+    running.wait_ready("no")
+
+
+def self_signed(directory: Path) -> tuple[str, ssl.SSLContext]:
+    """Make a certificate for 127.0.0.1; return its PEM and a server's TLS settings with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM)
+    file = directory / "server.pem"
+    file.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return pem.decode(), context
 
 
 def test_a_call_that_timed_out_is_cancelled_at_the_upstream(broker: StartBroker, upstream: StartUpstream) -> None:

@@ -18,6 +18,7 @@ from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.mcp.streams import TOOLS_CHANGED, Streams
 from mcpops_broker.net.target import address_of, target_for
 from mcpops_broker.upstream.tools import problems, sort_out
+from mcpops_broker.web import asgi
 from mcpops_broker.web.origin import OriginPolicy
 
 
@@ -191,3 +192,33 @@ async def test_a_change_of_the_file_is_seen_once(tmp_path: Path, monkeypatch: py
     task.cancel()
 
     assert changes == 2
+
+
+async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "BODY_TIMEOUT", 0.02)
+    events: list[dict[str, Any]] = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> dict[str, Any]:
+        if events:
+            return events.pop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(asgi.BodyError) as caught:
+        await asgi.read_body(receive, {}, 1000)
+
+    assert caught.value.status == 408
+
+
+async def test_a_client_that_leaves_while_it_sends_is_told_apart() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(asgi.ClientGoneError):
+        await asgi.read_body(receive, {}, 1000)
+
+
+def test_values_of_a_repeated_header_are_joined() -> None:
+    scope = {"headers": [(b"a", b" 1 "), (b"b", b"2\t"), (b"a", b"3")]}
+
+    assert asgi.read_headers(scope) == {b"a": b"1,3", b"b": b"2"}
