@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import difflib
+import glob
 import os
+import re
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -15,7 +18,9 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import 
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import SHAPES, rule_problems
 from ansible_collections.mcpops.gateway.plugins.module_utils._yaml import load_yaml
 
-ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "roles")
+COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROLES = os.path.join(COLLECTION, "roles")
+PREFIX = "mcp_gateway_"
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -30,24 +35,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         _validation, options = self.validate_argument_spec(
             {"roles": {"type": "list", "elements": "str", "required": True}}
         )
+        task_vars = task_vars or {}
         problems: list[str] = []
         values: dict[str, t.Any] = {}
+        shared = sorted(name for name in task_vars if isinstance(name, str) and name.startswith(PREFIX))
+        # On their own, because in a role's default an undefined variable inside would just count as not given.
+        self._given(shared, task_vars, problems)
         for role in options["roles"]:
             spec = _options_of(role)
-            checked, found = check_options(spec, self._given(spec, task_vars or {}, problems), SHAPES)
+            checked, found = check_options(spec, self._given(spec, task_vars, problems), SHAPES)
             values.update(checked)
             problems += found
         problems += rule_problems(values)
         result.update(changed=False, problems=problems)
+        warnings = _unknown(shared)
+        if warnings:
+            result["warnings"] = warnings
         if problems:
             result.update(failed=True, msg=_message(problems))
         return result
 
-    def _given(
-        self, spec: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any], problems: list[str]
-    ) -> dict[str, t.Any]:
+    def _given(self, names: t.Iterable[str], task_vars: t.Mapping[str, t.Any], problems: list[str]) -> dict[str, t.Any]:
         given = {}
-        for name in spec:
+        for name in names:
             if name in task_vars:
                 try:
                     given[name] = self._templar.template(task_vars[name])
@@ -64,6 +74,21 @@ def _options_of(role: str) -> dict[str, t.Any]:
     except OSError as error:
         raise AnsibleError(f"mcpops.gateway has no role {role!r} with an argument specification.") from error
     return options
+
+
+def _unknown(names: t.Iterable[str]) -> list[str]:
+    """Warnings about variables that look like this collection's and are not: most likely misspelt."""
+    known: set[str] = set()
+    files = glob.glob(os.path.join(ROLES, "*", "defaults", "main.yml"))
+    for path in [*files, *glob.glob(os.path.join(COLLECTION, "playbooks", "*.yml"))]:
+        with open(path, encoding="utf-8") as file:
+            known.update(re.findall(rf"\b{PREFIX}\w+", file.read()))
+    warnings = []
+    for name in sorted(set(names) - known):
+        close = difflib.get_close_matches(name, known, 1)
+        meant = f"; did you mean {close[0]}?" if close else "."
+        warnings.append(f"The variable {name} is not one of mcpops.gateway and has no effect of its own{meant}")
+    return warnings
 
 
 def _message(problems: t.Sequence[str]) -> str:
