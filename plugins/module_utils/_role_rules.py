@@ -178,6 +178,8 @@ def _listener_reference(values: Values, option: str, gateway_option: str, *, nee
         return
     if (values.get(gateway_option), values.get(f"{gateway_option}_namespace")) != ours:
         return
+    if not values["gateway_listeners"] and not values.get("gateway_hostname"):
+        return  # said already
     wanted = {listener.get("name"): listener for listener in gateway_listeners_of(values)}
     found = wanted.get(values[option])
     if found is None:
