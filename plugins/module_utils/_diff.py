@@ -26,6 +26,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._fields import (
     item_key,
     owned_by_others,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Schema
 from ansible_collections.mcpops.gateway.plugins.module_utils._values import DIFFERENT, MAYBE, SAME, alike
 
 MISSING: t.Any = object()
@@ -59,8 +60,13 @@ class Difference:
         return self.fields or self.uncertain or self.taken
 
 
-def compare(wanted: t.Mapping[str, t.Any], live: t.Mapping[str, t.Any] | None, manager: str) -> Difference:
-    """The Difference between a normalized manifest and the live object (None: it does not exist)."""
+def compare(
+    wanted: t.Mapping[str, t.Any], live: t.Mapping[str, t.Any] | None, manager: str, schema: Schema | None = None
+) -> Difference:
+    """The Difference between a normalized manifest and the live object (None: it does not exist).
+
+    With a schema, its defaults settle what else is uncertain.
+    """
     difference = Difference()
     identity = {key: wanted[key] for key in IDENTITY}
     content = _content(wanted)
@@ -70,7 +76,7 @@ def compare(wanted: t.Mapping[str, t.Any], live: t.Mapping[str, t.Any] | None, m
         difference.before, difference.after = {}, {**identity, **dict(wanted)}
         return difference
     walk = _Walk(difference)
-    spot = _Spot(applied_by(live, manager) or {}, owned_by_others(live, manager))
+    spot = _Spot(applied_by(live, manager) or {}, owned_by_others(live, manager), schema)
     difference.before, difference.after = walk.mapping(content, _content(live), spot)
     names = {key: wanted["metadata"][key] for key in METADATA_IDENTITY if key in wanted["metadata"]}
     for side in (difference.before, difference.after):
@@ -91,20 +97,23 @@ def _content(manifest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 @dataclass(frozen=True)
 class _Spot:
-    """A place in the object: who owns what there, and the path to it."""
+    """A place in the object: who owns what there, its schema if known, and the path to it."""
 
     own: Tree | None
     others: list[Tree]
+    schema: Schema | None = None
     path: tuple[str, ...] = ()
 
     def down(self, segment: str, step: str) -> _Spot:
-        return _Spot(child(self.own, segment), children(self.others, segment), (*self.path, step))
+        schema = self.schema.field(step) if self.schema else None
+        return _Spot(child(self.own, segment), children(self.others, segment), schema, (*self.path, step))
 
     def item(self, segment: str, identity: t.Mapping[str, t.Any]) -> _Spot:
         """An item of a keyed list; its keys become part of the last step: ``listeners[name=mcps]``."""
         name = "[" + ",".join(f"{key}={value}" for key, value in identity.items()) + "]"
         path = (*self.path[:-1], self.path[-1] + name)
-        return _Spot(child(self.own, segment), children(self.others, segment), path)
+        schema = self.schema.items() if self.schema else None
+        return _Spot(child(self.own, segment), children(self.others, segment), schema, path)
 
 
 class _Walk:
@@ -223,6 +232,8 @@ class _Walk:
     def _atomic(self, wanted: t.Any, live: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
         """A value that the schema treats as one. What live has beyond it may be defaults: the API server knows."""
         verdict = covers(wanted, live, spot.path)
+        if verdict == MAYBE and spot.schema:
+            verdict = covers(spot.schema.with_defaults(wanted), live, spot.path)
         if verdict == DIFFERENT:
             self._difference.fields.append(show(spot.path))
             return live, wanted

@@ -33,7 +33,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Ma
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import NEIGHBOUR_GRACE
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource
-from ansible_collections.mcpops.gateway.plugins.module_utils._schema import spec_schema, unknown_fields
+from ansible_collections.mcpops.gateway.plugins.module_utils._schema import read_schema
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
 
 Params = dict[str, t.Any]
@@ -96,10 +96,9 @@ def _fit_version(
         if needed:
             spec["privateHost"] = needed
     newer = set(spec) - FIELDS_SINCE_06
-    schema = spec_schema(engine.client, resource) if newer else None
-    if not schema:
-        return
-    unknown = unknown_fields(schema, spec)
+    schema = read_schema(engine.client, resource) if newer else None
+    below = schema.field("spec") if schema else None
+    unknown = below.unknown_fields(spec, "spec") if below else []
     if not unknown:
         return
     label = f"MCPGatewayExtension {manifest['metadata']['namespace']}/{manifest['metadata']['name']}"

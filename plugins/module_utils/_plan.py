@@ -25,6 +25,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest, normalize, rank
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Schema, read_schema
 from ansible_collections.mcpops.gateway.plugins.module_utils._status import terminating
 
 WORKERS = 8
@@ -76,6 +77,7 @@ class Planner:
         self._discovery = discovery
         self._namespace = namespace
         self._check = check
+        self._schemas: dict[Resource, Schema | None] = {}
         self.warnings: list[str] = []
 
     def plan(self, manifests: t.Sequence[Manifest], manager: str) -> list[Step]:
@@ -84,9 +86,19 @@ class Planner:
         self.read(steps)
         for step in steps:
             refuse_deleting(step)
-            step.difference = compare(step.manifest, step.live, manager)
+            step.difference = self._compare(step, manager)
         self._check_namespaces(steps)
         return sorted(steps, key=lambda step: rank(step.kind))
+
+    def _compare(self, step: Step, manager: str) -> Difference:
+        """Compare; what is uncertain only because of defaults is settled by the kind's schema, read once."""
+        difference = compare(step.manifest, step.live, manager)
+        if step.resource is None or not difference.uncertain or difference.fields or difference.taken:
+            return difference
+        if step.resource not in self._schemas:
+            self._schemas[step.resource] = read_schema(self._client, step.resource)
+        schema = self._schemas[step.resource]
+        return compare(step.manifest, step.live, manager, schema) if schema else difference
 
     def resolve(self, manifests: t.Sequence[Manifest]) -> list[Step]:
         """Normalized manifests with their resources; the namespace is filled in, duplicates are refused."""

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One API server for all tests of modules; ``SANDBOX_API=envtest`` makes it a real one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from integration.kit import ApiServer, Modules
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """An API server with all CRDs and no controllers."""
+    server = ApiServer(tmp_path_factory.mktemp("api") / "server")
+    try:
+        server.install()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def run(api_server: ApiServer) -> Modules:
+    """Runs a module against the API server."""
+    return Modules(api_server)
+
+
+@pytest.fixture
+def ns(api_server: ApiServer) -> str:
+    """A namespace of the test's own."""
+    return api_server.namespace(f"t-{uuid.uuid4().hex[:8]}")
