@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sandbox.controllers.operator_extension import ExtensionController
+from sandbox.controllers.operator_registration import RegistrationController
+from sandbox.controllers.operator_virtual_server import VirtualServerController
 from sandbox.controllers.runtime import Controller
 
 
 def controllers() -> Sequence[Controller]:
     """Every part of the stand-in."""
-    return [ExtensionController()]
+    return [ExtensionController(), RegistrationController(), VirtualServerController()]
