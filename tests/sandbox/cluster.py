@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox import seed
 from sandbox.client import ApiError, Client, Resource
-from sandbox.controllers.gateway_world import GATEWAY_CLASSES, is_owned
+from sandbox.controllers.gateway_world import GATEWAY_CLASSES, OWNED, is_owned
 from sandbox.controllers.runner import DEPLOYMENTS
 from sandbox.controllers.runtime import CRDS
 from sandbox.state import Folder, SandboxError
@@ -34,20 +34,21 @@ class Cluster:
         self._client = client
         self.made: list[Json] = []
 
-    async def install(self, resource: Resource, obj: Json, *, replace: bool) -> bool:
-        """Creates an object; one that exists is left as it is unless it is the sandbox's own and ``replace`` is set."""
+    async def install(self, resource: Resource, obj: Json) -> bool:
+        """Creates an object with the label `OWNED`; one that exists and is not the sandbox's stays as it is."""
         meta = obj["metadata"]
         found = await self._client.get(resource, meta["name"], meta.get("namespace"))
-        if found and not (replace and is_owned(found)):
+        if found and not is_owned(found):
             return False
-        await self._client.apply(resource, obj, field_manager=FIELD_MANAGER)
+        labelled = {**meta, "labels": {**(meta.get("labels") or {}), **OWNED}}
+        await self._client.apply(resource, {**obj, "metadata": labelled}, field_manager=FIELD_MANAGER)
         if not found:
             self.made.append({**_fields(resource), "namespace": meta.get("namespace"), "name": meta["name"]})
         return True
 
-    async def install_all(self, objects: Sequence[tuple[Resource, Json]], *, replace: bool = True) -> int:
+    async def install_all(self, objects: Sequence[tuple[Resource, Json]]) -> int:
         """Creates objects side by side; returns how many were created or brought up to date."""
-        return sum(await asyncio.gather(*(self.install(resource, obj, replace=replace) for resource, obj in objects)))
+        return sum(await asyncio.gather(*(self.install(resource, obj) for resource, obj in objects)))
 
     async def objects(self, resource: Resource) -> list[Json]:
         """All objects of a resource."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.client import Resource
-from sandbox.controllers.gateway_world import GATEWAY_CLASSES, NAMESPACES, OWNED, SECRETS, SERVICES
+from sandbox.controllers.gateway_world import GATEWAY_CLASSES, NAMESPACES, SECRETS, SERVICES
 from sandbox.controllers.runner import DEPLOYMENTS
 
 Json = dict[str, Any]
@@ -116,7 +116,7 @@ def custom(profile: Profile) -> list[tuple[Resource, Json]]:
 
 
 def _meta(name: str, namespace: str | None = None) -> Json:
-    return {"metadata": {"name": name, "labels": dict(OWNED), **({"namespace": namespace} if namespace else {})}}
+    return {"metadata": {"name": name, **({"namespace": namespace} if namespace else {})}}
 
 
 def self_signed(*names: str) -> tuple[bytes, bytes]:

@@ -24,6 +24,8 @@ Say = Callable[[str, str, float], None]
 """Tells the user about a finished step: name, result, seconds."""
 T = TypeVar("T")
 
+FOREIGN_SECONDS = 5.0
+"""How long a cluster in KUBECONFIG, which should be there already, is waited for."""
 MCP_PORT = 8080
 """The port that the guide gives the MCP listener; another one is used while it is taken."""
 
@@ -97,7 +99,7 @@ async def _connect(folder: Folder, backend: Backend, complaint: Callable[[], str
     except (ValueError, KeyError, OSError) as error:
         raise SandboxError(f"the kubeconfig cannot be used: {error}") from error
     async with client:
-        await cluster.api_ready(client, complaint, READY_SECONDS if backend.ours else 10)
+        await cluster.api_ready(client, complaint, READY_SECONDS if backend.ours else FOREIGN_SECONDS)
         version = await client.request("GET", "/version")
     state.server = client.server
     return f"{client.server}  {backend.title}, Kubernetes {version.get('gitVersion', '?')}"
