@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-
+from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_job, _readiness
 from integration.kit import ApiServer, Modules
 
 
@@ -34,3 +34,14 @@ def run(api_server: ApiServer) -> Modules:
 def ns(api_server: ApiServer) -> str:
     """A namespace of the test's own."""
     return api_server.namespace(f"t-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture(autouse=True)
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures are believed after a tenth of a second: no controller lags here."""
+    for owner, name in (
+        (_readiness.GatewayReady, "grace"),
+        (_readiness.RouteReady, "grace"),
+        (_extension_job, "NEIGHBOUR_GRACE"),
+    ):
+        monkeypatch.setattr(owner, name, 0.1)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An API server for tests, an administrator that owes nothing to the collection, and modules run as Ansible runs them."""
+"""An API server for tests, an administrator that owes nothing to the collection, and modules run as by Ansible."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 from ansible.module_utils import basic
+from ansible.module_utils.common import warnings as warning_store
 from sandbox import backends, down
 from sandbox.catalog.crds import operator_crds
 from sandbox.crds import load
@@ -36,7 +37,7 @@ MODULE_AGENT = "mcpops.gateway"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The API server refused a request of the administrator."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -52,7 +53,7 @@ class ApiServer:
         self.folder.make()
         self.backend = backends.choose(API)
         self.backend.start(self.folder)
-        self._until(lambda: self.folder.controllers_kubeconfig.exists())
+        self._until(self.folder.controllers_kubeconfig.exists)
         config = yaml.safe_load(self.folder.kubeconfig.read_text())
         cluster = config["clusters"][0]["cluster"]
         self.server: str = cluster["server"]
@@ -95,13 +96,13 @@ class ApiServer:
             with urllib.request.urlopen(request, context=self._context, timeout=30) as answer:  # noqa: S310
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
-            raise Refused(error.code, error.read().decode()) from error
+            raise RefusedError(error.code, error.read().decode()) from error
 
     def get(self, path: str) -> Json | None:
         try:
             return self.request("GET", path)
-        except Refused as refused:
-            if refused.code == 404:
+        except RefusedError as refused:
+            if refused.code in {404, 429}:  # 429: the storage of a new kind is being prepared
                 return None
             raise
 
@@ -119,7 +120,7 @@ class ApiServer:
         )
 
     def delete(self, path: str) -> None:
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RefusedError):
             self.request("DELETE", path)
 
     def namespace(self, name: str, **labels: str) -> str:
@@ -219,7 +220,7 @@ class Modules:
         arguments = {**self._auth, **options, "_ansible_check_mode": check, "_ansible_diff": diff}
         basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
         basic._ANSIBLE_PROFILE = "legacy"
-        basic._global_warnings = {}
+        warning_store._global_warnings.clear()
         name = f"ansible_collections.mcpops.gateway.plugins.modules.{module}"
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from integration.kit import ApiServer, Json, Modules, meanwhile, until, warnings_of, writes
 
 HTTP_ROUTE = "gateway.networking.k8s.io/v1"
