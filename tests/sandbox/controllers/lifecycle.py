@@ -53,15 +53,18 @@ class _Discovering(Controller):
         return []
 
     async def served(self) -> list[Resource]:
-        """All listable and deletable resources in their preferred version."""
+        """All listable and deletable resources, each in the first of its group's versions that serves it."""
         if time.monotonic() - self._asked > DISCOVERY_SECONDS:
             groups = await self.client.request("GET", "/apis")
             paths = [("", "v1", "/api/v1")]
             for group in groups["groups"]:
-                version = group["preferredVersion"]["version"]
-                paths.append((group["name"], version, f"/apis/{group['name']}/{version}"))
+                name = group["name"]
+                paths += [(name, entry["version"], f"/apis/{name}/{entry['version']}") for entry in group["versions"]]
             answers = await asyncio.gather(*(self._resources(*path) for path in paths))
-            self._served = [resource for answer in answers for resource in answer]
+            found: dict[tuple[str, str], Resource] = {}
+            for resource in (resource for answer in answers for resource in answer):
+                found.setdefault((resource.group, resource.plural), resource)
+            self._served = list(found.values())
             self._asked = time.monotonic()
         return self._served
 
@@ -174,10 +177,10 @@ class GarbageCollector(_Discovering):
         """Deletes an object after asking for each owner once more: the lists were not taken at one moment."""
         meta = item["metadata"]
         for ref in meta["ownerReferences"]:
-            wanted = (ref["apiVersion"], ref["kind"])
-            kind = next((entry for entry in resources if (entry.api_version, entry.kind) == wanted), None)
+            wanted = (ref["apiVersion"].rpartition("/")[0], ref["kind"])
+            kind = next((entry for entry in resources if (entry.group, entry.kind) == wanted), None)
             if kind is None:
-                return  # of a kind that is not served in this version: better kept than wrongly deleted
+                return  # of a kind that is not served: better kept than wrongly deleted
             found = await self.client.get(kind, ref["name"], meta.get("namespace") if kind.namespaced else None)
             if found and found["metadata"]["uid"] == ref["uid"]:
                 return

@@ -72,8 +72,8 @@ class RunnerController(Controller):
             await self._sync(pod)
         status = runner_objects.deployment_status(deployment, self._pods_of(key, deployment))
         if not runner_objects.same_status(deployment.get("status") or {}, status):
-            meta = {name: deployment["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion")}
-            await self.replace(DEPLOYMENTS, {**deployment, "metadata": meta, "status": status}, subresource="status")
+            # The whole metadata: writing a status replaces a Deployment's owners and annotations too.
+            await self.replace(DEPLOYMENTS, {**deployment, "status": status}, subresource="status")
         return None
 
     def _pods_of(self, key: Key, deployment: Json | None) -> list[Json]:
