@@ -9,8 +9,8 @@ import asyncio
 
 import pytest
 from mcpops_broker.upstream.errors import UpstreamError
-from mcpops_broker.upstream.link import UpstreamSession
 from mcpops_broker.upstream.pool import SessionPool
+from mcpops_broker.upstream.session import UpstreamSession
 
 
 class Opener:

@@ -17,7 +17,7 @@ from mcpops_broker.protocol.jsonrpc import Id, Message, RpcError
 from mcpops_broker.protocol.versions import negotiate
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
-from mcpops_broker.upstream.link import OnNotification
+from mcpops_broker.upstream.transport import OnNotification
 from mcpops_broker.upstream.upstream import Upstream
 
 if TYPE_CHECKING:

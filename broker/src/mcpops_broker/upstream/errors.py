@@ -21,7 +21,7 @@ class StaleSessionError(UpstreamError):
 
 
 class UpstreamRpcError(UpstreamError):
-    """The upstream answered with a JSON-RPC error beside an HTTP error status."""
+    """The upstream answered with a JSON-RPC error where no response to a client's request was expected or possible."""
 
     def __init__(self, upstream: str, code: int, message: str, data: Any) -> None:
         super().__init__(upstream, "error", f"{message} (JSON-RPC error {code})")

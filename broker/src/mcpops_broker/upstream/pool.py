@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from mcpops_broker.upstream.errors import UpstreamError
-from mcpops_broker.upstream.link import UpstreamSession
+from mcpops_broker.upstream.session import UpstreamSession
 
 
 class SessionPool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcpops_broker.upstream.errors import UpstreamError
-from mcpops_broker.upstream.link import UpstreamLink, UpstreamSession
+from mcpops_broker.upstream.link import UpstreamLink
+from mcpops_broker.upstream.session import UpstreamSession
 
 MAX_TOOLS = 20_000
 """Tools of one upstream. More is taken for a server that pages without end."""

@@ -16,9 +16,11 @@ from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.upstream.errors import StaleSessionError, UpstreamError
-from mcpops_broker.upstream.link import OnNotification, UpstreamLink, UpstreamSession
+from mcpops_broker.upstream.link import UpstreamLink
 from mcpops_broker.upstream.pool import SessionPool
+from mcpops_broker.upstream.session import UpstreamSession
 from mcpops_broker.upstream.tools import ToolList, list_tools
+from mcpops_broker.upstream.transport import OnNotification
 from mcpops_broker.upstream.watch import watch
 
 FIRST_BACKOFF = 1.0

@@ -9,7 +9,8 @@ import random
 from collections.abc import Callable
 
 from mcpops_broker.upstream.errors import UpstreamError
-from mcpops_broker.upstream.link import UpstreamLink, UpstreamSession
+from mcpops_broker.upstream.link import UpstreamLink
+from mcpops_broker.upstream.session import UpstreamSession
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts to open the stream again."""
@@ -23,7 +24,7 @@ async def watch(link: UpstreamLink, session: UpstreamSession, changed: Callable[
     wait = 1.0
     while True:
         try:
-            messages = await link.listen(session, None)
+            messages = await link.listen(session)
             if messages is None:
                 return
             async for message in messages:
