@@ -26,6 +26,9 @@ def apply_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     """Present or absent, with or without a set."""
     manifests = _manifest.load(params["definition"], params["src"] or ())
     prune = params["prune"]
+    leave = params["existing"] == "leave"
+    if prune and leave:
+        raise ConfigError("existing: leave and prune exclude one another: a set owns all of its objects.")
     if params["state"] == "absent":
         if prune:
             return ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace).remove(manifests), {}
@@ -34,7 +37,7 @@ def apply_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     if prune:
         report = ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace).apply(manifests)
     else:
-        report = engine.apply(manifests)
+        report = engine.apply(manifests, leave=leave)
     engine.await_all(targets(engine, report, goals), report)
     return report, {}
 

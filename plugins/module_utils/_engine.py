@@ -48,10 +48,10 @@ class Engine:
         self.deadline = Deadline(wait_timeout)
         self.warnings: list[str] = []
 
-    def plan(self, manifests: t.Sequence[Manifest], manager: str | None = None) -> list[Step]:
+    def plan(self, manifests: t.Sequence[Manifest], manager: str | None = None, *, leave: bool = False) -> list[Step]:
         """Read and compare; raises what can be known to fail before anything is written."""
         planner = self._planner()
-        steps = planner.plan(manifests, manager or self.manager)
+        steps = planner.plan(manifests, manager or self.manager, leave=leave)
         self._warn(planner.warnings)
         return steps
 
@@ -67,9 +67,9 @@ class Engine:
         )
         return applier.run(steps)
 
-    def apply(self, manifests: t.Sequence[Manifest], manager: str | None = None) -> Report:
-        """Plan and carry out."""
-        return self.carry_out(self.plan(manifests, manager), manager)
+    def apply(self, manifests: t.Sequence[Manifest], manager: str | None = None, *, leave: bool = False) -> Report:
+        """Plan and carry out. ``leave``: what exists already is left as it is."""
+        return self.carry_out(self.plan(manifests, manager, leave=leave), manager)
 
     def remove(self, manifests: t.Sequence[Manifest]) -> Report:
         """Make the objects absent. A kind that is not served has no objects."""

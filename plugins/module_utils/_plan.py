@@ -24,9 +24,16 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     Refused,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest, normalize, rank
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import (
+    NAMESPACE,
+    Resource,
+    label_of,
+    names_group_only,
+    split_api_version,
+)
 from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Schema, read_schema
 from ansible_collections.mcpops.gateway.plugins.module_utils._status import terminating
+from ansible_collections.mcpops.gateway.plugins.module_utils._versions import speak
 
 WORKERS = 8
 SINGLE_READS = 3
@@ -63,7 +70,8 @@ class Step:
     @property
     def identity(self) -> tuple[str, str, str | None, str]:
         """Group, kind, namespace and name: what makes two manifests the same object."""
-        return (str(self.manifest["apiVersion"]).rpartition("/")[0], self.kind, self.namespace, self.name)
+        group, _version = split_api_version(str(self.manifest["apiVersion"]))
+        return (group, self.kind, self.namespace, self.name)
 
 
 class Planner:
@@ -80,13 +88,17 @@ class Planner:
         self._schemas: dict[Resource, Schema | None] = {}
         self.warnings: list[str] = []
 
-    def plan(self, manifests: t.Sequence[Manifest], manager: str) -> list[Step]:
-        """Steps in the order of writing. Raises the typed failures for what can be known to fail before writing."""
+    def plan(self, manifests: t.Sequence[Manifest], manager: str, *, leave: bool = False) -> list[Step]:
+        """Steps in the order of writing. Raises the typed failures for what can be known to fail before writing.
+
+        ``leave``: what exists already is left as it is, whatever the manifest says.
+        """
         steps = self.resolve(manifests)
         self.read(steps)
         for step in steps:
             refuse_deleting(step)
-            step.difference = self._compare(step, manager)
+            if not (leave and step.live is not None):
+                step.difference = self._compare(step, manager)
         self._check_namespaces(steps)
         return sorted(steps, key=lambda step: rank(step.kind))
 
@@ -95,10 +107,13 @@ class Planner:
         difference = compare(step.manifest, step.live, manager)
         if step.resource is None or not difference.uncertain or difference.fields or difference.taken:
             return difference
-        if step.resource not in self._schemas:
-            self._schemas[step.resource] = read_schema(self._client, step.resource)
-        schema = self._schemas[step.resource]
+        schema = self._schema(step.resource)
         return compare(step.manifest, step.live, manager, schema) if schema else difference
+
+    def _schema(self, resource: Resource) -> Schema | None:
+        if resource not in self._schemas:
+            self._schemas[resource] = read_schema(self._client, resource)
+        return self._schemas[resource]
 
     def resolve(self, manifests: t.Sequence[Manifest]) -> list[Step]:
         """Normalized manifests with their resources; the namespace is filled in, duplicates are refused."""
@@ -109,7 +124,14 @@ class Planner:
         seen: dict[tuple[str, str, str | None, str], Step] = {}
         for step in steps:
             api_version = str(step.manifest["apiVersion"])
-            step.resource = self._discovery.find(api_version, step.kind)
+            if names_group_only(api_version):
+                step.resource = self._discovery.find_in_group(api_version, step.kind)
+                if step.resource is not None:
+                    speak(
+                        step.manifest, step.resource, self._schema(step.resource) if "spec" in step.manifest else None
+                    )
+            else:
+                step.resource = self._discovery.find(api_version, step.kind)
             if step.resource is None:
                 step.local = self._not_served(step, coming)
             self.place(step)
@@ -158,7 +180,7 @@ class Planner:
     def _not_served(self, step: Step, coming: set[tuple[str, str]]) -> str:
         api_version = str(step.manifest["apiVersion"])
         sentence = not_served(api_version, step.kind)
-        if (api_version.rpartition("/")[0], step.kind) in coming:
+        if (split_api_version(api_version)[0], step.kind) in coming:
             return f"the kind {step.kind} is defined by the same list"
         if not self._check:
             raise KindNotServed(sentence)

@@ -44,8 +44,15 @@ class Resource:
         return "/".join(parts)
 
 
+def names_group_only(api_version: str) -> bool:
+    """Whether an apiVersion leaves the version to the cluster. Groups hold a dot, versions of the core group do not."""
+    return "/" not in api_version and "." in api_version
+
+
 def split_api_version(api_version: str) -> tuple[str, str]:
-    """``group/version`` to (group, version); the core group is empty."""
+    """``group/version`` to (group, version); the core group is empty, and so is a version left to the cluster."""
+    if names_group_only(api_version):
+        return api_version, ""
     group, _slash, version = api_version.rpartition("/")
     return group, version
 

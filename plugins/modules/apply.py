@@ -27,6 +27,9 @@ options:
   definition:
     description:
       - The manifests, as a list, as one mapping or as YAML text with any number of documents. A C(List) is unfolded.
+      - An C(apiVersion) that names only a group, as C(mcp.kuadrant.io), leaves the version to the cluster. Field names
+        are those of the newest version; where the cluster's version has another name for one it is translated, and a field
+        that it lacks is refused by name.
       - Required unless O(src) is given.
     type: raw
   src:
@@ -39,6 +42,13 @@ options:
       - The namespace of namespaced objects that name none. Without it, that of the kubeconfig's context, else
         V(default).
     type: str
+  existing:
+    description:
+      - V(leave) makes only what is missing and leaves every object that exists exactly as it is, without owning any of
+        it. It cannot go with O(prune).
+    type: str
+    choices: [update, leave]
+    default: update
   prune:
     description:
       - Keep a record of what is applied as one set (the ApplySet convention of Kubernetes), and remove members of the
@@ -208,6 +218,7 @@ OPTIONS = {
     "definition": {"type": "raw"},
     "src": {"type": "list", "elements": "path"},
     "namespace": {"type": "str"},
+    "existing": {"type": "str", "choices": ["update", "leave"], "default": "update"},
     "prune": {
         "type": "dict",
         "options": {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}},
