@@ -97,7 +97,9 @@ class Informer:
 
     def observe(self, obj: Object) -> None:
         """Takes an object that a write just returned, so that the next reconcile does not act on an older one."""
-        if int(obj["metadata"]["resourceVersion"]) > self._watched:
+        meta = obj["metadata"]
+        gone = meta.get("deletionTimestamp") and not meta.get("finalizers")
+        if not gone and int(meta["resourceVersion"]) > self._watched:
             self._store(obj)
 
     def _store(self, obj: Object) -> None:
@@ -297,8 +299,9 @@ class Controller:
                     self.queue.add_after(key, again)
             except ApiError as error:
                 count = failures[key] = failures.get(key, 0) + 1
-                # Conflicts are the ordinary way in which two writers meet.
-                log.log(logging.DEBUG if error.conflict else logging.WARNING, "%s %s: %s", self.name, key, error)
+                # Conflicts are the ordinary way in which two writers meet; so is an object that just went.
+                level = logging.DEBUG if error.conflict or error.not_found else logging.WARNING
+                log.log(level, "%s %s: %s", self.name, key, error)
                 self.queue.add_after(key, min(RETRY_FIRST * 2 ** (count - 1), RETRY_MOST))
             except Exception:
                 count = failures[key] = failures.get(key, 0) + 1
