@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import ClassVar
 
 from sandbox.catalog import Bundle, packages_in
-from sandbox.client import Object
+from sandbox.client import ApiError, Object
 from sandbox.controllers.olm_base import (
     CATALOG_SOURCES,
     CSVS,
@@ -229,7 +229,21 @@ class SubscriptionController(OlmController):
                     "state": "UpgradePending",
                     "lastUpdated": now(),
                 }
-            await self.write_status(SUBSCRIPTIONS, sub, status)
+            await self._settle(sub, status)
+
+    async def _settle(self, subscription: Object, status: Object) -> None:
+        """Writes the outcome of a resolution even if the Subscription changed meanwhile: the plan exists already."""
+        latest: Object | None = subscription
+        while latest:
+            try:
+                await self.write_status(SUBSCRIPTIONS, latest, status)
+            except ApiError as error:
+                if not error.conflict:
+                    raise
+                name, namespace = latest["metadata"]["name"], latest["metadata"]["namespace"]
+                latest = await self.client.get(SUBSCRIPTIONS, name, namespace)
+            else:
+                return
 
     async def _set_resolution_failed(self, subscription: Object, reason: str, message: str) -> None:
         status = deepcopy(subscription.get("status") or {})
