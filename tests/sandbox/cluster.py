@@ -24,6 +24,9 @@ FIELD_MANAGER = "mcpops-sandbox"
 PAUSE = 0.02
 """Seconds between two looks; everything that is waited for takes a fraction of a second."""
 
+TRANSIENT = frozenset({0, 409, 429, 500, 502, 503, 504})
+"""Answers of an API server that may be different in a moment."""
+
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 
 
@@ -35,7 +38,20 @@ class Cluster:
         self.made: list[Json] = []
 
     async def install(self, resource: Resource, obj: Json) -> bool:
-        """Creates an object with the label `OWNED`; one that exists and is not the sandbox's stays as it is."""
+        """Creates an object with the label `OWNED`; one that exists and is not the sandbox's stays as it is.
+
+        An API server that has just started may still answer 500 to some creations: they are tried again.
+        """
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return await self._install(resource, obj)
+            except ApiError as error:
+                if error.code not in TRANSIENT or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(5 * PAUSE)
+
+    async def _install(self, resource: Resource, obj: Json) -> bool:
         meta = obj["metadata"]
         found = await self._client.get(resource, meta["name"], meta.get("namespace"))
         if found and not is_owned(found):
@@ -126,12 +142,14 @@ class Cluster:
         await _until(check, 30, f"the end of {resource.kind} {name}")
 
 
-async def api_ready(client: Client, complaint: Callable[[], str | None], seconds: float) -> None:
-    """Waits until ``/readyz`` answers; raises `SandboxError` with the server's ``complaint`` when it will not."""
+async def api_ready(client: Client, path: str, complaint: Callable[[], str | None], seconds: float) -> None:
+    """Waits until ``path`` answers; raises `SandboxError` with the server's ``complaint`` when it will not."""
 
     async def check() -> str | None:
         try:
-            await client.request("GET", "/api/v1", timeout=2)
+            await client.request("GET", path, timeout=2)
+        except ValueError:
+            return None  # /readyz answers "ok", which is not JSON
         except ApiError as error:
             if error.code in (401, 403):
                 raise SandboxError(f"{client.server} refuses the kubeconfig's credentials: {error}") from error

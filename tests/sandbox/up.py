@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sandbox import cluster, down, processes, seed
 from sandbox.backends import READY_SECONDS, Backend, choose
-from sandbox.client import Client, Resource
+from sandbox.client import ApiError, Client, Resource
 from sandbox.controllers.gateway_world import GATEWAY_GROUP, is_owned
 from sandbox.controllers.ports import free_port, is_free
 from sandbox.controllers.runtime import CRDS
@@ -43,8 +43,10 @@ def up(folder: Folder, api: str, profile_name: str, say: Say) -> State:
         if backend.ours:
             _start_controllers(folder, _controllers(backend))
         asyncio.run(_furnish(folder, backend, profile, state, say))
-    except BaseException:
+    except BaseException as error:
         down.stop_processes(folder)
+        if isinstance(error, ApiError):
+            raise SandboxError(f"the API server refused a step: {error}; see {folder.logs}") from error
         raise
     state.ready = True
     folder.save(state)
@@ -99,7 +101,9 @@ async def _connect(folder: Folder, backend: Backend, complaint: Callable[[], str
     except (ValueError, KeyError, OSError) as error:
         raise SandboxError(f"the kubeconfig cannot be used: {error}") from error
     async with client:
-        await cluster.api_ready(client, complaint, READY_SECONDS if backend.ours else FOREIGN_SECONDS)
+        # Not every user of a foreign cluster may ask for its health.
+        path, seconds = ("/readyz", READY_SECONDS) if backend.ours else ("/api", FOREIGN_SECONDS)
+        await cluster.api_ready(client, path, complaint, seconds)
         version = await client.request("GET", "/version")
     state.server = client.server
     return f"{client.server}  {backend.title}, Kubernetes {version.get('gitVersion', '?')}"
