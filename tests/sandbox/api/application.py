@@ -22,6 +22,7 @@ from .bodies import (
     parse_json,
     parse_yaml,
     read_object,
+    require_kind,
 )
 from .discovery import AGGREGATED, Discovery
 from .errors import ApiError
@@ -40,7 +41,8 @@ LOG = logging.getLogger(__name__)
 _REVIEW_GROUPS = ("authorization.k8s.io", "authentication.k8s.io")
 _CHANGES = ("update", "patch")
 _DEFAULT_WATCH_SECONDS = (1800, 3600)
-_PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+_CUSTOM_PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+_BUILTIN_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
 
 
 @dataclass
@@ -111,7 +113,7 @@ class Application:
         if resource is None or info.extra:
             raise errors.unknown_path()
         if info.subresource and info.subresource not in resource.subresources:
-            raise errors.unknown_path()
+            raise errors.not_found(resource, info.name) if resource.custom else errors.unknown_path()
         if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
             raise errors.method_not_allowed()
         context = Context(request, info, resource, Presentation.of(request, resource))
@@ -143,6 +145,8 @@ class Application:
             raise errors.method_not_allowed()
         if info.verb == "create" and info.name:
             raise errors.method_not_allowed()
+        if info.verb in _CHANGES and not info.name and context.resource.custom:
+            raise errors.bad_request("name must be provided")
         if info.verb not in context.resource.verbs or (info.verb in _CHANGES and not info.name):
             raise errors.method_not_allowed()
         return handler(context)
@@ -186,7 +190,7 @@ class Application:
             raise errors.unknown_path()
         if info.verb != "create":
             raise errors.method_not_allowed()
-        body = read_object(request)
+        body = read_object(request, info.resource)
         answer = authorization.review(info.resource, body, user, self._authorizer, info.namespace)
         return Response(201, encode(answer))
 
@@ -229,13 +233,13 @@ class Application:
 
     def _create(self, context: Context) -> Response:
         options = WriteOptions.of(context.request, "CreateOptions")
-        body = read_object(context.request)
+        body = _body(context)
         outcome = self._registry.create(context.resource, context.info.namespace, body, options)
         return self._written(context, outcome, options)
 
     def _update(self, context: Context) -> Response:
         options = WriteOptions.of(context.request, "UpdateOptions")
-        body = read_object(context.request)
+        body = _body(context)
         info = context.info
         outcome = self._registry.replace(
             context.resource, _namespace(context), info.name, body, options, info.subresource
@@ -257,14 +261,16 @@ class Application:
 
     def _patcher(self, request: Request, media: str, resource: Resource) -> patches.Patcher:
         """The function that applies the body of a PATCH request. Raises 415 for a kind that is not served."""
-        accepted = _PATCHES if resource.custom else (*_PATCHES, STRATEGIC_MERGE_PATCH)
+        accepted = _CUSTOM_PATCHES if resource.custom else _BUILTIN_PATCHES
         if media not in accepted:
-            raise errors.unsupported_media_type(sorted(accepted))
+            raise errors.unsupported_media_type(accepted)
         body = parse_json(request.body)
         if media == JSON_PATCH:
             return lambda live: patches.json_patch(live, body)
         if not isinstance(body, dict):
-            raise errors.bad_request("error decoding patch: the patch is not an object")
+            given = "array" if isinstance(body, list) else "string"
+            message = f"json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
+            raise errors.bad_request(f"error decoding patch: {message}")
         if media == MERGE_PATCH:
             return lambda live: patches.merge_patch(live, body)
         return lambda live: patches.strategic_merge_patch(live, body, resource.schema)
@@ -287,7 +293,7 @@ class Application:
             raise errors.method_not_allowed()
         options = WriteOptions.of(request, "PatchOptions" if info.verb == "patch" else "UpdateOptions")
         patched = self._patcher(request, media_type(request), resource) if info.verb == "patch" else None
-        body = read_object(request) if patched is None else None
+        body = read_object(request, "Scale") if patched is None else None
 
         def change(live: Object) -> Object:
             scale = patched(scaling.show(resource, live)) if patched else body
@@ -304,7 +310,7 @@ class Application:
         info, resource = context.info, context.resource
         options = self._delete_options(context.request)
         outcome = self._registry.delete(resource, _namespace(context), info.name, options)
-        if not outcome.created or (resource.kind == "Pod" and not resource.custom):
+        if not outcome.created or resource.returns_deleted:
             return Response(200, encode(context.presentation.one(outcome.obj)))
         details = {
             "name": info.name,
@@ -330,10 +336,18 @@ class Application:
         return Response(200, context.presentation.many(records, metadata))
 
     def _delete_options(self, request: Request) -> DeleteOptions:
-        body = read_object(request) if request.body else None
+        body = read_object(request, "DeleteOptions") if request.body else None
         if body is not None and not isinstance(body, dict):
             raise errors.bad_request("the body of a deletion is a DeleteOptions object")
         return DeleteOptions.of(request, body)
+
+
+def _body(context: Context) -> Object:
+    """The object in the body of a create or update."""
+    body: Object = read_object(context.request, context.resource.kind)
+    if context.resource.custom:
+        require_kind(body, context.resource.kind, context.request.body)
+    return body
 
 
 def _namespace(context: Context) -> str:

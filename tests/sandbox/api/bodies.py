@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import orjson
 
-from .errors import bad_request, unsupported_media_type
+from .errors import ApiError, bad_request, unsupported_media_type
 from .http import Request
 
 JSON = "application/json"
@@ -28,22 +29,45 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def read_object(request: Request) -> Any:
-    """The object that a create or update sends. Raises 415 for protobuf and unknown types, 400 for broken text."""
+def read_object(request: Request, kind: str) -> Any:
+    """The object that a create or update sends; ``kind`` is what it should be.
+
+    Raises 415 for protobuf and unknown types, 400 for broken text and for an object that does not say what it is.
+    """
     media = media_type(request)
-    if media in (JSON, "", "text/json"):
-        return parse_json(request.body)
-    if media == YAML:
-        return parse_yaml(request.body)
-    raise unsupported_media_type(_OBJECTS[:2])
+    body = request.body
+    if media not in (JSON, YAML, "", "text/json"):
+        raise unsupported_media_type(_OBJECTS[:2])
+    try:
+        obj = parse_yaml(body) if media == YAML else orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        why = "unexpected end of JSON input" if "end of data" in str(error) or not body else str(error)
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", body) from error
+    if not isinstance(obj, dict):
+        why = f"json: cannot unmarshal {'array' if isinstance(obj, list) else 'string'} into Go value of type struct"
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", body)
+    return obj
+
+
+def _unrecognized(kind: str, why: str, body: bytes) -> ApiError:
+    text = body.decode("utf-8", "replace")
+    summary = f"{text[:30]} ..." if len(text) > 30 else text or "<empty>"
+    return bad_request(f"the object provided is unrecognized (must be of type {kind}): {why} ({summary})")
+
+
+def require_kind(obj: Any, kind: str, body: bytes) -> None:
+    """Refuse an object without kind, as is done for custom resources, where nothing else says what it is."""
+    if not obj.get("kind"):
+        text = body.decode("utf-8", "replace")
+        raise _unrecognized(kind, f"Object 'Kind' is missing in '{text}'", body)
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON text as a value. Raises 400."""
+    """JSON text of a patch as a value. Raises 400."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+        raise bad_request(f"error decoding patch: {error}") from error
 
 
 def parse_yaml(body: bytes) -> Any:
@@ -62,13 +86,15 @@ def parse_yaml(body: bytes) -> Any:
 
 @functools.cache
 def _yaml() -> tuple[Any, Any]:
-    """The yaml module and a loader that leaves times as text; loaded when first needed."""
+    """The yaml module and a loader of YAML as Go reads it (times stay text, y is true); loaded when first needed."""
     import yaml  # noqa: PLC0415
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = type("JsonLoader", (base,), {})
+    loader: Any = type("JsonLoader", (base,), {})
+    loader.bool_values = {**base.bool_values, "y": True, "n": False}
     loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in base.yaml_implicit_resolvers.items()
     }
+    loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]$"), list("yYnN"))
     return yaml, loader

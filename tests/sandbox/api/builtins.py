@@ -15,10 +15,10 @@ from .schema import Schema
 from .store import Location
 from .strategies import core, workloads
 from .strategies.base import Strategy
-from .strategies.builtin import BuiltinStrategy
+from .strategies.builtin import BuiltinStrategy, Traits
 from .strategies.definition import DefinitionStrategy
 
-Maker = Callable[[Schema, str, str, str, bool], Strategy]
+Maker = Callable[[Schema, str, Traits], Strategy]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class Builtin:
     short: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: tuple[str, ...] = ()
-    generation: bool = False
-    name_rule: str = "subdomain"
+    traits: Traits = Traits()
     maker: Maker = BuiltinStrategy
     selectable: tuple[str, ...] = ()
+    returns_deleted: bool = False
     singular: str = ""
+    deprecated: str = ""
 
 
 _ALL = ("all",)
@@ -48,82 +49,88 @@ _RBAC = "rbac.authorization.k8s.io/v1"
 _NETWORKING = "networking.k8s.io/v1"
 _HOOKS = "admissionregistration.k8s.io/v1"
 _EVENT_FIELDS = (
-    "involvedObject.kind",
-    "involvedObject.namespace",
-    "involvedObject.name",
-    "involvedObject.uid",
-    "involvedObject.apiVersion",
-    "involvedObject.resourceVersion",
-    "involvedObject.fieldPath",
-    "reason",
-    "reportingComponent",
-    "source",
-    "type",
+    *(
+        f"involvedObject.{name}"
+        for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+    ),
+    *("reason", "reportingComponent", "source", "type"),
 )
+_POD_FIELDS = (
+    *(f"spec.{name}" for name in ("nodeName", "restartPolicy", "schedulerName", "serviceAccountName", "hostNetwork")),
+    *(f"status.{name}" for name in ("phase", "podIP", "nominatedNodeName")),
+)
+_ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+_COUNTED = Traits(generation=True)
+_UPSERTED = Traits(create_on_update=True)
+_ROLE = Traits("path", create_on_update=True)
+_LOCKED = Traits(unconditional_update=False, create_on_update=True)
+_GUARDED = Traits(generation=True, unconditional_update=False)
+_WORKLOAD = workloads.WorkloadStrategy
 
 TABLE = (
     Builtin(
-        "v1", "Namespace", "namespaces", False, ("ns",), (), ("finalize", "status"), False, "label",
-        core.NamespaceStrategy, ("status.phase",),
+        "v1", "Namespace", "namespaces", False, ("ns",), (), ("finalize", "status"), Traits("label"),
+        core.NamespaceStrategy, ("status.phase",), returns_deleted=True,
     ),
     Builtin("v1", "ConfigMap", "configmaps", True, ("cm",), maker=core.ConfigMapStrategy),
     Builtin("v1", "Secret", "secrets", maker=core.SecretStrategy, selectable=("type",)),
     Builtin(
-        "v1", "Service", "services", True, ("svc",), _ALL, _STATUS, False, "label1035",
-        core.ServiceStrategy, ("spec.clusterIP", "spec.type"),
+        "v1", "Service", "services", True, ("svc",), _ALL, _STATUS, Traits("label", create_on_update=True),
+        core.ServiceStrategy, ("spec.clusterIP", "spec.type"), returns_deleted=True,
     ),
-    Builtin("v1", "Endpoints", "endpoints", True, ("ep",), singular="endpoints"),
-    Builtin("v1", "ServiceAccount", "serviceaccounts", True, ("sa",)),
     Builtin(
-        "v1", "Pod", "pods", True, ("po",), _ALL, ("log", "status"), True, "subdomain", core.PodStrategy,
-        ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
-         "status.phase", "status.podIP", "status.nominatedNodeName"),
+        "v1", "Endpoints", "endpoints", True, ("ep",), traits=_UPSERTED, singular="endpoints", deprecated=_ENDPOINTS
     ),
-    Builtin("v1", "Event", "events", True, ("ev",), maker=core.EventStrategy, selectable=_EVENT_FIELDS),
+    Builtin("v1", "ServiceAccount", "serviceaccounts", True, ("sa",), returns_deleted=True),
+    Builtin(
+        "v1", "Pod", "pods", True, ("po",), _ALL, ("log", "status"), _COUNTED, core.PodStrategy, _POD_FIELDS,
+        returns_deleted=True,
+    ),
+    Builtin("v1", "Event", "events", True, ("ev",), (), (), _UPSERTED, core.EventStrategy, _EVENT_FIELDS),
     Builtin(
         "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True, ("pvc",), (), _STATUS,
-        maker=workloads.ClaimStrategy,
+        maker=workloads.ClaimStrategy, returns_deleted=True,
     ),
     Builtin("v1", "Node", "nodes", False, ("no",), (), _STATUS, selectable=("spec.unschedulable",)),
-    Builtin("v1", "LimitRange", "limitranges", True, ("limits",)),
-    Builtin("v1", "ResourceQuota", "resourcequotas", True, ("quota",), (), _STATUS),
-    Builtin(_APPS, "Deployment", "deployments", True, ("deploy",), _ALL, _SCALED, True, maker=workloads.WorkloadStrategy),
+    Builtin("v1", "LimitRange", "limitranges", True, ("limits",), traits=_UPSERTED),
+    Builtin("v1", "ResourceQuota", "resourcequotas", True, ("quota",), (), _STATUS, returns_deleted=True),
+    Builtin(_APPS, "Deployment", "deployments", True, ("deploy",), _ALL, _SCALED, _COUNTED, _WORKLOAD),
     Builtin(
-        _APPS, "ReplicaSet", "replicasets", True, ("rs",), _ALL, _SCALED, True,
-        maker=workloads.WorkloadStrategy, selectable=("status.replicas",),
+        _APPS, "ReplicaSet", "replicasets", True, ("rs",), _ALL, _SCALED, _COUNTED, _WORKLOAD, ("status.replicas",)
     ),
-    Builtin(_APPS, "StatefulSet", "statefulsets", True, ("sts",), _ALL, _SCALED, True, maker=workloads.WorkloadStrategy),
-    Builtin(_APPS, "DaemonSet", "daemonsets", True, ("ds",), _ALL, _STATUS, True, maker=workloads.WorkloadStrategy),
+    Builtin(_APPS, "StatefulSet", "statefulsets", True, ("sts",), _ALL, _SCALED, _COUNTED, _WORKLOAD),
+    Builtin(_APPS, "DaemonSet", "daemonsets", True, ("ds",), _ALL, _STATUS, _COUNTED, _WORKLOAD),
     Builtin(
-        "batch/v1", "Job", "jobs", True, (), _ALL, _STATUS, True, maker=workloads.JobStrategy,
-        selectable=("status.successful",),
+        "batch/v1", "Job", "jobs", True, (), _ALL, _STATUS, _COUNTED, workloads.JobStrategy, ("status.successful",)
     ),
-    Builtin("batch/v1", "CronJob", "cronjobs", True, ("cj",), _ALL, _STATUS, True),
+    Builtin("batch/v1", "CronJob", "cronjobs", True, ("cj",), _ALL, _STATUS, _COUNTED),
     Builtin("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True, ("hpa",), _ALL, _STATUS),
-    Builtin("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", generation=True),
-    Builtin("events.k8s.io/v1", "Event", "events", True, ("ev",), selectable=("reason", "type", "reportingController")),
-    Builtin(_NETWORKING, "NetworkPolicy", "networkpolicies", True, ("netpol",), generation=True),
-    Builtin(_NETWORKING, "Ingress", "ingresses", True, ("ing",), (), _STATUS, True),
-    Builtin(_NETWORKING, "IngressClass", "ingressclasses", False, generation=True),
-    Builtin("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", True, ("pdb",), (), _STATUS, True),
-    Builtin(_RBAC, "Role", "roles", name_rule="path"),
-    Builtin(_RBAC, "RoleBinding", "rolebindings", name_rule="path", maker=workloads.BindingStrategy),
-    Builtin(_RBAC, "ClusterRole", "clusterroles", False, name_rule="path"),
-    Builtin(_RBAC, "ClusterRoleBinding", "clusterrolebindings", False, name_rule="path", maker=workloads.BindingStrategy),
-    Builtin("coordination.k8s.io/v1", "Lease", "leases"),
-    Builtin("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", False, ("pc",), generation=True),
-    Builtin("storage.k8s.io/v1", "StorageClass", "storageclasses", False, ("sc",)),
+    Builtin("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", traits=_COUNTED),
     Builtin(
-        _HOOKS, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False, (), _EXTENSIONS,
-        generation=True,
+        "events.k8s.io/v1", "Event", "events", True, ("ev",), traits=_UPSERTED,
+        selectable=("reason", "type", "reportingController"),
+    ),
+    Builtin(_NETWORKING, "NetworkPolicy", "networkpolicies", True, ("netpol",), traits=_COUNTED),
+    Builtin(_NETWORKING, "Ingress", "ingresses", True, ("ing",), (), _STATUS, _COUNTED),
+    Builtin(_NETWORKING, "IngressClass", "ingressclasses", False, traits=_COUNTED),
+    Builtin("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", True, ("pdb",), (), _STATUS, _GUARDED),
+    Builtin(_RBAC, "Role", "roles", traits=_ROLE),
+    Builtin(_RBAC, "RoleBinding", "rolebindings", traits=_ROLE, maker=workloads.BindingStrategy),
+    Builtin(_RBAC, "ClusterRole", "clusterroles", False, traits=_ROLE),
+    Builtin(_RBAC, "ClusterRoleBinding", "clusterrolebindings", False, traits=_ROLE, maker=workloads.BindingStrategy),
+    Builtin("coordination.k8s.io/v1", "Lease", "leases", traits=_LOCKED),
+    Builtin("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", False, ("pc",), traits=_COUNTED),
+    Builtin("storage.k8s.io/v1", "StorageClass", "storageclasses", False, ("sc",), returns_deleted=True),
+    Builtin(
+        _HOOKS, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False, (), _EXTENSIONS, (), _GUARDED
     ),
     Builtin(
-        _HOOKS, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", False, (), _EXTENSIONS,
-        generation=True,
+        _HOOKS, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", False, (), _EXTENSIONS, (),
+        _GUARDED,
     ),
     Builtin(
         "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", False, ("crd", "crds"),
-        _EXTENSIONS, _STATUS, True, maker=DefinitionStrategy,
+        _EXTENSIONS, _STATUS, _GUARDED, DefinitionStrategy,
     ),
 )  # fmt: skip
 """Every built-in kind, in the order of discovery."""
@@ -164,7 +171,7 @@ def _resource(row: Builtin, definitions: Definitions) -> Resource:
         kind=row.kind,
         namespaced=row.namespaced,
         schema=schema,
-        strategy=row.maker(schema, row.kind, version, row.name_rule, row.generation),
+        strategy=row.maker(schema, row.kind, row.traits),
         storage_version="v1" if newer_events else row.api_version,
         singular=row.singular,
         short_names=row.short,
@@ -173,6 +180,8 @@ def _resource(row: Builtin, definitions: Definitions) -> Resource:
         verbs=_NO_COLLECTION_DELETION if row.kind == "Namespace" else Resource.verbs,
         columns=printers.columns_of(row.kind),
         selectable=row.selectable,
+        returns_deleted=row.returns_deleted,
+        deprecated=row.deprecated,
         scale=_SCALE.get(row.plural),
         location=CORE_EVENTS if newer_events else Location(group, row.plural),
     )

@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .definitions import OBJECT_META, Definitions
-from .objects import Object, copy, now, same
+from .objects import Object, copy, same
 from .printers import custom_columns
 from .registry import Registry
 from .resources import Catalog, Resource, ScalePaths
 from .schema import Schema
 from .store import DELETED, Event, Location
 from .strategies.custom import CustomStrategy
-from .strategies.definition import CLEANUP_FINALIZER
+from .strategies.definition import set_condition
 
 DEFINITIONS = Location("apiextensions.k8s.io", "customresourcedefinitions")
+
+VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+"""What custom resources can do, in the order in which discovery shows it."""
 
 
 class DefinitionController:
@@ -39,21 +40,18 @@ class DefinitionController:
             self._specs.pop(location, None)
             self._registry.terminating_definitions.discard(location)
             return
-        terminating = bool(obj["metadata"].get("deletionTimestamp"))
-        if terminating:
+        if obj["metadata"].get("deletionTimestamp"):
             self._registry.terminating_definitions.add(location)
         clash = self._clash(obj, location)
         if not clash and not same(self._specs.get(location), obj["spec"]):
             self._serve(obj, location)
-        status = self._status(obj, clash, terminating)
-        finalizers = obj["metadata"].get("finalizers") or []
-        wants_finalizer = CLEANUP_FINALIZER not in finalizers and not terminating
-        if same(obj.get("status"), status) and not wants_finalizer:
+        new = {**obj, "metadata": dict(obj["metadata"]), "status": _status(obj, clash)}
+        if same(obj["status"], new["status"]):
             return
-        obj["status"] = status
-        if wants_finalizer:
-            obj["metadata"]["finalizers"] = [*finalizers, CLEANUP_FINALIZER]
-        self._store.put(DEFINITIONS, obj)
+        resource = self._catalog.storage(DEFINITIONS)
+        if resource:
+            self._registry.field_manager(resource, "status").update(obj, new, "kube-apiserver")
+        self._store.put(DEFINITIONS, new)
 
     def _clash(self, obj: Object, location: Location) -> str:
         """Why the names cannot be accepted, or nothing: another definition of the group has taken one."""
@@ -88,7 +86,7 @@ class DefinitionController:
         subresources: Object = version.get("subresources") or {}
         scale = subresources.get("scale")
         structural = Schema(node)
-        strategy = CustomStrategy(self._whole(node), structural, node, scale)
+        strategy = CustomStrategy(names["kind"], self._whole(node), structural, node, scale)
         strategy.has_status = subresources.get("status") is not None
         deprecated = ""
         if version.get("deprecated"):
@@ -109,6 +107,7 @@ class DefinitionController:
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
             subresources=tuple(name for name in ("scale", "status") if subresources.get(name) is not None),
+            verbs=VERBS,
             columns=custom_columns(version.get("additionalPrinterColumns")),
             selectable=tuple(f["jsonPath"].lstrip(".") for f in version.get("selectableFields") or ()),
             scale=_scale_paths(scale) if scale else None,
@@ -126,26 +125,24 @@ class DefinitionController:
         }
         return Schema({**node, "properties": properties}, self._definitions.schema)
 
-    def _status(self, obj: Object, clash: str, terminating: bool) -> Object:
-        status: Object = copy(obj.get("status") or {})
-        names = obj["spec"]["names"]
-        if not clash:
-            status["acceptedNames"] = copy(names)
-        conditions: list[Object] = status.get("conditions") or []
-        if clash:
-            kind = "KindConflict" if names["kind"] in clash else "PluralConflict"
-            _set_condition(conditions, "NamesAccepted", "False", kind, clash)
-            if not any(c["type"] == "Established" for c in conditions):
-                _set_condition(conditions, "Established", "False", "NotAccepted", "not all names are accepted")
-        else:
-            _set_condition(conditions, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
-            message = "the initial names have been accepted"
-            _set_condition(conditions, "Established", "True", "InitialNamesAccepted", message)
-        if terminating:
-            message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
-            _set_condition(conditions, "Terminating", "True", "InstanceDeletionPending", message)
-        status["conditions"] = conditions
-        return status
+
+def _status(obj: Object, clash: str) -> Object:
+    """The status of a definition whose names are accepted, or clash with others."""
+    status: Object = copy(obj["status"])
+    names = obj["spec"]["names"]
+    conditions: list[Object] = status.get("conditions") or []
+    if clash:
+        kind = "KindConflict" if names["kind"] in clash else "PluralConflict"
+        set_condition(conditions, "NamesAccepted", "False", kind, clash)
+        if not any(condition["type"] == "Established" for condition in conditions):
+            set_condition(conditions, "Established", "False", "NotAccepted", "not all names are accepted")
+    else:
+        status["acceptedNames"] = copy(names)
+        set_condition(conditions, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
+        message = "the initial names have been accepted"
+        set_condition(conditions, "Established", "True", "InitialNamesAccepted", message)
+    status["conditions"] = conditions
+    return status
 
 
 def _location(obj: Object) -> Location:
@@ -157,14 +154,3 @@ def _scale_paths(scale: Object) -> ScalePaths:
         return tuple(part for part in scale.get(name, "").lstrip(".").split(".") if part)
 
     return ScalePaths(path("specReplicasPath"), path("statusReplicasPath"), path("labelSelectorPath"))
-
-
-def _set_condition(conditions: list[Any], kind: str, status: str, reason: str, message: str) -> None:
-    wanted = {"type": kind, "status": status, "reason": reason, "message": message}
-    for index, known in enumerate(conditions):
-        if known["type"] == kind:
-            if known["status"] != status or known["reason"] != reason or known["message"] != message:
-                time = known["lastTransitionTime"] if known["status"] == status else now()
-                conditions[index] = {**wanted, "lastTransitionTime": time}
-            return
-    conditions.append({**wanted, "lastTransitionTime": now()})

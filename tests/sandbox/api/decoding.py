@@ -7,34 +7,31 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
-from .errors import bad_request
+from .definitions import zero
+from .quantities import canonical
 from .schema import Schema
 
 _NUMBERS = {"int32": "int32", "int64": "int64", "double": "float64"}
 
 
-class _WrongType(Exception):
-    def __init__(self, path: str, given: str, wanted: str) -> None:
-        super().__init__(f"json: cannot unmarshal {given} into Go struct field {path} of type {wanted}")
+class DecodingError(ValueError):
+    """A value is not what its field can hold; the message is that of Go's JSON decoder."""
 
 
-def shape(obj: dict[str, Any], schema: Schema, kind: str, version: str) -> list[str]:
+def shape(obj: dict[str, Any], schema: Schema) -> list[str]:
     """Check and normalize an object in place; returns the paths of fields that its type does not have.
 
-    Raises 400 in the words of Go's JSON decoder when a value has the wrong type.
+    Raises `DecodingError`.
     """
     unknown: list[str] = []
-    try:
-        _shape(obj, schema, "", kind, unknown)
-    except _WrongType as error:
-        message = f'{kind} in version "{version}" cannot be handled as a {kind}: {error}'
-        raise bad_request(message) from error
+    _shape(obj, schema, "", unknown)
     return sorted(unknown)
 
 
-def _shape(value: dict[str, Any], schema: Schema, path: str, kind: str, unknown: list[str]) -> None:
+def _shape(value: dict[str, Any], schema: Schema, path: str, unknown: list[str]) -> None:
     for name in list(value):
         item = value[name]
         here = f"{path}.{name}" if path else name
@@ -46,41 +43,64 @@ def _shape(value: dict[str, Any], schema: Schema, path: str, kind: str, unknown:
             if schema.names(name):
                 del value[name]
         elif not child.deduced:
-            _check(item, child, here, kind, unknown)
+            value[name] = _check(item, child, schema, here, unknown)
             if _left_out(item, child) and schema.names(name) and name not in schema.required:
                 del value[name]
-    for name in schema.source.get("x-structs", ()):
+    for name in schema.source.get("x-always", ()):
         if name not in value:
+            value[name] = zero(schema, name)
+    for name in schema.source.get("x-structs", ()):
+        if value.get(name) is None:
             value[name] = {}
             child = schema.field(name)
             if child:
-                _shape(value[name], child, name, kind, unknown)
+                _shape(value[name], child, name, unknown)
 
 
-def _check(value: Any, schema: Schema, path: str, kind: str, unknown: list[str]) -> None:
+def _check(value: Any, schema: Schema, parent: Schema, path: str, unknown: list[str]) -> Any:
+    """The value as it is kept."""
     if isinstance(value, dict):
         if schema.type not in ("object", ""):
-            raise _WrongType(f"{kind}.{path}", "object", _go_type(schema))
-        _shape(value, schema, path, kind, unknown)
+            raise _wrong_type(value, schema, parent, path)
+        _shape(value, schema, path, unknown)
     elif isinstance(value, list):
         if schema.type not in ("array", ""):
-            raise _WrongType(f"{kind}.{path}", "array", _go_type(schema))
+            raise _wrong_type(value, schema, parent, path)
         items = schema.items
         if not items.deduced:
             for index, item in enumerate(value):
                 if item is not None:
-                    _check(item, items, f"{path}[{index}]", kind, unknown)
+                    value[index] = _check(item, items, parent, f"{path}[{index}]", unknown)
     elif not _scalar_fits(value, schema):
-        raise _WrongType(f"{kind}.{path}", _json_type(value), _go_type(schema))
+        raise _wrong_type(value, schema, parent, path)
     elif schema.source.get("format") == "byte":
         _check_base64(value)
+    elif schema.source.get("format") == "quantity":
+        try:
+            return canonical(value)
+        except ValueError as error:
+            raise DecodingError(str(error)) from error
+    return value
+
+
+def _wrong_type(value: Any, schema: Schema, parent: Schema, path: str) -> DecodingError:
+    """The error names the struct that holds the field, and the field without indexes and map keys."""
+    struct = parent.name.rpartition(".")[2]
+    field = re.sub(r"\[\d+\]", "", path)
+    if not parent.properties:
+        field = field.rpartition(".")[0]
+    return DecodingError(
+        f"json: cannot unmarshal {_json_type(value)} into Go struct field {struct}.{field} of type {_go_type(schema)}"
+    )
 
 
 def _check_base64(value: str) -> None:
     try:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise bad_request(f"illegal base64 data: {error}") from error
+        allowed = re.match(r"[A-Za-z0-9+/]*={0,2}", value)
+        position = allowed.end() if allowed else 0
+        raise DecodingError(f"illegal base64 data at input byte {position}") from error
 
 
 def _left_out(value: Any, schema: Schema) -> bool:
@@ -109,14 +129,17 @@ def _json_type(value: Any) -> str:
         return "bool"
     if isinstance(value, float):
         return f"number {value:g}"
-    return "number" if isinstance(value, int) else "string"
+    names: dict[type, str] = {dict: "object", list: "array", int: "number"}
+    return names.get(type(value), "string")
 
 
 def _go_type(schema: Schema) -> str:
-    if schema.type == "integer" or schema.type == "number":
+    if schema.name:
+        return schema.name
+    if schema.type in ("integer", "number"):
         return _NUMBERS.get(schema.source.get("format", ""), "int64")
     if schema.type == "array":
         return f"[]{_go_type(schema.items)}"
-    if schema.type == "object" and not schema.properties and schema.element is not None:
+    if schema.type == "object" and schema.element is not None:
         return f"map[string]{_go_type(schema.element)}"
-    return {"boolean": "bool", "string": "string"}.get(schema.type, "struct")
+    return {"boolean": "bool"}.get(schema.type, schema.type)

@@ -169,6 +169,8 @@ def _stateful_set(obj: Object) -> None:
 
 def _daemon_set(obj: Object) -> None:
     spec = obj["spec"]
+    annotations = obj["metadata"].setdefault("annotations", {})
+    _fill(annotations, {"deprecated.daemonset.template.generation": "1"})
     _fill(spec, {"revisionHistoryLimit": 10})
     strategy = spec.setdefault("updateStrategy", {})
     _fill(strategy, {"type": "RollingUpdate"})
@@ -188,6 +190,7 @@ def _job_spec(spec: Object) -> None:
             "backoffLimit": 6,
             "completionMode": "NonIndexed",
             "suspend": False,
+            "manualSelector": False,
             "podReplacementPolicy": "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed",
         },
     )
@@ -195,9 +198,6 @@ def _job_spec(spec: Object) -> None:
 
 
 def _job(obj: Object) -> None:
-    labels = obj["spec"].get("template", {}).get("metadata", {}).get("labels")
-    if labels and not obj["metadata"].get("labels"):
-        obj["metadata"]["labels"] = dict(labels)
     _job_spec(obj["spec"])
 
 
@@ -282,6 +282,17 @@ def _claim(obj: Object) -> None:
     _fill(obj.setdefault("status", {}), {"phase": "Pending"})
 
 
+def _limit_range(obj: Object) -> None:
+    for limit in _each(obj["spec"], "limits"):
+        if limit.get("type") == "Container":
+            limits = {**(limit.get("max") or {}), **(limit.get("default") or {})}
+            if limits:
+                limit["default"] = limits
+            requests = {**limits, **(limit.get("min") or {}), **(limit.get("defaultRequest") or {})}
+            if requests:
+                limit["defaultRequest"] = requests
+
+
 def _storage_class(obj: Object) -> None:
     _fill(obj, {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"})
 
@@ -344,6 +355,7 @@ DEFAULTERS: dict[str, Defaulter] = {
     "HorizontalPodAutoscaler": _autoscaler,
     "IngressClass": _ingress_class,
     "Job": _job,
+    "LimitRange": _limit_range,
     "MutatingWebhookConfiguration": _webhooks,
     "Namespace": _namespace,
     "NetworkPolicy": _network_policy,

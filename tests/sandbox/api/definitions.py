@@ -25,6 +25,7 @@ from .schema import EMBEDDED_FIELDS, Node, Schema, special
 
 KUBERNETES_VERSION = "1.36"
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_EXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis."
 _MANAGED_FIELDS = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1"
 
 KEY_DEFAULTS = {"io.k8s.api.core.v1.ContainerPort": "TCP", "io.k8s.api.core.v1.ServicePort": "TCP"}
@@ -33,6 +34,9 @@ KEY_DEFAULTS = {"io.k8s.api.core.v1.ContainerPort": "TCP", "io.k8s.api.core.v1.S
 STRUCTS: dict[str, tuple[str, ...]] = {
     "admissionregistration.v1.MutatingWebhook": ("clientConfig",),
     "admissionregistration.v1.ValidatingWebhook": ("clientConfig",),
+    "apiextensions.v1.CustomResourceDefinition": ("spec", "status"),
+    "apiextensions.v1.CustomResourceDefinitionSpec": ("names",),
+    "apiextensions.v1.CustomResourceDefinitionStatus": ("acceptedNames",),
     "apps.v1.DaemonSet": ("spec", "status"),
     "apps.v1.DaemonSetSpec": ("template", "updateStrategy"),
     "apps.v1.Deployment": ("spec", "status"),
@@ -90,6 +94,21 @@ STRUCTS: dict[str, tuple[str, ...]] = {
 """Struct fields (never pointers) by definition, without the prefix ``io.k8s.api.``."""
 
 
+ALWAYS: dict[str, tuple[str, ...]] = {
+    "apps.v1.StatefulSetStatus": ("availableReplicas",),
+    "autoscaling.v2.HorizontalPodAutoscalerStatus": ("currentMetrics",),
+    "core.v1.Event": ("eventTime", "reportingComponent", "reportingInstance"),
+    "events.v1.Event": ("deprecatedFirstTimestamp", "deprecatedLastTimestamp"),
+    "policy.v1.PodDisruptionBudgetStatus": (
+        "currentHealthy",
+        "desiredHealthy",
+        "disruptionsAllowed",
+        "expectedPods",
+    ),
+}
+"""Fields that are written even when empty, besides those that OpenAPI calls required."""
+
+
 def _file() -> Path:
     package = importlib.util.find_spec("kubernetes_validate")
     if package is None or not package.submodule_search_locations:
@@ -129,6 +148,8 @@ class Definitions:
         found = self._schemas.get(name)
         if found is None:
             found = special(name) or Schema(self._nodes[name], self.schema)
+            if not found.deduced:
+                found.name = ".".join(name.split(".")[-2:])
             self._schemas[name] = found
         return found
 
@@ -153,9 +174,10 @@ def _complete(name: str, node: Node) -> Node:
     properties = node.get("properties", {})
     if name in KEY_DEFAULTS:
         properties["protocol"]["default"] = KEY_DEFAULTS[name]
-    structs = STRUCTS.get(name.removeprefix("io.k8s.api."), ())
-    if structs:
-        node["x-structs"] = structs
+    short = name.removeprefix("io.k8s.api.").removeprefix(_EXTENSIONS)
+    if short in STRUCTS:
+        node["x-structs"] = STRUCTS[short]
+    node["x-always"] = [*node.get("required", ()), *ALWAYS.get(short, ())]
     if name == _MANAGED_FIELDS:
         node["x-kubernetes-preserve-unknown-fields"] = True
     return node
@@ -181,10 +203,25 @@ def _strip(node: Any, found: set[str]) -> Any:
     return kept
 
 
+_ZEROS: dict[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean": False}
+
+
+def zero(schema: Schema, name: str) -> Any:
+    """Go's zero value of a field: null for lists, maps and pointers."""
+    child = schema.field(name)
+    if child is None or child.int_or_string or child.source.get("format") in ("date-time", "micro-time"):
+        return None
+    return _ZEROS.get(child.type)
+
+
 @functools.cache
 def empty_structs(schema: Schema) -> dict[str, Any]:
-    """The object that Go encodes for an empty value of the schema: its struct fields, recursively."""
-    empty: dict[str, Any] = {}
+    """The object that Go encodes for an empty value of the schema.
+
+    It has the struct fields, recursively, and the zero values of fields that are written always, which are the
+    required ones.
+    """
+    empty: dict[str, Any] = {name: zero(schema, name) for name in schema.source.get("x-always", ())}
     for name in schema.source.get("x-structs", ()):
         child = schema.field(name)
         empty[name] = empty_structs(child) if child else {}

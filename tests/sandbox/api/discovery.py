@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from .objects import Object
 from .resources import Catalog, Resource
 
@@ -114,7 +117,15 @@ def _legacy(resource: Resource) -> Object:
         "kind": resource.kind,
         "verbs": list(resource.verbs),
         **_optional(shortNames=list(resource.short_names), categories=list(resource.categories)),
+        "storageVersionHash": _storage_hash(resource),
     }
+
+
+def _storage_hash(resource: Resource) -> str:
+    """A hash of group, stored version and kind."""
+    version = resource.storage_version.rpartition("/")[2]
+    digest = hashlib.sha256(f"{resource.group}/{version}/{resource.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
 
 
 def _legacy_subresource(resource: Resource, name: str) -> Object:

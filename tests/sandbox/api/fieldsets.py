@@ -123,12 +123,13 @@ def without(left: FieldSet, right: FieldSet) -> FieldSet:
 
 
 def paths(fields: FieldSet, prefix: Path = ()) -> Iterator[Path]:
-    """All members, in order."""
-    for element in sorted(fields):
-        if element == MEMBER:
-            yield prefix
-        else:
-            yield from paths(fields[element], (*prefix, element))
+    """All members: at each level first the members themselves, then what is below."""
+    elements = sorted(element for element in fields if element != MEMBER)
+    for element in elements:
+        if MEMBER in fields[element]:
+            yield (*prefix, element)
+    for element in elements:
+        yield from paths(fields[element], (*prefix, element))
 
 
 def describe(path: Path) -> str:

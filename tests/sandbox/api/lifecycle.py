@@ -159,13 +159,12 @@ class Lifecycle:
             return
         obj = resource.load(current)
         obj["metadata"]["finalizers"] = [name for name in obj["metadata"].get("finalizers") or () if name != finalizer]
-        if obj["metadata"]["finalizers"]:
-            self._put(resource, obj)
-        elif resource.location == NAMESPACES and obj["spec"].get("finalizers"):
+        left = obj["metadata"]["finalizers"]
+        if not left:
             del obj["metadata"]["finalizers"]
+        if left or resource.strategy.is_held(obj):
             self._put(resource, obj)
         else:
-            del obj["metadata"]["finalizers"]
             self._registry.remove(resource, obj)
 
     # namespaces
@@ -186,12 +185,9 @@ class Lifecycle:
             self._put(resource, obj)
         if remaining:
             return
-        obj["spec"]["finalizers"] = [name for name in obj["spec"]["finalizers"] if name != "kubernetes"]
-        if obj["spec"]["finalizers"]:
-            self._put(resource, obj)
-            return
-        obj["spec"] = {}
-        if obj["metadata"].get("finalizers"):
+        others = [name for name in obj["spec"]["finalizers"] if name != "kubernetes"]
+        obj["spec"] = {"finalizers": others} if others else {}
+        if others or obj["metadata"].get("finalizers"):
             self._put(resource, obj)
         else:
             self._registry.remove(resource, obj)

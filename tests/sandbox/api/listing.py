@@ -50,7 +50,9 @@ class Continue:
             namespace, _, name = raw["start"].rstrip("\0").partition("/")
             return cls(int(raw["rv"]), namespace, name)
         except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
-            raise bad_request("continue key is not valid: illegal continue token") from None
+            raise bad_request(
+                f"invalid continue token: continue key is not valid: {token!r} was not issued here"
+            ) from None
 
 
 _TOO_OLD = (
@@ -138,4 +140,6 @@ def _resource_version(query: dict[str, str]) -> tuple[int, str]:
 
 def invalid_resource_version(text: str) -> ApiError:
     """400 for a resourceVersion that is no number."""
-    return bad_request(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+    return bad_request(
+        f'invalid resource version: resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+    )

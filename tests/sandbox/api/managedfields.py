@@ -161,6 +161,8 @@ class FieldManager:
     subresource: str = ""
     ignored: FieldSet = field(default_factory=dict)
     empty: Object = field(default_factory=dict)
+    empty_resets: bool = True
+    """Whether an empty list of managedFields resets them, as a list with one empty entry does always."""
 
     def _own_schema(self) -> Schema:
         schema = self.schema(self.version)
@@ -229,9 +231,9 @@ class FieldManager:
         stated = new["metadata"].get("managedFields")
         source = live
         if not self.subresource and stated is not None:
-            if stated in ([], [{}]):
+            if stated == [{}] or (stated == [] and self.empty_resets):
                 return {}
-            source = new
+            source = new if stated else live
         try:
             return read(source) if source is not None else {}
         except ValueError:
@@ -260,8 +262,8 @@ class FieldManager:
         owned = fieldsets.difference(owned, _STRIPPED)
         result.pop(manager, None)
         if owned:
-            unchanged = last is not None and last.fields == owned and same(live, merged)
-            result[manager] = Entry(owned, self.version, last.time if last and unchanged else now())
+            previous = last.time if last else None
+            result[manager] = Entry(owned, self.version, previous if same(live, merged) else now())
         return merged, result
 
     def _reconcile(

@@ -44,7 +44,10 @@ def json_patch(current: Object, operations: Any) -> Any:
     Raises 400 for something that is no JSON patch, 422 when an operation cannot be carried out.
     """
     if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+        given = "object" if isinstance(operations, dict) else "array"
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {given} into Go value of type []handlers.jsonPatchOp"
+        )
     if len(operations) > MAX_OPERATIONS:
         raise too_large(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}")
     document: Any = copy(current)

@@ -64,6 +64,8 @@ class Presentation:
             head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
             items = [encode(partial(resource.load(record))) for record in records]
         else:
+            if resource.custom:
+                metadata = {"continue": "", **metadata}  # lists of custom resources always have the field
             head = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
-            items = [resource.present(record) for record in records]
+            items = [resource.present_in_list(record) for record in records]
         return b"".join((encode(head)[:-1], b',"items":[', b",".join(items), b"]}"))

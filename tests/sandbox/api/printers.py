@@ -296,7 +296,8 @@ def custom_columns(stated: list[dict[str, Any]] | None) -> tuple[Column, ...]:
                 item["type"],
                 _custom_cell(json_path(item["jsonPath"]), item["type"]),
                 item.get("format", ""),
-                item.get("description", ""),
+                item.get("description")
+                or f"Custom resource definition column (in JSONPath format): {item['jsonPath']}",
                 item.get("priority", 0),
             )
         )

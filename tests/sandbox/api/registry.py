@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import errors
+from .decoding import DecodingError
 from .errors import ApiError
 from .fields import invalid_value
 from .managedfields import FieldManager, without_times
@@ -22,7 +23,6 @@ from .resources import Catalog, Resource
 from .store import Location, Record, Store
 
 NAMESPACES = Location("", "namespaces")
-PROTECTED_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
 _SYSTEM_FIELDS = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
@@ -72,6 +72,7 @@ class Registry:
             subresource=subresource,
             ignored=resource.strategy.ignored_fields(subresource),
             empty=resource.strategy.empty(),
+            empty_resets=not resource.custom,
         )
 
     # creating
@@ -82,7 +83,7 @@ class Registry:
         metadata = obj["metadata"]
         self._match_namespace(resource, namespace, metadata)
         if metadata.get("resourceVersion"):
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         self._admit(resource, namespace, metadata.get("name", ""))
         self._fill_system_fields(metadata)
         if not metadata.get("name") and metadata.get("generateName"):
@@ -103,7 +104,7 @@ class Registry:
         strategy.prepare_create(obj)
         problems = strategy.validate(obj, None, "")
         if problems:
-            raise errors.invalid(resource.group, resource.kind, metadata.get("name", ""), problems)
+            raise errors.invalid(resource.group, obj["kind"], metadata.get("name", ""), problems)
         options.warnings += strategy.warnings(obj, None)
         if self.store.get(resource.location, metadata.get("namespace", ""), metadata["name"]):
             raise errors.already_exists(resource, metadata["name"])
@@ -155,15 +156,28 @@ class Registry:
                 else "name must be provided"
             )
 
+        if resource.strategy.create_on_update and not subresource:
+            place = namespace if resource.namespaced else ""
+            if self.store.get(resource.location, place, name) is None:
+                return self.create(resource, namespace, obj, options)
+
         def change(live: Object) -> Object:
             uid = metadata.get("uid")
             if uid and uid != live["metadata"]["uid"]:
-                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {live['metadata']['uid']}"
-                raise errors.conflict(resource, name, why)
+                raise self._wrong_uid(resource, live, uid)
             self.field_manager(resource, subresource).update(live, obj, options.manager)
             return obj
 
         return self.update(resource, namespace, name, change, options, subresource)
+
+    def _wrong_uid(self, resource: Resource, live: Object, uid: str) -> ApiError:
+        metadata = live["metadata"]
+        key = "/".join(filter(None, (resource.group, resource.plural, metadata.get("namespace"), metadata["name"])))
+        why = (
+            f"StorageError: invalid object, Code: 4, Key: /registry/{key}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}"
+        )
+        return errors.conflict(resource, metadata["name"], why)
 
     def patch(
         self,
@@ -200,15 +214,14 @@ class Registry:
     ) -> Outcome:
         """Server-side apply; creates the object when it is not there. Raises 409 for conflicts."""
         self._check_kind(resource, config, apply=True)
-        metadata = config["metadata"]
-        self._match_namespace(resource, namespace, metadata)
         manager = self.field_manager(resource, subresource)
         record = self.store.get(resource.location, namespace if resource.namespaced else "", name)
         if record is None:
             return self._apply_new(resource, namespace, name, config, options, manager)
         live = resource.load(record)
         new = manager.apply(live, config, options.manager, options.force)
-        self._decode_applied(resource, new, options)
+        resource.strategy.decode(new)
+        self._match_namespace(resource, namespace, new["metadata"])
         self._match_patched_name(name, new)
         return self._store_change(resource, live, new, options, subresource)
 
@@ -224,7 +237,7 @@ class Registry:
         if manager.subresource:
             raise errors.not_found(resource, name)
         new = manager.apply(None, config, options.manager, options.force)
-        self._decode_applied(resource, new, options)
+        resource.strategy.decode(new)
         metadata = new["metadata"]
         if metadata.get("uid"):
             why = f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing object was found"
@@ -232,8 +245,7 @@ class Registry:
         self._match_patched_name(name, new)
         self._match_namespace(resource, namespace, metadata)
         self._admit(resource, namespace, name)
-        if metadata.get("resourceVersion"):
-            raise errors.conflict(resource, name)
+        metadata.pop("resourceVersion", None)
         self._fill_system_fields(metadata)
         return self._store_new(resource, new, options)
 
@@ -278,8 +290,7 @@ class Registry:
                 raise errors.invalid(resource.group, resource.plural, before["name"], [error])
         elif stated != before["resourceVersion"]:
             if not stated.isdigit():
-                error = invalid_value("metadata.resourceVersion", stated, "invalid resource version")
-                raise errors.invalid(resource.group, resource.kind, before["name"], [error])
+                raise ApiError(500, "", f'strconv.ParseUint: parsing "{stated}": invalid syntax')
             raise errors.conflict(resource, before["name"])
 
     def _runs(self, resource: Resource, live: Object) -> bool:
@@ -297,31 +308,42 @@ class Registry:
         obj = resource.load(record)
         metadata = obj["metadata"]
         self._check_preconditions(resource, metadata, options)
-        if resource.location == NAMESPACES and name in PROTECTED_NAMESPACES:
-            raise errors.forbidden(resource, name, "this namespace may not be deleted")
+        refusal = resource.strategy.refuse_delete(obj)
+        if refusal:
+            raise errors.forbidden(resource, name, refusal)
+        already = bool(metadata.get("deletionTimestamp"))
+        resource.strategy.prepare_delete(obj)
         finalizers = self._deletion_finalizers(metadata, options)
         grace = self._grace(resource, obj, options)
-        waits = bool(finalizers) or grace > 0 or bool(resource.location == NAMESPACES and obj["spec"].get("finalizers"))
-        if not waits:
+        if not finalizers and grace == 0 and not resource.strategy.is_held(obj):
+            if resource.strategy.graceful:
+                self._mark_deleted(resource, metadata, 0, finalizers)
             if not options.dry_run:
                 self.remove(resource, obj)
             return Outcome(obj, created=True)
-        changed = self._mark_deleted(metadata, grace, finalizers)
-        if resource.location == NAMESPACES and obj["status"].get("phase") != "Terminating":
-            obj["status"]["phase"] = "Terminating"
-            changed = True
-        if changed and not options.dry_run:
-            record = self._put(resource, obj)
+        changed = self._mark_deleted(resource, metadata, grace, finalizers)
+        if (changed or not already) and not options.dry_run:
+            self._put(resource, obj)
         return Outcome(obj)
 
     def _check_preconditions(self, resource: Resource, metadata: Object, options: DeleteOptions) -> None:
-        pairs = (("UID", options.uid, "uid"), ("ResourceVersion", options.resource_version, "resourceVersion"))
-        for title, wanted, field in pairs:
-            if wanted is not None and wanted != metadata[field]:
-                why = (
-                    f"Precondition failed: {title} in precondition: {wanted}, {title} in object meta: {metadata[field]}"
-                )
-                raise errors.conflict(resource, metadata["name"], why)
+        why = ""
+        if options.uid is not None and options.uid != metadata["uid"]:
+            why = (
+                f"the UID in the precondition ({options.uid}) does not match the UID in record ({metadata['uid']}). "
+                "The object might have been deleted and then recreated"
+            )
+        elif options.resource_version not in (None, metadata["resourceVersion"]):
+            why = (
+                f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
+                f"ResourceVersion in record ({metadata['resourceVersion']}). The object might have been modified"
+            )
+        if why:
+            name = metadata["name"]
+            details = {"name": name, "group": resource.group, "kind": resource.kind}
+            about = errors.qualified(resource.group, resource.kind)
+            message = f'Operation cannot be fulfilled on {about} "{name}": {why}'
+            raise ApiError(409, "Conflict", message, {key: value for key, value in details.items() if value})
 
     def _deletion_finalizers(self, metadata: Object, options: DeleteOptions) -> list[str]:
         stated = list(metadata.get("finalizers") or ())
@@ -341,16 +363,20 @@ class Registry:
         left = obj["metadata"].get("deletionGracePeriodSeconds")
         return grace if left is None else min(grace, left)
 
-    def _mark_deleted(self, metadata: Object, grace: int, finalizers: list[str]) -> bool:
-        changed = not metadata.get("deletionTimestamp") or metadata.get("deletionGracePeriodSeconds") != grace
+    def _mark_deleted(self, resource: Resource, metadata: Object, grace: int, finalizers: list[str]) -> bool:
+        """Write down that deletion has begun; returns whether that is news."""
+        graceless = not resource.strategy.states_grace
+        changed = not metadata.get("deletionTimestamp")
+        if not graceless and metadata.get("deletionGracePeriodSeconds") != grace:
+            metadata["deletionGracePeriodSeconds"] = grace
+            changed = True
         if finalizers != list(metadata.get("finalizers") or ()):
             metadata["finalizers"] = finalizers
             changed = True
         if not metadata.get("deletionTimestamp"):
             metadata["deletionTimestamp"] = now()
-            if metadata.get("generation"):
+            if metadata.get("generation") and not graceless:
                 metadata["generation"] += 1
-        metadata["deletionGracePeriodSeconds"] = grace
         return changed
 
     def remove(self, resource: Resource, obj: Object) -> None:
@@ -371,20 +397,25 @@ class Registry:
 
     def _decode(self, resource: Resource, obj: Object, options: WriteOptions, patch: bool = False) -> None:
         self._check_kind(resource, obj)
-        unknown = resource.strategy.decode(obj)
+        whole = encode(obj).decode() if patch else ""
+        try:
+            unknown = resource.strategy.decode(obj)
+        except DecodingError as error:
+            if patch:
+                raise errors.invalid("", "", "", [invalid_value("patch", whole, str(error))]) from error
+            kind, version = resource.kind, resource.version
+            message = f'{kind} in version "{version}" cannot be handled as a {kind}: {error}'
+            raise errors.bad_request(message) from error
         if not unknown or options.validation == "Ignore":
             return
+        problems = [f'unknown field "{path}"' for path in unknown]
         if options.validation == "Warn":
-            options.warnings += [f'unknown field "{path}"' for path in unknown]
+            options.warnings += problems
         elif patch:
-            problems = ", ".join(f'unknown field "{path}"' for path in unknown)
-            detail = f"strict decoding error: {problems}"
-            raise errors.invalid("", "", "", [invalid_value("patch", encode(obj).decode(), detail)])
+            detail = f"strict decoding error: {', '.join(problems)}"
+            raise errors.invalid("", "", "", [invalid_value("patch", whole, detail)])
         else:
             raise strict_error(resource.kind, resource.version, unknown)
-
-    def _decode_applied(self, resource: Resource, obj: Object, options: WriteOptions) -> None:
-        resource.strategy.decode(obj)
 
     def _check_kind(self, resource: Resource, obj: Object, apply: bool = False) -> None:
         if not isinstance(obj, dict):
@@ -395,23 +426,18 @@ class Registry:
         if not isinstance(metadata, dict):
             raise errors.bad_request("metadata is not an object")
         version, kind = obj.get("apiVersion"), obj.get("kind")
-        if apply and version and version != resource.api_version:
-            raise errors.bad_request(
-                "Incorrect version specified in apply patch. "
-                f"Specified patch version: {version}, expected: {resource.api_version}"
-            )
+        if apply and (version, kind) != (resource.api_version, resource.kind):
+            group, _, number = (version or "/").rpartition("/")
+            raise errors.bad_request(f"invalid object type: {group}/{number}, Kind={kind or ''}")
+        if resource.custom:
+            if (version or "") != resource.api_version:
+                raise errors.bad_request(
+                    f"the API version in the data ({version or ''}) does not match the expected API version "
+                    f"({resource.api_version})"
+                )
+            return
         if (version or resource.api_version, kind or resource.kind) != (resource.api_version, resource.kind):
-            raise errors.bad_request(
-                f'{kind or resource.kind} in version "{str(version).rpartition("/")[2]}" cannot be handled as a '
-                f'{resource.kind}: no kind "{kind}" is registered for version "{version}"'
-                if not resource.custom
-                else f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
-                if version != resource.api_version
-                else f'{kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-                f"converting ({kind}) to ({resource.kind}): unknown conversion"
-            )
-        if resource.custom and not (version and kind):
-            raise errors.bad_request(f"Object '{'Kind' if version else 'apiVersion'}' is missing in the request's body")
+            raise errors.bad_request(_wrong_kind(resource, version or "", kind or ""))
         obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
 
     def _match_namespace(self, resource: Resource, namespace: str, metadata: Object) -> None:
@@ -458,3 +484,17 @@ class Registry:
             }
             why = f"unable to create new content in namespace {namespace} because it is being terminated"
             raise errors.forbidden(resource, name, why, [cause])
+
+
+def _wrong_kind(resource: Resource, api_version: str, kind: str) -> str:
+    """Why an object cannot be one of a built-in kind."""
+    version = api_version.rpartition("/")[2]
+    if api_version not in ("", resource.api_version) and kind in ("", resource.kind):
+        return (
+            f"the API version in the data ({api_version}) does not match the expected API version "
+            f"({resource.api_version})"
+        )
+    return (
+        f'{kind} in version "{version}" cannot be handled as a {resource.kind}: '
+        f"converting (v1.{kind}) to (core.{resource.kind}): unknown conversion"
+    )

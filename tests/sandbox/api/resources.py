@@ -69,6 +69,8 @@ class Resource:
     scale: ScalePaths | None = None
     location: Location = Location("", "")
     custom: bool = False
+    returns_deleted: bool = False
+    """Whether a deletion answers with the object instead of a Status."""
     deprecated: str = ""
     """Warning for every use of this version."""
     schema_revision: int = 0
@@ -107,6 +109,12 @@ class Resource:
         if stored_like_this and record.revision >= self.schema_revision:
             return record.raw
         return encode(self.load(record))
+
+    def present_in_list(self, record: Record) -> bytes:
+        """A stored object as an item of a list; items of built-in lists do not repeat what the list says."""
+        raw = self.present(record)
+        prefix = b'{"apiVersion":"%b","kind":"%b",' % (self.api_version.encode(), self.kind.encode())
+        return b"{" + raw[len(prefix) :] if not self.custom and raw.startswith(prefix) else raw
 
     def stored(self, obj: Object) -> Object:
         """An object of this version as it is stored."""

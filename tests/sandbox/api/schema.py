@@ -44,6 +44,7 @@ class Schema:
         "int_or_string",
         "list_keys",
         "list_type",
+        "name",
         "nullable",
         "preserve",
         "preserve_below",
@@ -61,6 +62,8 @@ class Schema:
         else:
             self.nullable = bool(source.get("nullable"))
         self.source = source
+        self.name = ""
+        """Last two parts of the definition's name, such as v1.PodSpec; empty for what has no definition."""
         self.type: str = kind
         self.properties: dict[str, Node] = source.get("properties") or {}
         self.required: list[str] = source.get("required") or []
@@ -126,7 +129,9 @@ class Schema:
         extra = {key: value for key, value in node.items() if key not in ("$ref", "description")}
         if not extra:
             return target
-        return Schema({**target.source, **extra}, self._resolve, self.preserve_below)
+        merged = Schema({**target.source, **extra}, self._resolve, self.preserve_below)
+        merged.name = target.name
+        return merged
 
 
 def _free(atomic: bool) -> Schema:

@@ -65,6 +65,7 @@ def element_of(schema: Schema, item: Any) -> str:
 
 
 def _is_leaf(value: Any, schema: Schema) -> bool:
+    """Whether a value merges as a whole; an absent value does in any case."""
     if isinstance(value, dict):
         return schema.atomic_map
     if isinstance(value, list):
@@ -136,6 +137,10 @@ def compare(old: Any, new: Any, schema: Schema) -> Comparison:
 def _compare(old: Any, new: Any, schema: Schema, path: fieldsets.Path, result: Comparison) -> None:
     if old is new and old is not ABSENT:
         return
+    if old is None and not _is_leaf(new, schema):
+        old = type(new)()  # null takes the form of what it is compared with
+    elif new is None and not _is_leaf(old, schema):
+        new = type(old)()
     present = old if new is ABSENT else new
     descend = not _is_leaf(present, schema) and (old is ABSENT or new is ABSENT or type(old) is type(new))
     if descend and (not _empty(old) or not _empty(new)):
@@ -322,6 +327,7 @@ def _check(value: Any, schema: Schema, path: str, problems: list[tuple[str, str]
             child = schema.field(name)
             if child is None:
                 problems.append((f"{path}.{name}", "field not declared in schema"))
+                break
             else:
                 _check(item, child, f"{path}.{name}", problems)
     elif isinstance(value, list) and schema.type in ("array", ""):
@@ -350,15 +356,22 @@ def _check_list(value: list[Any], schema: Schema, path: str, problems: list[tupl
 
 def _scalar_problem(value: Any, schema: Schema) -> str:
     shown = orjson.dumps(value).decode()
-    if schema.type == "object":
-        return f"expected map, got &{{{value}}}" if not isinstance(value, list) else f"expected map, got &{value}"
-    if schema.type == "array":
-        return f"expected list, got &{{{value}}}"
+    if schema.type in ("object", "array"):
+        return f"expected {'map' if schema.type == 'object' else 'list'}, got &{{{_go(value)}}}"
     allowed = _SCALARS.get(schema.type)
     if allowed is None or (isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)):
         return ""
     if schema.type == "string":
         return f"expected string, got &value.valueUnstructured{{Value:{shown}}}"
     if schema.type == "boolean":
-        return f"expected boolean, got &{{{value}}}"
+        return f"expected boolean, got &{{{_go(value)}}}"
     return f"expected numeric (int or float), got {_GO_TYPES.get(type(value), 'map[string]interface {}')}"
+
+
+def _go(value: Any) -> str:
+    """A value as Go's %v prints it."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_go(item)}" for key, item in sorted(value.items())) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(_go, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -76,6 +76,9 @@ def _type_fits(value: Any, node: Node, path: str, errors: list[FieldError]) -> b
     if actual in wanted or whole or (actual == "integer" and "number" in wanted):
         return True
     names = ",".join(wanted)
+    if actual == "number" and "integer" in wanted:
+        message = f"Checked value must be of type integer (default format) in {path}"
+        errors.append(invalid_value("<nil>", "", message))
     errors.append(invalid_type(path or "<nil>", actual, f'{path} in body must be of type {names}: "{actual}"'))
     return False
 

@@ -18,9 +18,13 @@ class Strategy:
     name_rule = "subdomain"
     unconditional_update = True
     """Whether an update without resourceVersion is taken."""
+    create_on_update = False
+    """Whether an update of an object that is not there creates it."""
     has_status = False
     graceful = False
     """Whether deletion waits for somebody else to stop what runs."""
+    states_grace = True
+    """Whether deletion writes deletionGracePeriodSeconds and counts as a change of what is wanted."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -30,20 +34,31 @@ class Strategy:
         return {}
 
     def decode(self, obj: Object) -> list[str]:
-        """Bring an object from a request into shape, defaults included; returns unknown fields, removed."""
+        """Bring an object from a request into shape, defaults included; returns unknown fields, removed.
+
+        Raises `decoding.DecodingError` for values of the wrong type.
+        """
         return []
 
     def read(self, obj: Object) -> None:
         """Bring an object from the store into this version's shape."""
-
-    def default(self, obj: Object) -> None:
-        """Fill in defaults after an apply."""
 
     def prepare_create(self, obj: Object) -> None:
         """Change what callers may not decide on creation."""
 
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
         """Change what callers may not decide on update."""
+
+    def refuse_delete(self, obj: Object) -> str:
+        """Why an object may not be deleted at all; empty when it may."""
+        return ""
+
+    def is_held(self, obj: Object) -> bool:
+        """Whether something besides metadata.finalizers keeps an object that is being deleted."""
+        return False
+
+    def prepare_delete(self, obj: Object) -> None:
+        """Change what deletion changes first, such as finalizers that are added."""
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
         """What is wrong with an object that is to be stored; ``old`` is None on creation."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..decoding import shape
@@ -17,29 +18,42 @@ from ..schema import Schema
 from .base import Strategy
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What a kind is like, beyond its schema."""
+
+    name_rule: str = "subdomain"
+    generation: bool = False
+    """Whether metadata.generation counts changes of what is wanted."""
+    unconditional_update: bool = True
+    create_on_update: bool = False
+
+
+_GENERATION_METADATA = {"Deployment": ("annotations",), "EndpointSlice": ("labels",)}
+"""Metadata that counts as a change of what is wanted."""
+
+
 class BuiltinStrategy(Strategy):
     """What all built-in kinds share; a kind with rules of its own has a subclass."""
 
-    def __init__(
-        self, schema: Schema, kind: str, version: str, name_rule: str = "subdomain", has_generation: bool = False
-    ) -> None:
+    def __init__(self, schema: Schema, kind: str, traits: Traits) -> None:
         super().__init__(schema)
         self.kind = kind
-        self.version = version
-        self.name_rule = name_rule
+        self.name_rule = traits.name_rule
+        self.has_generation = traits.generation
+        self.unconditional_update = traits.unconditional_update
+        self.create_on_update = traits.create_on_update
         self.has_status = schema.names("status")
-        self.has_generation = has_generation
 
     def empty(self) -> Object:
         return copy(empty_structs(self.schema))
 
     def decode(self, obj: Object) -> list[str]:
-        unknown = shape(obj, self.schema, self.kind, self.version)
-        self.default(obj)
+        unknown = shape(obj, self.schema)
+        self._fill(obj)
         return unknown
 
-    def default(self, obj: Object) -> None:
-        shape(obj, self.schema, self.kind, self.version)
+    def _fill(self, obj: Object) -> None:
         defaulter = DEFAULTERS.get(self.kind)
         if defaulter:
             defaulter(obj)
@@ -71,9 +85,12 @@ class BuiltinStrategy(Strategy):
     def changes_generation(self, new: Object, old: Object) -> bool:
         """Whether an update is one of what is wanted, and not of metadata or status only."""
         ignored = ("metadata", "status", "apiVersion", "kind")
-        return not same(
-            {name: value for name, value in new.items() if name not in ignored},
-            {name: value for name, value in old.items() if name not in ignored},
+        body = {name: value for name, value in new.items() if name not in ignored}
+        if not same(body, {name: value for name, value in old.items() if name not in ignored}):
+            return True
+        return any(
+            not same(new["metadata"].get(name) or {}, old["metadata"].get(name) or {})
+            for name in _GENERATION_METADATA.get(self.kind, ())
         )
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:

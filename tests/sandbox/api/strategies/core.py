@@ -10,14 +10,17 @@ import ipaddress
 
 from .. import fieldsets
 from ..errors import ApiError, invalid
-from ..fields import FieldError, forbidden_value, invalid_value, required
+from ..fields import FieldError, duplicate, forbidden_value, invalid_value, not_supported, required
 from ..fieldsets import FieldSet
+from ..metadata import name_problems
 from ..objects import Object, copy, same
 from ..schema import Schema
-from .builtin import BuiltinStrategy
+from .builtin import BuiltinStrategy, Traits
+from .pods import PROTOCOLS, validate_config_keys, validate_pod_spec, validate_port
 
 SERVICE_NETWORK = ipaddress.IPv4Network("10.96.0.0/16")
 NODE_PORTS = range(30000, 32768)
+SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _POD_STATUS_IGNORES = fieldsets.of(
     [("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")]
 )
@@ -25,6 +28,15 @@ _POD_STATUS_IGNORES = fieldsets.of(
 
 class NamespaceStrategy(BuiltinStrategy):
     """A namespace is finalized by the namespace controller and knows whether it is being deleted."""
+
+    states_grace = False
+    protected = ("default", "kube-system", "kube-public")
+
+    def refuse_delete(self, obj: Object) -> str:
+        return "this namespace may not be deleted" if obj["metadata"]["name"] in self.protected else ""
+
+    def is_held(self, obj: Object) -> bool:
+        return bool(obj["spec"].get("finalizers"))
 
     def prepare_create(self, obj: Object) -> None:
         super().prepare_create(obj)
@@ -40,27 +52,23 @@ class NamespaceStrategy(BuiltinStrategy):
         if not subresource:
             new["spec"] = copy(old["spec"])
 
+    def prepare_delete(self, obj: Object) -> None:
+        obj["status"]["phase"] = "Terminating"
+
 
 class SecretStrategy(BuiltinStrategy):
     """stringData becomes data; an immutable secret stays as it is."""
 
     def decode(self, obj: Object) -> list[str]:
         unknown = super().decode(obj)
-        self._merge_string_data(obj)
-        return unknown
-
-    def default(self, obj: Object) -> None:
-        super().default(obj)
-        self._merge_string_data(obj)
-
-    def _merge_string_data(self, obj: Object) -> None:
         plain = obj.pop("stringData", None)
         if plain:
             data = obj.setdefault("data", {})
             data.update({key: base64.b64encode(value.encode()).decode() for key, value in plain.items()})
+        return unknown
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors = _immutable_data(obj, old, "data")
+        errors = validate_config_keys(obj.get("data") or (), "data") + _immutable_data(obj, old, "data")
         if old is not None:
             errors += self.immutable(obj.get("type"), old.get("type"), "type")
         if obj.get("type") == "kubernetes.io/tls":
@@ -72,7 +80,9 @@ class ConfigMapStrategy(BuiltinStrategy):
     """An immutable config map stays as it is."""
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        return _immutable_data(obj, old, "data", "binaryData")
+        errors = validate_config_keys(obj.get("data") or (), "data")
+        errors += validate_config_keys(obj.get("binaryData") or (), "binaryData")
+        return errors + _immutable_data(obj, old, "data", "binaryData")
 
 
 def _immutable_data(obj: Object, old: Object | None, *names: str) -> list[FieldError]:
@@ -92,8 +102,8 @@ def _immutable_data(obj: Object, old: Object | None, *names: str) -> list[FieldE
 class ServiceStrategy(BuiltinStrategy):
     """Services get an address of their own, and node ports when their type asks for them."""
 
-    def __init__(self, schema: Schema, kind: str, version: str, name_rule: str, has_generation: bool = False) -> None:
-        super().__init__(schema, kind, version, name_rule, has_generation)
+    def __init__(self, schema: Schema, kind: str, traits: Traits) -> None:
+        super().__init__(schema, kind, traits)
         self._addresses: dict[str, str] = {}
         self._ports: dict[int, str] = {}
         self._next_address = 10
@@ -119,15 +129,12 @@ class ServiceStrategy(BuiltinStrategy):
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
         spec = obj["spec"]
         errors: list[FieldError] = []
+        if spec.get("type") not in SERVICE_TYPES:
+            errors.append(not_supported("spec.type", spec.get("type"), SERVICE_TYPES))
         ports = spec.get("ports") or []
         if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
             errors.append(required("spec.ports"))
-        for index, port in enumerate(ports):
-            if not 1 <= port.get("port", 0) <= 65535:
-                message = "must be between 1 and 65535, inclusive"
-                errors.append(invalid_value(f"spec.ports[{index}].port", port.get("port", 0), message))
-            if len(ports) > 1 and not port.get("name"):
-                errors.append(required(f"spec.ports[{index}].name"))
+        errors += _service_ports(ports)
         if old is not None and old["spec"].get("type") != "ExternalName" and spec.get("type") != "ExternalName":
             before = old["spec"].get("clusterIP")
             if before and spec.get("clusterIP") != before:
@@ -154,8 +161,9 @@ class ServiceStrategy(BuiltinStrategy):
             )
         spec["clusterIP"] = address
         spec["clusterIPs"] = [address]
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
+        both = address == "None" and not spec.get("selector")
+        spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if both else ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "RequireDualStack" if both else "SingleStack")
         if spec.get("type") in ("NodePort", "LoadBalancer") and spec.get("allocateLoadBalancerNodePorts", True):
             for port in spec.get("ports") or ():
                 number = port.setdefault("nodePort", self._free_port())
@@ -163,6 +171,7 @@ class ServiceStrategy(BuiltinStrategy):
                     raise self._taken(obj, "spec.ports[0].nodePort", number, "provided port is already allocated")
                 self._ports[number] = owner
         elif spec.get("type") == "ClusterIP":
+            spec.pop("externalTrafficPolicy", None)
             for port in spec.get("ports") or ():
                 port.pop("nodePort", None)
 
@@ -196,6 +205,32 @@ class ServiceStrategy(BuiltinStrategy):
         return invalid("", self.kind, obj["metadata"]["name"], [invalid_value(path, value, message)])
 
 
+def _service_ports(ports: list[Object]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    names: set[str] = set()
+    numbers: set[tuple[int, str]] = set()
+    for index, port in enumerate(ports):
+        path = f"spec.ports[{index}]"
+        name, number, protocol = port.get("name", ""), port.get("port") or 0, port.get("protocol", "")
+        if len(ports) > 1 and not name:
+            errors.append(required(f"{path}.name"))
+        elif name in names:
+            errors.append(duplicate(f"{path}.name", name))
+        if name:
+            errors += [invalid_value(f"{path}.name", name, text) for text in name_problems(name, "label")]
+            names.add(name)
+        errors += validate_port(number, f"{path}.port")
+        if protocol not in PROTOCOLS:
+            errors.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS))
+        if isinstance(port.get("targetPort"), int):
+            errors += validate_port(port["targetPort"], f"{path}.targetPort")
+        if (number, protocol) in numbers:
+            shown = {"Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number}
+            errors.append(duplicate(path, shown | {"TargetPort": 0, "NodePort": 0}))
+        numbers.add((number, protocol))
+    return errors
+
+
 def _key(obj: Object) -> str:
     return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
 
@@ -220,9 +255,7 @@ class PodStrategy(BuiltinStrategy):
         obj["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors: list[FieldError] = []
-        if not obj["spec"].get("containers"):
-            errors.append(required("spec.containers"))
+        errors = validate_pod_spec(obj["spec"], "spec")
         if old is not None and not same(_fixed(obj["spec"]), _fixed(old["spec"])):
             message = (
                 "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import fieldsets
 from ..cel.rules import RuleChecker
 from ..defaulting import apply_defaults, drop_nulls
@@ -27,26 +29,24 @@ class CustomStrategy(Strategy):
 
     unconditional_update = False
 
-    def __init__(self, schema: Schema, structural: Schema, node: Node, scale: dict[str, str] | None) -> None:
+    def __init__(self, kind: str, schema: Schema, structural: Schema, node: Node, scale: dict[str, str] | None) -> None:
         super().__init__(schema)
+        self.kind = kind
         self.structural = structural
         self.has_status = False
         self._node = node
         self._scale = scale
-        self._rules = RuleChecker(schema)
+        self._rules = RuleChecker(node)
+        self._rule_warnings: list[str] = []
 
     def decode(self, obj: Object) -> list[str]:
         drop_nulls(obj, self.structural)
         unknown = prune(obj, self.structural)
-        self.default(obj)
+        apply_defaults(obj, self.structural)
         return unknown
 
     def read(self, obj: Object) -> None:
         self.decode(obj)
-
-    def default(self, obj: Object) -> None:
-        drop_nulls(obj, self.structural)
-        apply_defaults(obj, self.structural)
 
     def prepare_create(self, obj: Object) -> None:
         if self.has_status:
@@ -76,6 +76,8 @@ class CustomStrategy(Strategy):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
+        if obj["kind"] != self.kind:
+            return [invalid_value("kind", obj["kind"], f"must be {self.kind}")]
         if old is None:
             errors = validate_metadata(obj["metadata"], "subdomain")
             errors += validate(_whole(obj), self._node)
@@ -84,7 +86,7 @@ class CustomStrategy(Strategy):
             if subresource == "status":
                 node = self._node.get("properties", {}).get("status")
                 if node and "status" in obj:
-                    errors += validate(obj["status"], node, old.get("status"), "status")
+                    errors += _below("status", validate(obj["status"], node, old.get("status")))
             else:
                 errors += validate(_whole(obj), self._node, _whole(old))
         errors += self._validate_scale(obj)
@@ -95,7 +97,7 @@ class CustomStrategy(Strategy):
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         known = set(old["metadata"].get("finalizers") or ()) if old else set()
         added = sorted(set(obj["metadata"].get("finalizers") or ()) - known - _STANDARD_FINALIZERS)
-        found: list[str] = []
+        found: list[str] = [*self._rule_warnings]
         for name in added:
             found += [f'metadata.finalizers: "{name}": {text}' for text in qualified_name_problems(name)]
             if "/" not in name:
@@ -110,11 +112,18 @@ class CustomStrategy(Strategy):
         return _STATUS_IGNORES if subresource == "status" else super().ignored_fields(subresource)
 
     def _validate_rules(self, obj: Object, old: Object | None, errors: list[FieldError]) -> list[FieldError]:
-        blocking = {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
+        blocking = {
+            "FieldValueNotSupported",
+            "FieldValueRequired",
+            "FieldValueTooLong",
+            "FieldValueTooMany",
+            "FieldValueTypeInvalid",
+        }
         if any(error.reason in blocking for error in errors):
             message = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
             return [invalid_value("<nil>", None, message)]
-        return self._rules.check(obj, old)
+        self._rule_warnings = []
+        return self._rules.check(obj, old, self._rule_warnings)
 
     def _validate_scale(self, obj: Object) -> list[FieldError]:
         errors: list[FieldError] = []
@@ -130,6 +139,11 @@ class CustomStrategy(Strategy):
             elif value > _MAX_INT32:
                 errors.append(invalid_value(path, value, f"should be less than or equal to {_MAX_INT32}"))
         return errors
+
+
+def _below(name: str, errors: list[FieldError]) -> list[FieldError]:
+    """Errors of a part of the object that was validated on its own."""
+    return [replace(error, field=name if error.field == "<nil>" else f"{name}.{error.field}") for error in errors]
 
 
 def _body(obj: Object) -> Object:

@@ -10,7 +10,7 @@ from typing import Any
 from .. import fieldsets
 from ..fields import FieldError, forbidden_value, invalid_value, required
 from ..fieldsets import FieldSet
-from ..objects import Object, same
+from ..objects import Object, now, same
 from ..schema import Node
 from .builtin import BuiltinStrategy
 
@@ -21,10 +21,12 @@ _STATUS_IGNORES = fieldsets.of([("f:metadata",), ("f:spec",)])
 class DefinitionStrategy(BuiltinStrategy):
     """The definition of a custom resource."""
 
+    states_grace = False
+
     def prepare_create(self, obj: Object) -> None:
         super().prepare_create(obj)
         stored = [version["name"] for version in obj["spec"].get("versions") or () if version.get("storage")]
-        obj["status"] = {"acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
+        obj["status"] = {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
 
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
         super().prepare_update(new, old, subresource)
@@ -33,6 +35,16 @@ class DefinitionStrategy(BuiltinStrategy):
             for version in new["spec"].get("versions") or ():
                 if version.get("storage") and version["name"] not in stored:
                     new["status"] = {**new["status"], "storedVersions": [*stored, version["name"]]}
+
+    def prepare_delete(self, obj: Object) -> None:
+        """Hold the definition until its objects are gone."""
+        metadata = obj["metadata"]
+        if metadata.get("deletionTimestamp"):
+            return
+        metadata["finalizers"] = [*(metadata.get("finalizers") or ()), CLEANUP_FINALIZER]
+        message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+        conditions = obj["status"].setdefault("conditions", [])
+        set_condition(conditions, "Terminating", "True", "InstanceDeletionPending", message)
 
     def ignored_fields(self, subresource: str) -> FieldSet:
         return _STATUS_IGNORES if subresource == "status" else super().ignored_fields(subresource)
@@ -84,6 +96,17 @@ class DefinitionStrategy(BuiltinStrategy):
                 )
                 errors.append(invalid_value(f"status.storedVersions[{index}]", name, message))
         return errors
+
+
+def set_condition(conditions: list[Any], kind: str, status: str, reason: str, message: str) -> None:
+    """Set one condition in a list; its lastTransitionTime changes with its status only."""
+    wanted = {"type": kind, "status": status, "reason": reason, "message": message}
+    for index, known in enumerate(conditions):
+        if known["type"] == kind:
+            time = known["lastTransitionTime"] if known["status"] == status else now()
+            conditions[index] = {**wanted, "lastTransitionTime": time}
+            return
+    conditions.append({**wanted, "lastTransitionTime": now()})
 
 
 def _version(version: Object, path: str) -> list[FieldError]:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from ..fields import FieldError, forbidden_value, invalid_value, required
+from ..fields import FieldError, forbidden_value, invalid_value, not_supported, required
 from ..objects import Object, lookup, same
 from .builtin import BuiltinStrategy
+from .pods import validate_pod_spec
 
 _UPDATABLE = {
     "StatefulSet": (
@@ -33,24 +34,32 @@ class WorkloadStrategy(BuiltinStrategy):
         spec = obj["spec"]
         errors: list[FieldError] = []
         selector = spec.get("selector")
-        if selector is None:
-            errors.append(required("spec.selector"))
-        elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
             message = f"empty selector is invalid for {self.kind.lower()}"
             errors.append(invalid_value("spec.selector", selector, message))
-        else:
-            labels = lookup(spec, ("template", "metadata", "labels"), {}) or {}
-            if not _selects(selector, labels):
-                message = "`selector` does not match template `labels`"
-                errors.append(invalid_value("spec.template.metadata.labels", labels, message))
-        if not lookup(spec, ("template", "spec", "containers")):
-            errors.append(required("spec.template.spec.containers"))
+        labels = lookup(spec, ("template", "metadata", "labels"))
+        if not selector or not _selects(selector, labels or {}):
+            message = "`selector` does not match template `labels`"
+            errors.append(invalid_value("spec.template.metadata.labels", labels, message))
+        template = lookup(spec, ("template", "spec")) or {}
+        errors += validate_pod_spec(template, "spec.template.spec")
+        if template.get("restartPolicy") in ("OnFailure", "Never"):
+            policy = template["restartPolicy"]
+            errors.append(not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
+        errors += self._strategy(spec)
         replicas = spec.get("replicas")
         if replicas is not None and replicas < 0:
             errors.append(invalid_value("spec.replicas", replicas, "must be greater than or equal to 0"))
         if old is not None:
             errors += self._unchanged(spec, old["spec"])
         return errors
+
+    def _strategy(self, spec: Object) -> list[FieldError]:
+        strategy = spec.get("strategy") or {}
+        if self.kind != "Deployment" or strategy.get("type") in ("Recreate", "RollingUpdate"):
+            return []
+        shown = {"Type": strategy.get("type"), "RollingUpdate": strategy.get("rollingUpdate")}
+        return [not_supported("spec.strategy", shown, ("Recreate", "RollingUpdate"))]
 
     def _unchanged(self, spec: Object, before: Object) -> list[FieldError]:
         if self.kind not in _UPDATABLE:
@@ -60,12 +69,6 @@ class WorkloadStrategy(BuiltinStrategy):
         if same(kept, {name: value for name, value in before.items() if name not in free}):
             return []
         return [forbidden_value("spec", message)]
-
-    def changes_generation(self, new: Object, old: Object) -> bool:
-        if super().changes_generation(new, old):
-            return True
-        annotations = (new["metadata"].get("annotations") or {}, old["metadata"].get("annotations") or {})
-        return self.kind == "Deployment" and not same(*annotations)
 
 
 def _selects(selector: Object, labels: dict[str, str]) -> bool:
@@ -97,9 +100,11 @@ class JobStrategy(BuiltinStrategy):
             labels[f"{prefix}controller-uid"] = metadata["uid"]
             labels[f"{prefix}job-name"] = metadata["name"]
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": metadata["uid"]}}
+        if not metadata.get("labels"):
+            metadata["labels"] = dict(labels)
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors: list[FieldError] = []
+        errors = validate_pod_spec(lookup(obj, ("spec", "template", "spec")) or {}, "spec.template.spec")
         policy = lookup(obj, ("spec", "template", "spec", "restartPolicy"))
         if policy not in ("OnFailure", "Never"):
             errors.append(required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"'))
@@ -132,7 +137,9 @@ class ClaimStrategy(BuiltinStrategy):
             errors.append(required("spec.accessModes", "at least 1 access mode is required"))
         if "storage" not in (lookup(spec, ("resources", "requests")) or {}):
             errors.append(required("spec.resources[storage]"))
-        free = ("resources", "volumeAttributesClassName", "volumeName")
+        free = ["resources", "volumeAttributesClassName", "volumeName"]
+        if old is not None and old["spec"].get("storageClassName") is None:
+            free.append("storageClassName")
         if old is not None and any(
             not same(spec.get(name), old["spec"].get(name)) for name in {*spec, *old["spec"]} if name not in free
         ):
