@@ -157,7 +157,12 @@ class ApiServer:
             return False
 
     def _until(self, true: Callable[[], bool]) -> None:
-        until(true, lambda: self.backend.complaint(self.folder) or "the API server is not ready")
+        def there() -> bool:
+            complaint = self.backend.complaint(self.folder)
+            assert complaint is None, complaint
+            return true()
+
+        until(there, lambda: "the API server is not ready")
 
 
 def until(true: Callable[[], bool], complaint: Callable[[], str], seconds: float = READY_SECONDS) -> None:

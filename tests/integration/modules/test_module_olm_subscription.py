@@ -1,0 +1,375 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module olm_subscription, with the test in the role of the Operator Lifecycle Manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from integration.kit import ApiServer, Json, Modules, meanwhile, until, warnings_of, writes
+
+OLM = "/apis/operators.coreos.com/{version}/namespaces/{ns}/{plural}"
+CATALOG = "openshift-marketplace"
+CSV = "mcp-gateway.v0.9.0"
+OLD_CSV = "mcp-gateway.v0.6.0"
+QUICK: Json = {"install_plan_ref_timeout": 1, "install_plan_timeout": 1, "csv_timeout": 1}
+OWNED = "mcpgatewayextensions.mcp.kuadrant.io"
+
+
+def at(ns: str, plural: str, name: str = "", version: str = "v1alpha1") -> str:
+    return OLM.format(version=version, ns=ns, plural=plural) + (f"/{name}" if name else "")
+
+
+def olm_object(kind: str, name: str, version: str = "v1alpha1", **content: Any) -> Json:
+    return {"apiVersion": f"operators.coreos.com/{version}", "kind": kind, "metadata": {"name": name}, **content}
+
+
+@pytest.fixture(autouse=True)
+def catalog(api_server: ApiServer) -> None:
+    """A ready catalog with one package."""
+    api_server.namespace(CATALOG)
+    path = at(CATALOG, "catalogsources", "redhat-operators")
+    api_server.apply(path, olm_object("CatalogSource", "redhat-operators", spec={"sourceType": "grpc"}))
+    api_server.status(path, {"connectionState": {"lastObservedState": "READY"}})
+    channel = {"name": "preview", "currentCSV": CSV, "entries": [{"name": CSV}, {"name": OLD_CSV}]}
+    status = {
+        "catalogSource": "redhat-operators",
+        "catalogSourceDisplayName": "Red Hat operators",
+        "catalogSourcePublisher": "Red Hat",
+        "catalogSourceNamespace": CATALOG,
+        "packageName": "mcp-gateway",
+        "defaultChannel": "preview",
+        "channels": [channel],
+    }
+    path = f"/apis/packages.operators.coreos.com/v1/namespaces/{CATALOG}/packagemanifests/mcp-gateway"
+    manifest = {"apiVersion": "packages.operators.coreos.com/v1", "kind": "PackageManifest"}
+    labels = {"catalog": "redhat-operators"}
+    metadata = {"name": "mcp-gateway", "labels": labels}
+    api_server.apply(path, {**manifest, "metadata": metadata, "status": status})
+    if not (api_server.get(path) or {}).get("status"):
+        api_server.status(path, status)
+
+
+def csv(api: ApiServer, ns: str, name: str = CSV, phase: str = "Succeeded", **status: Any) -> None:
+    deployment = {"install": {"strategy": "deployment", "spec": {"deployments": []}}}
+    spec = {
+        "displayName": "MCP gateway",
+        "version": name.partition(".v")[2],
+        "customresourcedefinitions": {"owned": [{"name": OWNED, "kind": "MCPGatewayExtension", "version": "v1"}]},
+        **deployment,
+    }
+    path = at(ns, "clusterserviceversions", name)
+    api.apply(path, olm_object("ClusterServiceVersion", name, spec=spec))
+    api.status(path, {"phase": phase, **status})
+
+
+def plan(api: ApiServer, ns: str, name: str, phase: str, csvs: list[str], *, approved: bool = True) -> None:
+    spec = {"approval": "Automatic", "approved": approved, "clusterServiceVersionNames": csvs}
+    path = at(ns, "installplans", name)
+    api.apply(path, olm_object("InstallPlan", name, spec=spec))
+    api.status(path, {"phase": phase, "plan": [], "catalogSources": []})
+
+
+def subscription_status(api: ApiServer, ns: str, **status: Any) -> None:
+    base = {"lastUpdated": "2026-01-01T00:00:00Z"}
+    api.status(at(ns, "subscriptions", "mcp-gateway"), {**base, **status})
+
+
+def reference(name: str) -> Json:
+    return {"name": name, "kind": "InstallPlan", "apiVersion": "operators.coreos.com/v1alpha1"}
+
+
+def installed(api: ApiServer, ns: str) -> None:
+    """As OLM leaves it."""
+    plan(api, ns, "install-1", "Complete", [CSV])
+    csv(api, ns)
+    subscription_status(
+        api, ns, installedCSV=CSV, currentCSV=CSV, state="AtLatestKnown", installPlanRef=reference("install-1")
+    )
+
+
+def subscribe(run: Modules, ns: str, **more: Any) -> Json:
+    return run("olm_subscription", namespace=ns, channel="preview", wait=False, **more)
+
+
+class TestLife:
+    def test_installed_and_nothing_to_do_again(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        def olm() -> None:
+            until(lambda: api_server.get(at(ns, "subscriptions", "mcp-gateway")) is not None, lambda: "never made")
+            installed(api_server, ns)
+
+        with meanwhile(olm):
+            made = run("olm_subscription", namespace=ns, channel="preview")
+        with api_server.watched() as requests:
+            again = run("olm_subscription", namespace=ns, channel="preview")
+
+        assert [entry["kind"] for entry in made["objects"]] == ["OperatorGroup", "Subscription"]
+        assert made["csv"] == CSV and made["version"] == "0.9.0" and made["install_plan"] == "install-1"
+        assert made["subscription_state"] == "AtLatestKnown" and made["crds"] == [OWNED]
+        assert not again["changed"] and writes(requests) == [] and again["csv"] == CSV
+        live = api_server.get(at(ns, "subscriptions", "mcp-gateway")) or {}
+        assert live["spec"] == {
+            "name": "mcp-gateway",
+            "source": "redhat-operators",
+            "sourceNamespace": CATALOG,
+            "channel": "preview",
+            "installPlanApproval": "Automatic",
+        }
+        group = api_server.get(at(ns, "operatorgroups", "mcp-gateway", "v1")) or {}
+        assert group["spec"]["targetNamespaces"] == [ns]
+
+    def test_follows_upgrades_to_the_newest(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        def olm() -> None:
+            until(lambda: api_server.get(at(ns, "subscriptions", "mcp-gateway")) is not None, lambda: "never made")
+            plan(api_server, ns, "install-0", "Complete", [OLD_CSV])
+            csv(api_server, ns, OLD_CSV)
+            subscription_status(
+                api_server, ns, installedCSV=OLD_CSV, currentCSV=CSV, state="UpgradePending",
+                installPlanRef=reference("install-0"),
+            )  # fmt: skip
+            csv(api_server, ns, CSV, "Installing")
+            installed(api_server, ns)
+
+        with meanwhile(olm):
+            assert run("olm_subscription", namespace=ns, starting_csv=OLD_CSV)["csv"] == CSV
+
+    def test_the_starting_version_is_not_sent_again(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns, starting_csv=OLD_CSV)
+        installed(api_server, ns)
+
+        assert not run("olm_subscription", namespace=ns, channel="preview", starting_csv=OLD_CSV)["changed"]
+        assert not run("olm_subscription", namespace=ns, channel="preview", starting_csv=CSV)["changed"]
+        assert not run("olm_subscription", namespace=ns, channel="preview")["changed"]
+
+    def test_check_mode(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        with api_server.watched() as requests:
+            planned = run("olm_subscription", check=True, namespace=ns, channel="preview")
+
+        assert [entry["action"] for entry in planned["objects"]] == ["created", "created"]
+        assert writes(requests) == []
+
+    def test_check_mode_before_the_namespace_exists(self, run: Modules) -> None:
+        planned = run("olm_subscription", check=True, namespace="not-there", channel="preview")
+        assert [entry["action"] for entry in planned["objects"]] == ["created", "created"]
+
+    def test_absent_twice(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        installed(api_server, ns)
+
+        planned = run("olm_subscription", check=True, namespace=ns, state="absent")
+        first = run("olm_subscription", namespace=ns, state="absent")
+        again = run("olm_subscription", namespace=ns, state="absent")
+
+        kinds = ["Subscription", "ClusterServiceVersion", "OperatorGroup"]
+        assert [entry["kind"] for entry in first["objects"] if entry["action"] == "deleted"] == kinds
+        assert [entry["kind"] for entry in planned["objects"] if entry["action"] == "deleted"] == kinds
+        assert not again["changed"]
+        assert api_server.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{OWNED}") is not None
+
+    def test_absent_leaves_what_is_of_others(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        installed(api_server, ns)
+        spec = {"name": "other", "source": "redhat-operators", "sourceNamespace": CATALOG}
+        api_server.apply(at(ns, "subscriptions", "other"), olm_object("Subscription", "other", spec=spec))
+        csv(api_server, ns, "other.v1.0.0")
+
+        run("olm_subscription", namespace=ns, state="absent")
+
+        assert api_server.get(at(ns, "clusterserviceversions", "other.v1.0.0")) is not None
+        assert api_server.get(at(ns, "operatorgroups", "mcp-gateway", "v1")) is not None
+
+
+class TestOperatorGroups:
+    def group(self, api: ApiServer, ns: str, name: str, *targets: str) -> None:
+        spec = {"targetNamespaces": list(targets)} if targets else {}
+        api.apply(at(ns, "operatorgroups", name, "v1"), olm_object("OperatorGroup", name, "v1", spec=spec))
+
+    def test_one_that_fits_is_used(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        self.group(api_server, ns, "global")
+
+        result = subscribe(run, ns)
+
+        assert [entry["kind"] for entry in result["objects"]] == ["Subscription"]
+
+    def test_one_that_does_not_fit_is_told(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        self.group(api_server, ns, "elsewhere", "team-a")
+
+        with api_server.watched() as requests:
+            said = run.fails("olm_subscription", namespace=ns)
+
+        assert "elsewhere" in said and "team-a" in said and ns in said and writes(requests) == []
+
+    def test_two_are_an_error_at_once(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        self.group(api_server, ns, "one")
+        self.group(api_server, ns, "two")
+
+        said = run.fails("olm_subscription", namespace=ns)
+
+        assert "one, two" in said and "exactly one" in said
+
+    def test_all_namespaces(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns, operator_group={"name": "all", "target_namespaces": []})
+
+        group = api_server.get(at(ns, "operatorgroups", "all", "v1")) or {}
+        assert "targetNamespaces" not in (group.get("spec") or {})
+
+
+class TestCatalog:
+    """Told before anything is written."""
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"channel": "stable-9"}, ["stable-9", "preview"]),
+            ({"source": "no-such-catalog"}, ["no-such-catalog", "redhat-operators"]),
+            ({"package": "mcp-gatewy"}, ["mcp-gatewy", "mcp-gateway"]),
+            ({"starting_csv": "mcp-gateway.v0.1.0"}, ["mcp-gateway.v0.1.0", OLD_CSV]),
+        ],
+    )
+    def test_what_is_not_there(
+        self, run: Modules, api_server: ApiServer, ns: str, change: Json, words: list[str]
+    ) -> None:
+        with api_server.watched() as requests:
+            said = run.fails("olm_subscription", namespace=ns, **change)
+
+        assert writes(requests) == []
+        for word in words:
+            assert word in said
+
+    def test_a_catalog_that_is_not_ready_is_a_warning(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        path = at(CATALOG, "catalogsources", "redhat-operators")
+        api_server.status(path, {"connectionState": {"lastObservedState": "TRANSIENT_FAILURE"}})
+
+        assert any("TRANSIENT_FAILURE" in warning for warning in warnings_of(subscribe(run, ns)))
+
+    def test_a_namespace_that_does_not_exist(self, run: Modules) -> None:
+        assert "nowhere" in run.fails("olm_subscription", namespace="nowhere")
+
+
+class TestApproval:
+    def waiting(self, run: Modules, api: ApiServer, ns: str, csvs: list[str]) -> None:
+        subscribe(run, ns, install_plan_approval="Manual")
+        plan(api, ns, "install-1", "RequiresApproval", csvs, approved=False)
+        subscription_status(api, ns, currentCSV=CSV, state="UpgradePending", installPlanRef=reference("install-1"))
+
+    def test_how_to_approve_is_told(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        self.waiting(run, api_server, ns, [CSV])
+
+        said = run.fails("olm_subscription", namespace=ns, channel="preview", install_plan_approval="Manual")
+
+        assert "RequiresApproval" in said and f"oc patch installplan install-1 -n {ns}" in said and "approve" in said
+
+    def test_its_own_plan_is_approved(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        self.waiting(run, api_server, ns, [CSV, "other.v1.0.0"])
+        plan(api_server, ns, "install-other", "RequiresApproval", ["other.v1.0.0"], approved=False)
+        wanted: Json = {"namespace": ns, "channel": "preview", "install_plan_approval": "Manual", "approve": True}
+        path = at(ns, "installplans", "install-1")
+
+        def olm() -> None:
+            until(lambda: (api_server.get(path) or {})["spec"]["approved"], lambda: "never approved")
+            installed(api_server, ns)
+
+        planned = run("olm_subscription", check=True, **wanted)
+        with meanwhile(olm):
+            result = run("olm_subscription", **wanted)
+
+        entry = next(entry for entry in result["objects"] if entry["kind"] == "InstallPlan")
+        assert entry["action"] == "updated" and entry["fields"] == ["spec.approved"] and planned["changed"]
+        assert any("other.v1.0.0" in warning for warning in warnings_of(result))
+        other = api_server.get(at(ns, "installplans", "install-other")) or {}
+        assert other["spec"]["approved"] is False
+
+    def test_a_pinned_version_is_not_left(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        wanted: Json = {
+            "channel": "preview",
+            "install_plan_approval": "Manual",
+            "approve": True,
+            "starting_csv": OLD_CSV,
+        }
+        run("olm_subscription", namespace=ns, wait=False, **wanted)
+        csv(api_server, ns, OLD_CSV)
+        plan(api_server, ns, "install-2", "RequiresApproval", [CSV], approved=False)
+        subscription_status(
+            api_server, ns, installedCSV=OLD_CSV, currentCSV=CSV, state="UpgradePending",
+            installPlanRef=reference("install-2"),
+        )  # fmt: skip
+
+        result = run("olm_subscription", namespace=ns, **wanted)
+
+        assert result["csv"] == OLD_CSV and not result["changed"]
+        assert any("install-2" in warning and "approval" in warning for warning in warnings_of(result))
+
+
+class TestFailures:
+    """OLM's own reasons end the wait."""
+
+    @pytest.mark.parametrize(
+        "condition", ["ResolutionFailed", "BundleUnpackFailed", "CatalogSourcesUnhealthy", "InstallPlanFailed"]
+    )
+    def test_conditions_of_the_subscription(
+        self, run: Modules, api_server: ApiServer, ns: str, condition: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_rules
+
+        monkeypatch.setattr(_olm_rules, "FAILURES", dict.fromkeys(_olm_rules.FAILURES, 0.1))
+        subscribe(run, ns)
+        entry = {"type": condition, "status": "True", "reason": "Why", "message": "no operators found"}
+        subscription_status(api_server, ns, conditions=[entry])
+
+        said = run.fails(
+            "olm_subscription", namespace=ns, channel="preview", install_plan_ref_timeout=60, csv_timeout=60
+        )
+
+        assert condition in said and "Why: no operators found" in said
+
+    def test_no_install_plan(self, run: Modules, ns: str) -> None:
+        said = run.fails("olm_subscription", namespace=ns, channel="preview", **QUICK)
+
+        assert "Waited 1 s" in said and "InstallPlan" in said and "no status yet" in said
+
+    def test_an_install_plan_that_hangs(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        plan(api_server, ns, "install-1", "Installing", [CSV])
+        subscription_status(api_server, ns, installPlanRef=reference("install-1"))
+
+        said = run.fails("olm_subscription", namespace=ns, channel="preview", **QUICK)
+
+        assert "install-1 has the phase Installing" in said
+
+    def test_a_failed_install_plan(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        plan(api_server, ns, "install-1", "Failed", [CSV])
+        entry = {"type": "Installed", "status": "False", "reason": "InstallComponentFailed", "message": "no rights"}
+        api_server.status(at(ns, "installplans", "install-1"), {"conditions": [entry]})
+        subscription_status(api_server, ns, installPlanRef=reference("install-1"))
+
+        said = run.fails("olm_subscription", namespace=ns, channel="preview")
+
+        assert "InstallComponentFailed: no rights" in said
+
+    def test_an_operator_that_never_runs(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        plan(api_server, ns, "install-1", "Complete", [CSV])
+        csv(
+            api_server, ns, CSV, "Installing", reason="InstallWaiting", message="waiting for deployment to become ready"
+        )
+        subscription_status(
+            api_server, ns, installedCSV=CSV, currentCSV=CSV, state="AtLatestKnown",
+            installPlanRef=reference("install-1"),
+        )  # fmt: skip
+
+        said = run.fails("olm_subscription", namespace=ns, channel="preview", **QUICK)
+
+        assert "InstallWaiting: waiting for deployment" in said and CSV in said
+
+    def test_a_csv_that_cannot_succeed(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        plan(api_server, ns, "install-1", "Complete", [CSV])
+        csv(api_server, ns, CSV, "Failed", reason="UnsupportedOperatorGroup", message="OwnNamespace not supported")
+        subscription_status(api_server, ns, currentCSV=CSV, installPlanRef=reference("install-1"))
+
+        said = run.fails("olm_subscription", namespace=ns, channel="preview")
+
+        assert "UnsupportedOperatorGroup: OwnNamespace not supported" in said
