@@ -28,6 +28,17 @@ options:
       - Take over fields that another manager owns with another value, instead of failing.
     type: bool
     default: false
+  assume:
+    description:
+      - In check mode, what an earlier task of the same play will have made by then. What is missing and listed here is
+        taken to be there and predicted without asking the cluster; what is missing and not listed is an error, as in a
+        real run.
+      - Without this option, everything that is missing in check mode is a warning.
+      - V(namespace) and V(kind) are those of the objects, V(catalog) is OLM's catalog, V(class) the GatewayClass,
+        V(certificate) the Secret of a listener, V(gateway) a Gateway with its listeners, and V(grant) a ReferenceGrant.
+    type: list
+    elements: str
+    choices: [namespace, kind, catalog, class, certificate, gateway, grant]
   wait:
     description:
       - Wait until the cluster has really done what was asked, by watching the objects.

@@ -15,7 +15,11 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 
 Spec = dict[str, t.Any]
 
+ASSUMED = ("namespace", "kind", "catalog", "class", "certificate", "gateway", "grant")
+"""What an earlier task of the same play may make: the choices of ``assume``."""
+
 COMMON: Spec = {
+    "assume": {"type": "list", "elements": "str", "choices": list(ASSUMED)},
     "field_manager": {"type": "str", "default": "mcpops.gateway"},
     "force_conflicts": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},

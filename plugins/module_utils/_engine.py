@@ -14,7 +14,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._apply import Appli
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._delete import delete
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
@@ -37,12 +37,14 @@ class Engine:
         namespace: str = "default",
         wait: bool = True,
         wait_timeout: float = 120.0,
+        assume: t.Sequence[str] | None = None,
     ) -> None:
         self.client = client
         self.discovery = Discovery(client)
         self.manager = manager
         self.force = force
         self.check = check
+        self._assume = assume
         self.namespace = namespace
         self.wait = wait
         self.deadline = Deadline(wait_timeout)
@@ -50,10 +52,7 @@ class Engine:
 
     def plan(self, manifests: t.Sequence[Manifest], manager: str | None = None, *, leave: bool = False) -> list[Step]:
         """Read and compare; raises what can be known to fail before anything is written."""
-        planner = self._planner()
-        steps = planner.plan(manifests, manager or self.manager, leave=leave)
-        self._warn(planner.warnings)
-        return steps
+        return self._planner().plan(manifests, manager or self.manager, leave=leave)
 
     def carry_out(self, steps: t.Sequence[Step], manager: str | None = None) -> Report:
         """Write what differs (check mode: ask for it with a dry run)."""
@@ -73,7 +72,7 @@ class Engine:
 
     def remove(self, manifests: t.Sequence[Manifest]) -> Report:
         """Make the objects absent. A kind that is not served has no objects."""
-        planner = Planner(self.client, self.discovery, namespace=self.namespace, check=True)
+        planner = Planner(self.client, self.discovery, namespace=self.namespace, missing=_nothing)
         steps = planner.resolve(manifests)
         planner.read(steps)
         return self.remove_steps(steps)
@@ -110,12 +109,27 @@ class Engine:
         found = self.discovery.find(api_version, kind)
         return found if found is not None or self.check else self.discovery.need(api_version, kind)
 
+    def missing(self, what: str, said: str, fix: str = "", error: type[McpopsError] = Refused) -> None:
+        """Something that the job needs is not there: ``what`` (a choice of the option ``assume``), told by ``said``.
+
+        Raises ``error`` with the ``fix``. In check mode an earlier task of the play may have made it by then: without
+        the option that is a warning, with it nothing for what it lists and still an error for the rest.
+        """
+        if self.check and self._assume is None:
+            self.warn(f"{said} (as things are now).")
+        elif not self.check or what not in (self._assume or ()):
+            raise error(f"{said}; {fix}." if fix else f"{said}.")
+
     def warn(self, message: str) -> None:
         """Add a warning to the result, once."""
         self._warn([message])
 
     def _planner(self) -> Planner:
-        return Planner(self.client, self.discovery, namespace=self.namespace, check=self.check)
+        return Planner(self.client, self.discovery, namespace=self.namespace, missing=self.missing)
 
     def _warn(self, messages: t.Iterable[str]) -> None:
         self.warnings += [message for message in messages if message not in self.warnings]
+
+
+def _nothing(_what: str, _said: str, _fix: str = "", _error: type[McpopsError] = Refused) -> None:
+    """For removal: what is not there is as it should be."""

@@ -127,10 +127,7 @@ def _host(manifest: Manifest, listener: t.Mapping[str, t.Any]) -> str | None:
 def _predict(
     engine: Engine, manifest: Manifest, live: Object | None, gateway: Object | None, resource: Resource | None
 ) -> str | None:
-    """The operator's verdict, said before anything is written. Returns the public host.
-
-    In check mode what is missing is a warning, since an earlier task of the play may make it.
-    """
+    """The operator's verdict, said before anything is written. Returns the public host."""
     namespace = manifest["metadata"]["namespace"]
     target = manifest["spec"]["targetRef"]
     candidate = {**manifest, "metadata": {**manifest["metadata"]}}
@@ -147,14 +144,16 @@ def _predict(
         return verdict.public_host
     label = f"MCPGatewayExtension {namespace}/{manifest['metadata']['name']}"
     said = f"{label} would be refused by the operator: {verdict.message}"
-    if (
-        engine.check
-        and verdict.winner is None
-        and (gateway is None or verdict.reason == rules.REASON_GRANT_REQUIRED or _no_listener(gateway, target))
-    ):
-        engine.warn(f"{said} (as things are now).")
-        return _host(manifest, rules.listener_named(gateway or {}, target["sectionName"]) or {})
-    raise Refused(f"{said}; {_way_out(verdict, namespace, target, gateway)}.", reason=verdict.reason)
+    way_out = _way_out(verdict, namespace, target, gateway)
+    if verdict.winner is not None or not _may_come(verdict, gateway, target):
+        raise Refused(f"{said}; {way_out}.", reason=verdict.reason)
+    engine.missing("grant" if verdict.reason == rules.REASON_GRANT_REQUIRED else "gateway", said, way_out)
+    return _host(manifest, rules.listener_named(gateway or {}, target["sectionName"]) or {})
+
+
+def _may_come(verdict: rules.Verdict, gateway: Object | None, target: t.Mapping[str, t.Any]) -> bool:
+    """Whether the verdict is for want of something that an earlier task of the play may make."""
+    return gateway is None or verdict.reason == rules.REASON_GRANT_REQUIRED or _no_listener(gateway, target)
 
 
 def _no_listener(gateway: Object, target: t.Mapping[str, t.Any]) -> bool:

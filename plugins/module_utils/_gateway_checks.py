@@ -56,14 +56,13 @@ def check_class(engine: Engine, gateway: str, name: str) -> None:
         return
     there = ", ".join(known) or "none"
     message = f"Gateway {gateway} needs the GatewayClass {name}, which does not exist (there are: {there})"
-    if engine.check:
-        engine.warn(message + ".")
-        return
-    raise Refused(message + "; correct gateway_class_name or install the Gateway API implementation that brings it.")
+    engine.missing(
+        "class", message, "correct gateway_class_name or install the Gateway API implementation that brings it"
+    )
 
 
 def check_certificates(engine: Engine, gateway: str, namespace: str, listeners: t.Sequence[Listener]) -> None:
-    """Every certificate Secret is there, may be used, and can serve TLS. In check mode a missing one is a warning."""
+    """Every certificate Secret is there, may be used, and can serve TLS."""
     for listener in listeners:
         for ref in certificate_refs(listener):
             _check_certificate(engine, gateway, namespace, listener, ref)
@@ -80,9 +79,8 @@ def _check_certificate(
         engine.warn(f"{said} could not be checked: reading Secrets in namespace {place} is not allowed to this user.")
         return
     if secret is None:
-        if not engine.check:
-            raise Refused(f"{said} does not exist; create it (type kubernetes.io/tls) or correct tls.certificate_refs.")
-        engine.warn(f"{said} does not exist yet.")
+        fix = "create it (type kubernetes.io/tls) or correct tls.certificate_refs"
+        engine.missing("certificate", f"{said} does not exist", fix)
         return
     problem = secret_problem(secret)
     if problem:
@@ -104,10 +102,7 @@ def _check_grant(engine: Engine, said: str, namespace: str, place: str, name: st
     message = (
         f"{said} is in another namespace and no ReferenceGrant in {place} allows Gateways of {namespace} to use it"
     )
-    if engine.check:
-        engine.warn(message + " yet.")
-        return
-    raise Refused(f"{message}; create one (module mcpops.gateway.reference_grant).")
+    engine.missing("grant", message, "create one (module mcpops.gateway.reference_grant)")
 
 
 def _grants(grant: Object, namespace: str, name: str) -> bool:

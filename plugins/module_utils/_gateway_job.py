@@ -103,11 +103,8 @@ def listener_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         check_listeners(label, [wanted], (step.live.get("spec") or {}).get("listeners") or [])
     elif step.resource is not None:
         message = f"Gateway {label} does not exist, so it cannot get the listener {name}"
-        if not engine.check:
-            raise Refused(
-                f"{message}; create it first (module mcpops.gateway.gateway) or correct gateway and namespace."
-            )
-        engine.warn(f"{message} yet.")
+        fix = "create it first (module mcpops.gateway.gateway) or correct gateway and namespace"
+        engine.missing("gateway", message, fix)
         step.local = step.local or "the Gateway does not exist yet"
     if step.difference:
         check_certificates(engine, label, namespace, [wanted])

@@ -57,6 +57,7 @@ def engine_for(module: AnsibleModule, settings: Settings) -> Engine:
         namespace=params.get("namespace") or settings.namespace or "default",
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
+        assume=params["assume"],
     )
 
 

@@ -45,9 +45,7 @@ def _check_catalog(engine: Engine, label: str, source: str, place: str) -> None:
     if catalog is None:
         there = ", ".join(known) or "none"
         message = f"{label} needs the CatalogSource {place}/{source}, which does not exist (there are: {there})"
-        if not engine.check:
-            raise Refused(f"{message}; correct source and source_namespace.")
-        engine.warn(f"{message}.")
+        engine.missing("catalog", message, "correct source and source_namespace")
         return
     state = ((catalog.get("status") or {}).get("connectionState") or {}).get("lastObservedState")
     if state not in {None, "READY"}:

@@ -19,6 +19,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     Forbidden,
     KindNotServed,
     ManifestError,
+    McpopsError,
     NamespaceMissing,
     NamespaceTerminating,
     Refused,
@@ -36,6 +37,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._status import term
 from ansible_collections.mcpops.gateway.plugins.module_utils._versions import speak
 
 WORKERS = 8
+Missing = t.Callable[[str, str, str, "type[McpopsError]"], None]
 SINGLE_READS = 3
 """Up to so many objects of one kind and namespace are read one by one; more are read as one list."""
 
@@ -77,16 +79,16 @@ class Step:
 class Planner:
     """Makes plans against one API server.
 
-    ``check``: a kind or namespace that does not exist yet is no error but planned locally, with a warning.
+    ``missing`` is told of a kind or namespace that does not exist; when it does not raise, the object is planned
+    locally.
     """
 
-    def __init__(self, client: ApiClient, discovery: Discovery, *, namespace: str, check: bool = False) -> None:
+    def __init__(self, client: ApiClient, discovery: Discovery, *, namespace: str, missing: Missing) -> None:
         self._client = client
         self._discovery = discovery
         self._namespace = namespace
-        self._check = check
+        self._missing = missing
         self._schemas: dict[Resource, Schema | None] = {}
-        self.warnings: list[str] = []
 
     def plan(self, manifests: t.Sequence[Manifest], manager: str, *, leave: bool = False) -> list[Step]:
         """Steps in the order of writing. Raises the typed failures for what can be known to fail before writing.
@@ -182,9 +184,7 @@ class Planner:
         sentence = not_served(api_version, step.kind)
         if (split_api_version(api_version)[0], step.kind) in coming:
             return f"the kind {step.kind} is defined by the same list"
-        if not self._check:
-            raise KindNotServed(sentence)
-        self.warnings.append(f"{label_of(step.manifest)} could not be checked against the cluster: {sentence}")
+        self._missing("kind", f"{label_of(step.manifest)}: {sentence.rstrip('.')}", "", KindNotServed)
         return f"the kind {step.kind} is not served yet"
 
     def _check_namespaces(self, steps: t.Sequence[Step]) -> None:
@@ -216,13 +216,8 @@ class Planner:
 
     def _missing_namespace(self, namespace: str, members: t.Sequence[Step]) -> None:
         said = label_of(members[0].manifest)
-        if not self._check:
-            raise NamespaceMissing(
-                f"The namespace {namespace} does not exist, so {said} cannot be created; create the namespace first."
-            )
-        self.warnings.append(
-            f"{said} could not be checked against the cluster: the namespace {namespace} does not exist yet."
-        )
+        sentence = f"The namespace {namespace} does not exist, so {said} cannot be created"
+        self._missing("namespace", sentence, "create the namespace first", NamespaceMissing)
         for step in members:
             step.local = step.local or f"the namespace {namespace} does not exist yet"
 

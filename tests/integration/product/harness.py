@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,9 +109,10 @@ class Sandbox:
 
     @property
     def client(self) -> kubernetes.dynamic.DynamicClient:
-        """The official client, as the administrator."""
+        """The official client, as the administrator. New each time: it remembers kinds that may be gone meanwhile."""
+        cache = self.folder.parent / f"discovery-{uuid.uuid4()}.json"
         return kubernetes.dynamic.DynamicClient(
-            kubernetes.config.new_client_from_config(str(self.folder / "kubeconfig"))
+            kubernetes.config.new_client_from_config(str(self.folder / "kubeconfig")), cache_file=str(cache)
         )
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
@@ -149,7 +151,7 @@ class Sandbox:
         return [
             f"{event['verb']} {event['requestURI']}"
             for event in self.audit()[since:]
-            if event["user"]["username"] == "sandbox-admin"
+            if event["user"].get("username") == "sandbox-admin"
             and event["verb"] in WRITES
             and "dryRun=All" not in event["requestURI"]
             and event.get("objectRef", {}).get("resource") not in REVIEWS

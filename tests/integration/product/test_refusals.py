@@ -35,6 +35,7 @@ def listeners(**change: Any) -> list[dict[str, Any]]:
     return [
         {"name": "http", "port": 80, "protocol": "HTTP"},
         {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "mcp.example.com"},
+        {"name": "mcp-servers", "port": 8080, "protocol": "HTTP", "hostname": "*.mcp.local"},
         change,
     ]
 
@@ -118,7 +119,7 @@ class TestOnAConvergedCluster:
     def test_extension_without_a_grant(self, sandbox: Sandbox) -> None:
         refused(
             sandbox, "site", "ReferenceGrant", "team-a", mcp_gateway_namespace="team-a",
-            mcp_gateway_reference_grant=False, mcp_gateway_listener="http", mcp_gateway_hostname="team-a.example.com",
+            mcp_gateway_reference_grant=False, mcp_gateway_listener="http", mcp_gateway_public_host="team-a.example.com",
         )  # fmt: skip
 
     def test_a_wait_that_times_out_says_what_it_last_saw(self, sandbox: Sandbox) -> None:
