@@ -118,8 +118,8 @@ class TestOnAConvergedCluster:
 
     def test_extension_without_a_grant(self, sandbox: Sandbox) -> None:
         refused(
-            sandbox, "site", "ReferenceGrant", "team-a", mcp_gateway_namespace="team-a",
-            mcp_gateway_reference_grant=False, mcp_gateway_listener="http", mcp_gateway_public_host="team-a.example.com",
+            sandbox, "site", "ReferenceGrant", "team-a", mcp_gateway_namespace="team-a", mcp_gateway_listener="http",
+            mcp_gateway_reference_grant=False, mcp_gateway_public_host="team-a.example.com",
         )  # fmt: skip
 
     def test_a_wait_that_times_out_says_what_it_last_saw(self, sandbox: Sandbox) -> None:
