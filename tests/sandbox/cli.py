@@ -193,7 +193,9 @@ def _down(options: argparse.Namespace) -> int:
         stopped, left = down.down(folder, keep_logs=options.keep_logs)
     _tell(options, f"The sandbox in {folder.path} is down ({len(stopped)} processes ended, files removed).")
     for entry in left:
-        print(f"sandbox: stayed in the cluster: {entry}", file=sys.stderr)
+        print(f"sandbox: left in the cluster: {entry}", file=sys.stderr)
+    if left:
+        print("sandbox: remove these by hand; next time run playbooks/teardown.yml before 'down'", file=sys.stderr)
     if options.json:
         print(json.dumps({"stopped": stopped, "left": left}))
     return 1 if left else 0

@@ -9,11 +9,13 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from sandbox import seed
 from sandbox.client import ApiError, Client, Resource
-from sandbox.controllers.gateway_world import GATEWAY_CLASSES, OWNED, is_owned
+from sandbox.controllers.discovery import served
+from sandbox.controllers.gateway_world import GATEWAY_CLASSES, NAMESPACES, OWNED, is_owned
 from sandbox.controllers.runner import DEPLOYMENTS
 from sandbox.controllers.runtime import CRDS
 from sandbox.state import Folder, SandboxError
@@ -26,6 +28,9 @@ PAUSE = 0.02
 
 TRANSIENT = frozenset({0, 409, 429, 500, 502, 503, 504})
 """Answers of an API server that may be different in a moment."""
+
+BY_PRODUCTS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
+"""In every namespace of a real cluster."""
 
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 
@@ -121,19 +126,56 @@ class Cluster:
         await _until(check, 60, f"Deployment {name}")
 
     async def remove(self, made: Sequence[Json]) -> list[str]:
-        """Deletes what `install` made, newest first, and waits until it is gone; returns what would not go."""
-        stuck = []
+        """Deletes what `install` made, newest first, and waits until it is gone; returns what stays, and why.
+
+        A CRD or a namespace in which there is something that the sandbox did not make stays.
+        """
+        staying = []
         for entry in reversed(made):
             fields = {name: entry[name] for name in ("group", "version", "plural", "kind", "namespaced")}
             resource, name, namespace = Resource(**fields), entry["name"], entry.get("namespace")
             try:
                 found = await self._client.get(resource, name, namespace)
-                if found and is_owned(found):
-                    await self._client.delete(resource, name, namespace, uid=found["metadata"]["uid"])
-                    await self._gone(resource, name, namespace)
+                if not found or not is_owned(found):
+                    continue
+                if inside := await self._foreign_objects(resource, found):
+                    staying.append(f"{resource.kind} {name}, which holds {inside}")
+                    continue
+                await self._client.delete(resource, name, namespace, uid=found["metadata"]["uid"])
+                await self._gone(resource, name, namespace)
             except (ApiError, SandboxError) as error:
-                stuck.append(f"{resource.kind} {name}: {error}")
-        return stuck
+                staying.append(f"{resource.kind} {name}: {error}")
+        return staying
+
+    async def _foreign_objects(self, resource: Resource, obj: Json) -> str | None:
+        """What a CRD's or a namespace's end would take along, once the controllers had time to clear up theirs."""
+        if resource not in (CRDS, NAMESPACES):
+            return None
+        deadline = time.monotonic() + 3
+        while names := await self._held_by(resource, obj):
+            if time.monotonic() > deadline:
+                return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            await asyncio.sleep(5 * PAUSE)
+        return None
+
+    async def _held_by(self, resource: Resource, obj: Json) -> list[str]:
+        name = obj["metadata"]["name"]
+        if resource == CRDS:
+            held = [await self._list(custom_resource(obj), None)]
+        else:
+            found = [entry for entry in await served(self._client) if entry.namespaced]
+            held = await asyncio.gather(*(self._list(entry, name) for entry in found))
+        return sorted(
+            f"{item['kind']} {item['metadata']['name']}" for items in held for item in items if not is_by_product(item)
+        )
+
+    async def _list(self, resource: Resource, namespace: str | None) -> list[Json]:
+        try:
+            return (await self._client.list(resource, namespace))[0]
+        except ApiError as error:
+            if error.not_found or error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+                return []
+            raise
 
     async def _gone(self, resource: Resource, name: str, namespace: str | None) -> None:
         async def check() -> str | None:
@@ -182,6 +224,21 @@ async def _until(check: Callable[[], Awaitable[str | None]], seconds: float, wha
         if time.monotonic() > deadline:
             raise SandboxError(f"waited {seconds:.0f} s for {what}: {missing}")
         await asyncio.sleep(PAUSE)
+
+
+def custom_resource(crd: Json) -> Resource:
+    """The resource that a CRD defines, in a version that is served."""
+    spec = crd["spec"]
+    version = next(entry["name"] for entry in spec["versions"] if entry["served"])
+    names = spec["names"]
+    return Resource(spec["group"], version, names["plural"], names["kind"], spec["scope"] == "Namespaced")
+
+
+def is_by_product(obj: Json) -> bool:
+    """Whether an object comes and goes by itself with its namespace or with another object."""
+    key = (obj["kind"], obj["metadata"]["name"])
+    own = obj["metadata"].get("ownerReferences") or is_owned(obj) or obj["metadata"].get("deletionTimestamp")
+    return bool(own) or obj["kind"] in ("Event", "Lease", "EndpointSlice", "Endpoints") or key in BY_PRODUCTS
 
 
 def _condition(obj: Json, kind: str) -> bool:

@@ -250,6 +250,22 @@ async def test_foreign_cluster_gets_what_it_lacks_and_keeps_what_it_has(fresh: B
         assert (await client.list(DEPLOYMENTS))[0] == []
 
 
+async def test_foreign_objects_keep_their_crd_and_namespace(fresh: Box, foreign: Foreign) -> None:
+    async with Client.from_kubeconfig(foreign.kubeconfig) as client:
+        fresh.api = "kubeconfig"
+        fresh.run("up", "--api", "kubeconfig", KUBECONFIG=foreign.kubeconfig)
+        await client.create(SECRETS, {"metadata": {"name": "precious", "namespace": APPS}})
+        await fresh.connect()
+        await fresh.gateway(listener())
+        await fresh.client.close()
+        done = fresh.run("down", check=False)
+        assert done.returncode == 1
+        assert "CustomResourceDefinition gateways.gateway.networking.k8s.io, which holds Gateway gw" in done.stderr
+        assert f"Namespace {APPS}, which holds Secret precious" in done.stderr
+        assert len((await client.list(CRDS))[0]) == 1
+        assert await client.get(SECRETS, "precious", APPS)
+
+
 async def test_foreign_class_with_the_same_controller_is_left_alone(fresh: Box, foreign: Foreign) -> None:
     async with Client.from_kubeconfig(foreign.kubeconfig) as client:
         fresh.api = "kubeconfig"
@@ -261,6 +277,8 @@ async def test_foreign_class_with_the_same_controller_is_left_alone(fresh: Box, 
         found = await client.get(GATEWAY_CLASSES, "theirs")
         assert found is not None
         assert not any(entry["status"] == "True" for entry in (found.get("status") or {}).get("conditions") or [])
+        await client.delete(GATEWAY_CLASSES, "theirs")
+        await client.delete(GATEWAYS, "gw", INFRA)
         await fresh.client.close()
         fresh.run("down")
 

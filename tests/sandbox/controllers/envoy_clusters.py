@@ -22,15 +22,39 @@ DOMAIN = "cluster.local"
 
 
 def service_clusters(world: World) -> dict[str, Json]:
-    """An Envoy cluster for every port of every Service, by name; one without ready pods answers 503."""
+    """An Envoy cluster for every TCP port of every Service, by name; one without ready pods answers 503."""
     clusters = {}
-    ready = [pod for pod in world.pods if _is_ready(pod)]
+    ready = ReadyPods(world.pods)
     for (namespace, name), service in sorted(world.services.items()):
-        for port in service["spec"].get("ports") or []:
+        for port in _tcp_ports(service):
             label = cluster_name(namespace, name, port["port"])
             http2 = port.get("appProtocol") in ("kubernetes.io/h2c", "grpc", "http2")
             clusters[label] = cluster(label, endpoints(service, port, ready), http2=http2)
     return clusters
+
+
+def _tcp_ports(service: Json) -> list[Json]:
+    return [port for port in service["spec"].get("ports") or [] if port.get("protocol", "TCP") == "TCP"]
+
+
+class ReadyPods:
+    """The ready pods, found by the selector of a Service without looking at all of them."""
+
+    def __init__(self, pods: Iterable[Json]) -> None:
+        self._by_label: dict[tuple[str, str, str], list[Json]] = {}
+        for pod in pods:
+            if _is_ready(pod):
+                for name, value in (pod["metadata"].get("labels") or {}).items():
+                    self._by_label.setdefault((pod["metadata"]["namespace"], name, value), []).append(pod)
+
+    def chosen_by(self, service: Json) -> list[Json]:
+        """The pods behind a Service; a Service without selector has none."""
+        selector = service["spec"].get("selector") or {}
+        if not selector:
+            return []
+        first = next(iter(selector.items()))
+        candidates = self._by_label.get((service["metadata"]["namespace"], *first), [])
+        return [pod for pod in candidates if selector.items() <= pod["metadata"]["labels"].items()]
 
 
 def cluster(name: str, ports: Iterable[int], *, http2: bool = False) -> Json:
@@ -62,20 +86,15 @@ def address(port: int) -> Json:
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
-def endpoints(service: Json, port: Json, ready_pods: Iterable[Json]) -> list[int]:
+def endpoints(service: Json, port: Json, ready: ReadyPods) -> list[int]:
     """The local ports behind one port of a Service: those of the ready pods that its selector chooses."""
-    selector = service["spec"].get("selector") or {}
     target = port.get("targetPort") or port["port"]
     found = []
-    for pod in ready_pods:
-        meta = pod["metadata"]
-        if not selector or meta["namespace"] != service["metadata"]["namespace"]:
-            continue
-        if selector.items() <= (meta.get("labels") or {}).items():
-            ports = json.loads((meta.get("annotations") or {}).get(PORTS_ANNOTATION) or "{}")
-            local = ports.get(str(_container_port(pod, target)))
-            if local:
-                found.append(int(local))
+    for pod in ready.chosen_by(service):
+        ports = json.loads((pod["metadata"].get("annotations") or {}).get(PORTS_ANNOTATION) or "{}")
+        local = ports.get(str(_container_port(pod, target)))
+        if local:
+            found.append(int(local))
     return sorted(found)
 
 
@@ -102,12 +121,14 @@ def mesh_hosts(world: World, gateways: dict[Key, dict[int, int]], names: dict[Ke
 
     ``gateways`` maps a Gateway to its ports and where they listen; ``names`` to the name of its Service.
     """
-    hosts = []
-    for (namespace, name), service in sorted(world.services.items()):
-        for port in service["spec"].get("ports") or []:
-            hosts.append(_mesh_host(namespace, name, port["port"], cluster_name(namespace, name, port["port"])))
-    for key, ports in sorted(gateways.items()):
-        hosts += [_mesh_host(key[0], names[key], port, gateway_cluster(key, port)) for port in sorted(ports)]
+    targets: dict[tuple[str, str, int], str] = {}
+    for (namespace, name), service in world.services.items():
+        for port in _tcp_ports(service):
+            targets[namespace, name, port["port"]] = cluster_name(namespace, name, port["port"])
+    for key, ports in gateways.items():
+        # In front of a Service of the same name: it is this one that stands for the Gateway.
+        targets |= {(key[0], names[key], port): gateway_cluster(key, port) for port in ports}
+    hosts = [_mesh_host(*where, target) for where, target in sorted(targets.items())]
     nothing = {"status": 502, "body": {"inline_string": "The sandbox has no Service with this name and port.\n"}}
     hosts.append(
         {"name": "unknown", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "direct_response": nothing}]}

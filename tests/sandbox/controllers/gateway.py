@@ -177,7 +177,8 @@ class GatewayController(Controller):
             name = _listener_name(key, number)
             for refused_name, reason in refused.items():
                 if refused_name == name or refused_name.startswith(f"{name}."):
-                    self._ports.drop(_book_name(key, number))  # if it is the port, the next round tries another
+                    if "cannot bind" in reason:  # somebody took the port meanwhile: the next round tries another
+                        self._ports.drop(_book_name(key, number))
                     return Problem("Invalid", f"Envoy refused the listener of port {number}: {reason}")
         return None
 

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from sandbox.client import ApiError, Resource
+from sandbox.controllers.discovery import served
 from sandbox.controllers.gateway_world import NAMESPACES, Json, Key
 from sandbox.controllers.runtime import CRDS, Controller, Watch, itself
 
@@ -52,33 +53,12 @@ class _Discovering(Controller):
         self._asked = float("-inf")
         return []
 
-    async def served(self) -> list[Resource]:
+    async def resources(self) -> list[Resource]:
         """All listable and deletable resources, each in the first of its group's versions that serves it."""
         if time.monotonic() - self._asked > DISCOVERY_SECONDS:
-            groups = await self.client.request("GET", "/apis")
-            paths = [("", "v1", "/api/v1")]
-            for group in groups["groups"]:
-                name = group["name"]
-                paths += [(name, entry["version"], f"/apis/{name}/{entry['version']}") for entry in group["versions"]]
-            answers = await asyncio.gather(*(self._resources(*path) for path in paths))
-            found: dict[tuple[str, str], Resource] = {}
-            for resource in (resource for answer in answers for resource in answer):
-                found.setdefault((resource.group, resource.plural), resource)
-            self._served = list(found.values())
+            self._served = await served(self.client)
             self._asked = time.monotonic()
         return self._served
-
-    async def _resources(self, group: str, version: str, path: str) -> list[Resource]:
-        try:
-            answer = await self.client.request("GET", path)
-        except ApiError as error:
-            log.debug("discovery of %s: %s", path, error)
-            return []  # a CRD that is just going away; the next round sees the rest
-        return [
-            Resource(group, version, entry["name"], entry["kind"], namespaced=entry["namespaced"])
-            for entry in answer["resources"]
-            if {"list", "delete"} <= set(entry.get("verbs") or []) and "/" not in entry["name"]
-        ]
 
 
 class NamespaceController(_Discovering):
@@ -95,7 +75,7 @@ class NamespaceController(_Discovering):
             return None
         name = key[1]
         left = await asyncio.gather(
-            *(self._empty(resource, name) for resource in await self.served() if resource.namespaced)
+            *(self._empty(resource, name) for resource in await self.resources() if resource.namespaced)
         )
         remaining = {f"{resource}": count for resource, count in left if count}
         if remaining:
@@ -151,7 +131,7 @@ class GarbageCollector(_Discovering):
             return self.PERIOD
         resources = [
             resource
-            for resource in await self.served()
+            for resource in await self.resources()
             if resource.plural not in LEFT_ALONE and resource.group not in UNOWNED_GROUPS
         ]
         lists = await asyncio.gather(*(self._items(resource) for resource in resources))
