@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import authorization, errors, listing, patches, scaling
-from .audit import AuditLog
+from .audit import AuditLog, Entry
 from .authentication import Authenticator, User
 from .authorization import Authorizer
 from .bodies import (
@@ -24,6 +25,7 @@ from .bodies import (
     read_object,
     require_kind,
 )
+from .deletion import delete
 from .discovery import AGGREGATED, Discovery
 from .errors import ApiError
 from .fields import forbidden_value
@@ -32,7 +34,7 @@ from .objects import Object, copy, encode, now_micro
 from .openapi import VERSION, OpenApi
 from .options import DeleteOptions, WriteOptions
 from .presentation import Presentation
-from .registry import Outcome, Registry
+from .registry import Outcome, Registry, Target
 from .requests import RequestInfo, flag, integer
 from .resources import Resource
 from .watching import Watch
@@ -54,6 +56,12 @@ class Context:
     resource: Resource
     presentation: Presentation
 
+    @property
+    def target(self) -> Target:
+        """The object that the path names."""
+        namespace = self.info.namespace if self.resource.namespaced else ""
+        return Target(self.resource, namespace, self.info.name, self.info.subresource)
+
 
 class Application:
     """The handler of all requests."""
@@ -70,36 +78,35 @@ class Application:
         self._catalog = registry.catalog
         self._openapi = openapi
         self._discovery = Discovery(registry.catalog)
+        self._builtin_groups = {resource.group for resource in registry.catalog if not resource.custom}
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._audit = audit
 
     def __call__(self, request: Request) -> Response | Stream:
         """Answer a request. Never raises: what goes wrong becomes a Status answer."""
-        received = now_micro()
         info = RequestInfo("", request.target, request.path)
-        user: User | None = None
-        reason = ""
+        entry = Entry(info, request.headers.get("user-agent", ""), now_micro())
         answer: Response | Stream
         try:
-            info = RequestInfo.of(request)
+            entry.info = info = RequestInfo.of(request)
             if request.path in ("/healthz", "/livez", "/readyz"):
                 return Response(200, b"ok", "text/plain; charset=utf-8")
-            user = self._authenticator.authenticate(request.headers.get("authorization", ""))
+            entry.user = user = self._authenticator.authenticate(request.headers.get("authorization", ""))
             self._authorizer.check(user, info)
             answer = self._route(request, info, user)
         except ApiError as error:
-            reason = error.reason
-            answer = Response(error.code, encode(error.status()), headers=list(error.headers.items()))
+            entry.reason = error.reason
+            answer = _refusal(error)
         except Exception as error:
             LOG.exception("%s %s failed", request.method, request.target)
-            reason = "InternalError"
+            entry.reason = "InternalError"
             answer = Response(500, encode(errors.internal(repr(error)).status()))
-        agent = request.headers.get("user-agent", "")
+        entry.code = answer.status
         if isinstance(answer, Stream):
-            answer.on_end = lambda: self._audit.record(info, user, agent, received, answer.status)
+            answer.on_end = lambda: self._audit.record(entry)
         else:
-            self._audit.record(info, user, agent, received, answer.status, reason)
+            self._audit.record(entry)
         return answer
 
     # routing
@@ -111,13 +118,13 @@ class Application:
             return self._review(request, info, user)
         resource = self._catalog.find(info.group, info.version, info.resource)
         if resource is None or info.extra:
-            raise errors.unknown_path()
+            raise self._nothing_there(info)
         if info.subresource and info.subresource not in resource.subresources:
             raise errors.not_found(resource, info.name) if resource.custom else errors.unknown_path()
         if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
             raise errors.method_not_allowed()
         context = Context(request, info, resource, Presentation.of(request, resource))
-        answer = self._verb(context)
+        answer: Response | Stream = self._verb(context)
         if resource.deprecated:
             answer.headers.append(_warning(resource.deprecated))
         return answer
@@ -130,7 +137,7 @@ class Application:
             return self._scale(context)
         if info.subresource == "finalize" and info.verb != "update":
             raise errors.method_not_allowed()
-        handlers = {
+        handlers: dict[str, Callable[[Context], Response | Stream]] = {
             "get": self._get,
             "list": self._list,
             "watch": self._watch,
@@ -154,7 +161,7 @@ class Application:
     def _other(self, request: Request, info: RequestInfo) -> Response:
         path = info.path.rstrip("/")
         if request.method not in ("GET", "HEAD"):
-            raise errors.unknown_path()
+            raise errors.page_not_found()
         if path in ("/api", "/apis"):
             return self._groups(request, core=path == "/api")
         if path == "/version":
@@ -174,8 +181,14 @@ class Application:
         elif parts[0] in ("api", "apis") and info.version:
             found = self._discovery.resource_list(info.group, info.version)
         if found is None:
-            raise errors.unknown_path()
+            raise self._nothing_there(info)
         return Response(200, encode(found))
+
+    def _nothing_there(self, info: RequestInfo) -> ApiError:
+        """Groups of built-in kinds answer with a Status, everything else with the plain text of a web server."""
+        if info.version and info.group in self._builtin_groups:
+            return errors.unknown_path()
+        return errors.page_not_found()
 
     def _groups(self, request: Request, core: bool) -> Response:
         accept = request.headers.get("accept", "").replace(" ", "")
@@ -200,11 +213,13 @@ class Application:
         wanted = integer(context.request.query, "resourceVersion") or 0
         if wanted > self._registry.store.revision:
             raise errors.too_large_resource_version(wanted, self._registry.store.revision)
-        record = self._registry.get(context.resource, context.info.namespace, context.info.name)
+        record = self._registry.get(context.target)
         return Response(200, context.presentation.record(record))
 
     def _list(self, context: Context) -> Response:
-        records, metadata = listing.read_list(self._registry.store, context.resource, _scope(context), context.request)
+        records, metadata = listing.read_list(
+            self._registry.store, context.resource, context.target.namespace, context.request
+        )
         return Response(200, context.presentation.many(records, metadata))
 
     def _watch(self, context: Context) -> Stream:
@@ -219,7 +234,7 @@ class Application:
         if text and not text.isdigit():
             raise listing.invalid_resource_version(text)
         seconds = integer(query, "timeoutSeconds") or random.uniform(*_DEFAULT_WATCH_SECONDS)  # noqa: S311
-        watch = Watch(self._registry.store, context.presentation, _scope(context), selection)
+        watch = Watch(self._registry.store, context.presentation, context.target.namespace, selection)
         if initial or (int(text or 0) == 0 and "sendInitialEvents" not in query):
             watch.start_with_state()
         elif int(text or 0):
@@ -234,29 +249,24 @@ class Application:
     def _create(self, context: Context) -> Response:
         options = WriteOptions.of(context.request, "CreateOptions")
         body = _body(context)
-        outcome = self._registry.create(context.resource, context.info.namespace, body, options)
+        outcome = self._registry.create(context.target, body, options)
         return self._written(context, outcome, options)
 
     def _update(self, context: Context) -> Response:
         options = WriteOptions.of(context.request, "UpdateOptions")
         body = _body(context)
-        info = context.info
-        outcome = self._registry.replace(
-            context.resource, _namespace(context), info.name, body, options, info.subresource
-        )
+        outcome = self._registry.replace(context.target, body, options)
         return self._written(context, outcome, options)
 
     def _patch(self, context: Context) -> Response:
-        info, resource = context.info, context.resource
         media = media_type(context.request)
         options = WriteOptions.of(context.request, "PatchOptions", apply=media == APPLY_PATCH)
-        place = (resource, _namespace(context), info.name)
         if media == APPLY_PATCH:
             config = parse_yaml(context.request.body)
-            outcome = self._registry.apply(*place, config, options, info.subresource)
+            outcome = self._registry.apply(context.target, config, options)
         else:
-            patched = self._patcher(context.request, media, resource)
-            outcome = self._registry.patch(*place, patched, options, info.subresource)
+            patched = self._patcher(context.request, media, context.resource)
+            outcome = self._registry.patch(context.target, patched, options)
         return self._written(context, outcome, options)
 
     def _patcher(self, request: Request, media: str, resource: Resource) -> patches.Patcher:
@@ -278,30 +288,27 @@ class Application:
     def _written(self, context: Context, outcome: Outcome, options: WriteOptions) -> Response:
         status = 201 if outcome.created else 200
         warnings = [_warning(text) for text in dict.fromkeys(options.warnings)]
-        if context.presentation.form:
-            body = encode(context.presentation.one(outcome.obj))
-        else:
-            body = outcome.body()
+        whole = not context.presentation.form
+        body = outcome.body() if whole else encode(context.presentation.one(outcome.obj))
         return Response(status, body, headers=warnings)
 
     def _scale(self, context: Context) -> Response:
         info, resource, request = context.info, context.resource, context.request
-        place = (resource, _namespace(context), info.name)
         if info.verb == "get":
-            return Response(200, encode(scaling.show(resource, resource.load(self._registry.get(*place)))))
+            return Response(200, encode(scaling.show(resource, resource.load(self._registry.get(context.target)))))
         if info.verb not in _CHANGES:
             raise errors.method_not_allowed()
         options = WriteOptions.of(request, "PatchOptions" if info.verb == "patch" else "UpdateOptions")
         patched = self._patcher(request, media_type(request), resource) if info.verb == "patch" else None
-        body = read_object(request, "Scale") if patched is None else None
+        body: Object = {} if patched else read_object(request, "Scale")
 
         def change(live: Object) -> Object:
-            scale = patched(scaling.show(resource, live)) if patched else body
+            scale: Object = patched(scaling.show(resource, live)) if patched else body
             new = scaling.apply_to(resource, copy(live), scale)
             self._registry.field_manager(resource, "scale").update(live, new, options.manager)
             return new
 
-        outcome = self._registry.update(*place, change, options, "scale")
+        outcome = self._registry.update(context.target, change, options)
         return Response(200, encode(scaling.show(resource, outcome.obj)))
 
     # deleting
@@ -309,7 +316,7 @@ class Application:
     def _delete(self, context: Context) -> Response:
         info, resource = context.info, context.resource
         options = self._delete_options(context.request)
-        outcome = self._registry.delete(resource, _namespace(context), info.name, options)
+        outcome = delete(self._registry, context.target, options)
         if not outcome.created or resource.returns_deleted:
             return Response(200, encode(context.presentation.one(outcome.obj)))
         details = {
@@ -330,9 +337,9 @@ class Application:
     def _delete_collection(self, context: Context) -> Response:
         store, resource = self._registry.store, context.resource
         options = self._delete_options(context.request)
-        records, metadata = listing.read_list(store, resource, _scope(context), context.request)
+        records, metadata = listing.read_list(store, resource, context.target.namespace, context.request)
         for record in records:
-            self._registry.delete(resource, record.namespace, record.name, options)
+            delete(self._registry, Target(resource, record.namespace, record.name), options)
         return Response(200, context.presentation.many(records, metadata))
 
     def _delete_options(self, request: Request) -> DeleteOptions:
@@ -342,19 +349,18 @@ class Application:
         return DeleteOptions.of(request, body)
 
 
+def _refusal(error: ApiError) -> Response:
+    if error.text:
+        return Response(error.code, error.text.encode(), "text/plain; charset=utf-8")
+    return Response(error.code, encode(error.status()), headers=list(error.headers.items()))
+
+
 def _body(context: Context) -> Object:
     """The object in the body of a create or update."""
     body: Object = read_object(context.request, context.resource.kind)
     if context.resource.custom:
         require_kind(body, context.resource.kind, context.request.body)
     return body
-
-
-def _namespace(context: Context) -> str:
-    return context.info.namespace if context.resource.namespaced else ""
-
-
-_scope = _namespace
 
 
 def _check_initial_events(query: dict[str, str], bookmarks: bool) -> None:

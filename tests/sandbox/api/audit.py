@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,20 @@ import orjson
 from .authentication import User
 from .objects import new_uid, now_micro
 from .requests import RequestInfo
+
+
+@dataclass
+class Entry:
+    """What is logged of one request; it fills up while the request is handled."""
+
+    info: RequestInfo
+    agent: str
+    received: str
+    """When the request came, RFC 3339 with microseconds."""
+    user: User | None = None
+    code: int = 200
+    reason: str = ""
+    """Reason of the Status that refused it."""
 
 
 class AuditLog:
@@ -25,15 +40,14 @@ class AuditLog:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "ab", buffering=0)
 
-    def record(
-        self, info: RequestInfo, user: User | None, agent: str, received: str, code: int, reason: str = ""
-    ) -> None:
-        """Write one line; ``received`` is when the request came (RFC 3339 with microseconds)."""
+    def record(self, entry: Entry) -> None:
+        """Write one line."""
         if self._file is None:
             return
-        status: dict[str, object] = {"metadata": {}, "code": code}
-        if reason:
-            status |= {"status": "Failure", "reason": reason}
+        info = entry.info
+        status: dict[str, object] = {"metadata": {}, "code": entry.code}
+        if entry.reason:
+            status |= {"status": "Failure", "reason": entry.reason}
         event: dict[str, object] = {
             "kind": "Event",
             "apiVersion": "audit.k8s.io/v1",
@@ -42,11 +56,11 @@ class AuditLog:
             "stage": "ResponseComplete",
             "requestURI": info.target,
             "verb": info.verb,
-            "user": user.info() if user else {},
+            "user": entry.user.info() if entry.user else {},
             "sourceIPs": ["127.0.0.1"],
-            "userAgent": agent,
+            "userAgent": entry.agent,
             "responseStatus": status,
-            "requestReceivedTimestamp": received,
+            "requestReceivedTimestamp": entry.received,
             "stageTimestamp": now_micro(),
         }
         if info.resource:

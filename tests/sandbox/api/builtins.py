@@ -21,6 +21,9 @@ from .strategies.definition import DefinitionStrategy
 Maker = Callable[[Schema, str, Traits], Strategy]
 
 
+_PLAIN = Traits()
+
+
 @dataclass(frozen=True)
 class Builtin:
     """One row of the table of built-in kinds."""
@@ -32,7 +35,7 @@ class Builtin:
     short: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: tuple[str, ...] = ()
-    traits: Traits = Traits()
+    traits: Traits = _PLAIN
     maker: Maker = BuiltinStrategy
     selectable: tuple[str, ...] = ()
     returns_deleted: bool = False
@@ -146,7 +149,7 @@ CORE_EVENTS = Location("", "events")
 
 def load_definitions() -> Definitions:
     """The OpenAPI definitions of the built-in kinds."""
-    return Definitions(_split(row.api_version) + (row.kind,) for row in TABLE)
+    return Definitions((*_split(row.api_version), row.kind) for row in TABLE)
 
 
 def register(catalog: Catalog, definitions: Definitions) -> None:

@@ -27,11 +27,14 @@ def shape(obj: dict[str, Any], schema: Schema) -> list[str]:
     Raises `DecodingError`.
     """
     unknown: list[str] = []
-    _shape(obj, schema, "", unknown)
+    _shape(obj, schema, "", schema.name, unknown)
     return sorted(unknown)
 
 
-def _shape(value: dict[str, Any], schema: Schema, path: str, unknown: list[str]) -> None:
+def _shape(value: dict[str, Any], schema: Schema, path: str, struct: str, unknown: list[str]) -> None:
+    """``struct`` is the Go type that the object's fields belong to; that of a map is the one it is a field of."""
+    if schema.properties:
+        struct = schema.name
     for name in list(value):
         item = value[name]
         here = f"{path}.{name}" if path else name
@@ -43,7 +46,7 @@ def _shape(value: dict[str, Any], schema: Schema, path: str, unknown: list[str])
             if schema.names(name):
                 del value[name]
         elif not child.deduced:
-            value[name] = _check(item, child, schema, here, unknown)
+            value[name] = _check(item, child, here if schema.properties else path, struct, unknown)
             if _left_out(item, child) and schema.names(name) and name not in schema.required:
                 del value[name]
     for name in schema.source.get("x-always", ()):
@@ -54,25 +57,25 @@ def _shape(value: dict[str, Any], schema: Schema, path: str, unknown: list[str])
             value[name] = {}
             child = schema.field(name)
             if child:
-                _shape(value[name], child, name, unknown)
+                _shape(value[name], child, name, struct, unknown)
 
 
-def _check(value: Any, schema: Schema, parent: Schema, path: str, unknown: list[str]) -> Any:
+def _check(value: Any, schema: Schema, path: str, struct: str, unknown: list[str]) -> Any:
     """The value as it is kept."""
     if isinstance(value, dict):
         if schema.type not in ("object", ""):
-            raise _wrong_type(value, schema, parent, path)
-        _shape(value, schema, path, unknown)
+            raise _wrong_type(value, schema, path, struct)
+        _shape(value, schema, path, struct, unknown)
     elif isinstance(value, list):
         if schema.type not in ("array", ""):
-            raise _wrong_type(value, schema, parent, path)
+            raise _wrong_type(value, schema, path, struct)
         items = schema.items
         if not items.deduced:
             for index, item in enumerate(value):
                 if item is not None:
-                    value[index] = _check(item, items, parent, f"{path}[{index}]", unknown)
+                    value[index] = _check(item, items, f"{path}[{index}]", struct, unknown)
     elif not _scalar_fits(value, schema):
-        raise _wrong_type(value, schema, parent, path)
+        raise _wrong_type(value, schema, path, struct)
     elif schema.source.get("format") == "byte":
         _check_base64(value)
     elif schema.source.get("format") == "quantity":
@@ -83,12 +86,10 @@ def _check(value: Any, schema: Schema, parent: Schema, path: str, unknown: list[
     return value
 
 
-def _wrong_type(value: Any, schema: Schema, parent: Schema, path: str) -> DecodingError:
+def _wrong_type(value: Any, schema: Schema, path: str, struct: str) -> DecodingError:
     """The error names the struct that holds the field, and the field without indexes and map keys."""
-    struct = parent.name.rpartition(".")[2]
+    struct = struct.rpartition(".")[2]
     field = re.sub(r"\[\d+\]", "", path)
-    if not parent.properties:
-        field = field.rpartition(".")[0]
     return DecodingError(
         f"json: cannot unmarshal {_json_type(value)} into Go struct field {struct}.{field} of type {_go_type(schema)}"
     )

@@ -42,9 +42,9 @@ def apply_defaults(value: Any, schema: Schema | None) -> None:
         for name, item in value.items():
             child = _declared(schema, name)
             if child and item is None and child.has_default and not child.nullable:
-                value[name] = item = copy(child.default)
-            if isinstance(item, (dict, list)):
-                apply_defaults(item, child)
+                value[name] = copy(child.default)
+            if isinstance(value[name], (dict, list)):
+                apply_defaults(value[name], child)
     elif isinstance(value, list):
         for item in value:
             apply_defaults(item, schema.items)

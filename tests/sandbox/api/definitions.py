@@ -99,6 +99,8 @@ ALWAYS: dict[str, tuple[str, ...]] = {
     "autoscaling.v2.HorizontalPodAutoscalerStatus": ("currentMetrics",),
     "core.v1.Event": ("eventTime", "reportingComponent", "reportingInstance"),
     "events.v1.Event": ("deprecatedFirstTimestamp", "deprecatedLastTimestamp"),
+    "rbac.v1.ClusterRole": ("rules",),
+    "rbac.v1.Role": ("rules",),
     "policy.v1.PodDisruptionBudgetStatus": (
         "currentHealthy",
         "desiredHealthy",

@@ -43,6 +43,8 @@ class ApiError(Exception):
         self.message = message
         self.details = details
         self.headers = headers or {}
+        self.text = ""
+        """A body to answer with instead of the Status object."""
         self.continue_token = ""
         """For a list that has expired: where an inconsistent one could go on."""
 
@@ -98,7 +100,15 @@ def not_found(resource: Named, name: str) -> ApiError:
 
 
 def unknown_path() -> ApiError:
+    """404 below a group of built-in kinds."""
     return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def page_not_found() -> ApiError:
+    """404 where nothing is served at all, as Go's own HTTP server words it."""
+    error = ApiError(404, "NotFound", "404 page not found")
+    error.text = "404 page not found\n"
+    return error
 
 
 def already_exists(resource: Named, name: str) -> ApiError:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from .deletion import FOREGROUND, ORPHAN, delete
 from .errors import ApiError
 from .objects import Object, now, same
 from .options import DeleteOptions
-from .registry import FOREGROUND, NAMESPACES, ORPHAN, Registry
+from .registry import NAMESPACES, Registry, Target
 from .resources import Resource
 from .store import DELETED, Event, Location, Record
 from .strategies.definition import CLEANUP_FINALIZER
@@ -64,7 +65,7 @@ class Lifecycle:
             return
         if record.owners:
             self._collect(event.location, current)
-        if b'"deletionTimestamp":' in record.raw:
+        if record.deleting:
             self._finalize(event.location, current)
 
     def _finish_parents(self, location: Location, record: Record) -> None:
@@ -73,7 +74,9 @@ class Lifecycle:
             namespace = self._store.get(NAMESPACES, "", record.namespace)
             if namespace:
                 self._finalize(NAMESPACES, namespace)
-        for definition in self._store.list(DEFINITIONS) if location in self._registry.terminating_definitions else ():
+        for definition in (
+            self._store.records(DEFINITIONS) if location in self._registry.terminating_definitions else ()
+        ):
             self._finalize(DEFINITIONS, definition)
         for uid in record.owners:
             found = self._store.by_uid(uid)
@@ -115,7 +118,7 @@ class Lifecycle:
             self._delete(resource, current, _BACKGROUND)
             return
         obj["metadata"]["ownerReferences"] = present
-        self._put(resource, obj)
+        self._registry.put(resource, obj)
 
     def _owner_exists(self, owner: Object, namespace: str) -> bool:
         found = self._store.by_uid(owner.get("uid", ""))
@@ -135,7 +138,7 @@ class Lifecycle:
             child["metadata"].pop("ownerReferences")
             if left:
                 child["metadata"]["ownerReferences"] = left
-            self._put(owned, child)
+            self._registry.put(owned, child)
         self._drop_finalizer(resource, obj, ORPHAN)
 
     def _delete_dependents(self, resource: Resource, obj: Object) -> None:
@@ -143,7 +146,7 @@ class Lifecycle:
         uid = obj["metadata"]["uid"]
         for location, dependent in self._store.dependents(uid):
             owned = self._catalog.storage(location)
-            if owned and b'"deletionTimestamp":' not in dependent.raw:
+            if owned and not dependent.deleting:
                 self._delete(owned, dependent, _FOREGROUND_DELETION)
         blocked = any(
             owner.get("uid") == uid and owner.get("blockOwnerDeletion")
@@ -163,7 +166,7 @@ class Lifecycle:
         if not left:
             del obj["metadata"]["finalizers"]
         if left or resource.strategy.is_held(obj):
-            self._put(resource, obj)
+            self._registry.put(resource, obj)
         else:
             self._registry.remove(resource, obj)
 
@@ -182,13 +185,13 @@ class Lifecycle:
             condition["lastTransitionTime"] = before["lastTransitionTime"] if before and unchanged else now()
         if not same(obj["status"].get("conditions"), conditions):
             obj["status"]["conditions"] = conditions
-            self._put(resource, obj)
+            self._registry.put(resource, obj)
         if remaining:
             return
         others = [name for name in obj["spec"]["finalizers"] if name != "kubernetes"]
         obj["spec"] = {"finalizers": others} if others else {}
         if others or obj["metadata"].get("finalizers"):
-            self._put(resource, obj)
+            self._registry.put(resource, obj)
         else:
             self._registry.remove(resource, obj)
 
@@ -196,14 +199,14 @@ class Lifecycle:
         """Delete everything in a namespace; returns what is left because it has finalizers."""
         for location in self._store.locations():
             resource = self._catalog.storage(location)
-            for record in self._store.list(location, namespace) if resource and resource.namespaced else ():
-                if resource and b'"deletionTimestamp":' not in record.raw:
+            for record in self._store.records(location, namespace) if resource and resource.namespaced else ():
+                if resource and not record.deleting:
                     self._delete(resource, record, DeleteOptions(policy="Background", grace=0))
         left: list[tuple[Resource, Object]] = []
         for location in self._store.locations():
             resource = self._catalog.storage(location)
             if resource and resource.namespaced:
-                left += [(resource, record.load()) for record in self._store.list(location, namespace)]
+                left += [(resource, record.load()) for record in self._store.records(location, namespace)]
         return left
 
     # definitions of custom resources
@@ -212,22 +215,19 @@ class Lifecycle:
         spec = definition["spec"]
         location = Location(spec["group"], spec["names"]["plural"])
         served = self._catalog.storage(location)
-        for record in self._store.list(location) if served else ():
-            if served and b'"deletionTimestamp":' not in record.raw:
+        for record in self._store.records(location) if served else ():
+            if served and not record.deleting:
                 self._delete(served, record, _BACKGROUND)
-        if not self._store.list(location):
+        if not self._store.records(location):
             self._drop_finalizer(resource, definition, CLEANUP_FINALIZER)
 
     # writing
 
     def _delete(self, resource: Resource, record: Record, options: DeleteOptions) -> None:
         try:
-            self._registry.delete(resource, record.namespace, record.name, options)
+            delete(self._registry, Target(resource, record.namespace, record.name), options)
         except ApiError:
             return  # it is gone already, or may not be deleted at all; either way there is nothing left to do
-
-    def _put(self, resource: Resource, obj: Object) -> None:
-        self._store.put(resource.location, resource.stored(obj))
 
 
 def namespace_conditions(remaining: list[tuple[Resource, Object]]) -> list[Object]:
@@ -240,18 +240,24 @@ def namespace_conditions(remaining: list[tuple[Resource, Object]]) -> list[Objec
             finalizers[finalizer] = finalizers.get(finalizer, 0) + 1
     content = ", ".join(f"{kind} has {count} resource instances" for kind, count in sorted(kinds.items()))
     holders = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(finalizers.items()))
-    rows = [
-        ("NamespaceDeletionDiscoveryFailure", False, "ResourcesDiscovered", "All resources successfully discovered"),
-        ("NamespaceDeletionGroupVersionParsingFailure", False, "ParsedGroupVersions", "All legacy kube types successfully parsed"),
-        ("NamespaceDeletionContentFailure", False, "ContentDeleted", "All content successfully deleted, may be waiting on finalization"),
-        ("NamespaceContentRemaining", True, "SomeResourcesRemain", f"Some resources are remaining: {content}")
-        if kinds
-        else ("NamespaceContentRemaining", False, "ContentRemoved", "All content successfully removed"),
-        ("NamespaceFinalizersRemaining", True, "SomeFinalizersRemain", f"Some content in the namespace has finalizers remaining: {holders}")
-        if finalizers
-        else ("NamespaceFinalizersRemaining", False, "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
-    ]  # fmt: skip
+    prefix = "NamespaceDeletion"
+    discovered = (False, "ResourcesDiscovered", "All resources successfully discovered")
+    parsed = (False, "ParsedGroupVersions", "All legacy kube types successfully parsed")
+    deleted = (False, "ContentDeleted", "All content successfully deleted, may be waiting on finalization")
+    remain = (False, "ContentRemoved", "All content successfully removed")
+    if kinds:
+        remain = (True, "SomeResourcesRemain", f"Some resources are remaining: {content}")
+    held = (False, "ContentHasNoFinalizers", "All content-preserving finalizers finished")
+    if finalizers:
+        held = (True, "SomeFinalizersRemain", f"Some content in the namespace has finalizers remaining: {holders}")
+    rows = {
+        f"{prefix}DiscoveryFailure": discovered,
+        f"{prefix}GroupVersionParsingFailure": parsed,
+        f"{prefix}ContentFailure": deleted,
+        "NamespaceContentRemaining": remain,
+        "NamespaceFinalizersRemaining": held,
+    }
     return [
         {"type": kind, "status": "True" if holds else "False", "reason": reason, "message": message}
-        for kind, holds, reason, message in rows
+        for kind, (holds, reason, message) in rows.items()
     ]

@@ -18,7 +18,7 @@ from .objects import Object
 from .requests import integer
 from .resources import Resource
 from .selectors import Selection, parse_fields, parse_labels
-from .store import Compacted, Record, Store
+from .store import CompactedError, Record, Store
 
 
 def selection_of(request: Request, resource: Resource) -> Selection:
@@ -79,18 +79,14 @@ def read_list(store: Store, resource: Resource, namespace: str, request: Request
         raise too_large_resource_version(revision, store.revision)
     at = revision if match == "Exact" else store.revision
     try:
-        records = store.list(resource.location, namespace, at)
-    except Compacted as error:
+        records = store.records(resource.location, namespace, at)
+    except CompactedError as error:
         raise _compacted(start, store, str(error)) from error
     if start:
         after = (start.namespace, start.name)
         records = [record for record in records if (record.namespace, record.name) > after]
     if not selection.everything:
-        records = [
-            record
-            for record in records
-            if selection.matches(record.namespace, record.name, record.labels, lambda r=record: resource.load(r))
-        ]
+        records = [record for record in records if selection.selects(record, resource.load)]
     metadata: Object = {"resourceVersion": str(at)}
     if limit > 0 and len(records) > limit:
         last = records[limit - 1]
@@ -140,6 +136,5 @@ def _resource_version(query: dict[str, str]) -> tuple[int, str]:
 
 def invalid_resource_version(text: str) -> ApiError:
     """400 for a resourceVersion that is no number."""
-    return bad_request(
-        f'invalid resource version: resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-    )
+    why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+    return bad_request(f'invalid resource version: resourceVersion: Invalid value: "{text}": {why}')

@@ -194,7 +194,7 @@ class FieldManager:
         schema = self._own_schema()
         try:
             typed.check(config, schema)
-        except typed.SchemaMismatch as mismatch:
+        except typed.SchemaMismatchError as mismatch:
             metadata = config["metadata"]
             group, _, version = self.version.rpartition("/")
             gvk = f"{group}/{version}, Kind={self.kind}"
@@ -217,7 +217,7 @@ class FieldManager:
             if name != "kubectl" or not self._only_own_conflicts(live, error):
                 raise error.api_error() from error
             merged, entries = self._applied(start, config, entries, manager, force=True)
-        merged = copy(merged)
+        merged = dict(copy(merged))
         merged.setdefault("metadata", {})
         if name == "kubectl":
             _renew_last_applied(merged, config)

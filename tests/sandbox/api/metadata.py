@@ -144,7 +144,8 @@ def _owners(owners: list[Any], path: str) -> list[FieldError]:
         ]
         if owner.get("controller"):
             if controller:
-                message = f'Only one reference can have Controller set to true. Found "true" in references for {controller} and {owner.get("name")}'
+                names = f"{controller} and {owner.get('name')}"
+                message = f'Only one reference can have Controller set to true. Found "true" in references for {names}'
                 errors.append(invalid_value(path, owners, message))
             controller = owner.get("name", "")
     return errors

@@ -34,7 +34,7 @@ def merge_patch(current: Any, patch: Any) -> Any:
 # JSON patch
 
 
-class _Impossible(Exception):
+class _ImpossibleError(Exception):
     """An operation's path or test does not fit the document."""
 
 
@@ -54,7 +54,7 @@ def json_patch(current: Object, operations: Any) -> Any:
     for operation in operations:
         try:
             document = _operate(document, operation)
-        except (_Impossible, KeyError) as error:
+        except (_ImpossibleError, KeyError) as error:
             raise unprocessable() from error
     return document
 
@@ -71,10 +71,10 @@ def _operate(document: Any, operation: Object) -> Any:
     if kind == "test":
         try:
             found = _find(document, path)
-        except _Impossible:
+        except _ImpossibleError:
             found = None
         if not same(found, operation.get("value")):
-            raise _Impossible(f"testing value {operation.get('path')} failed")
+            raise _ImpossibleError(f"testing value {operation.get('path')} failed")
         return document
     source = _pointer(operation.get("from"))
     if kind == "move":
@@ -82,12 +82,12 @@ def _operate(document: Any, operation: Object) -> Any:
         return _add(document, path, value)
     if kind == "copy":
         return _add(document, path, copy(_find(document, source)))
-    raise _Impossible(f"unexpected operation kind {kind}")
+    raise _ImpossibleError(f"unexpected operation kind {kind}")
 
 
 def _pointer(text: Any) -> list[str]:
     if not isinstance(text, str) or (text and not text.startswith("/")):
-        raise _Impossible(f"{text!r} is not a JSON pointer")
+        raise _ImpossibleError(f"{text!r} is not a JSON pointer")
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
 
@@ -96,12 +96,12 @@ def _position(items: list[Any], part: str, end: bool = False) -> int:
     if end and part == "-":
         return len(items)
     if not part.lstrip("-").isdigit():
-        raise _Impossible(f"{part!r} is not an index")
+        raise _ImpossibleError(f"{part!r} is not an index")
     position = int(part)
     if position < 0:
         position += len(items) + (1 if end else 0)
     if not 0 <= position < len(items) + (1 if end else 0):
-        raise _Impossible(f"index {part} is out of bounds")
+        raise _ImpossibleError(f"index {part} is out of bounds")
     return position
 
 
@@ -109,12 +109,12 @@ def _find(document: Any, path: list[str]) -> Any:
     for part in path:
         if isinstance(document, dict):
             if part not in document:
-                raise _Impossible(f"there is no {part!r}")
+                raise _ImpossibleError(f"there is no {part!r}")
             document = document[part]
         elif isinstance(document, list):
             document = document[_position(document, part)]
         else:
-            raise _Impossible(f"there is nothing below {part!r}")
+            raise _ImpossibleError(f"there is nothing below {part!r}")
     return document
 
 
@@ -137,13 +137,13 @@ def _set(document: Any, path: list[str], value: Any) -> Any:
     elif isinstance(parent, dict):
         parent[path[-1]] = value
     else:
-        raise _Impossible(f"{path[-1]!r} has no object or list above it")
+        raise _ImpossibleError(f"{path[-1]!r} has no object or list above it")
     return document
 
 
 def _remove(document: Any, path: list[str]) -> tuple[Any, Any]:
     if not path:
-        raise _Impossible("the whole document cannot be removed")
+        raise _ImpossibleError("the whole document cannot be removed")
     parent = _find(document, path[:-1])
     value = _find(parent, path[-1:])
     if isinstance(parent, list):

@@ -59,7 +59,9 @@ def _at(*path: str, default: Cell = _NONE) -> Callable[[Object], Cell]:
 
 
 def _cell(value: Any) -> Cell:
-    return value if isinstance(value, (str, int, float, bool)) else str(value)
+    if isinstance(value, (str, int, float)):  # bool is an int
+        return value
+    return str(value)
 
 
 def _age(obj: Object) -> Cell:
@@ -130,7 +132,7 @@ def _pod_status(obj: Object) -> Cell:
 
 
 def _restarts(obj: Object) -> Cell:
-    return sum(state.get("restartCount", 0) for state in lookup(obj, ("status", "containerStatuses")) or ())
+    return sum(int(state.get("restartCount", 0)) for state in lookup(obj, ("status", "containerStatuses")) or ())
 
 
 def _count(*path: str) -> Callable[[Object], Cell]:
@@ -280,8 +282,7 @@ def _step(value: Any, step: re.Match[str]) -> list[Any]:
         return value
     if index is not None:
         return value[int(index) : int(index) + 1]
-    matches = [item for item in value if (str(lookup(item, field.split("."))) == wanted) == (operator == "==")]
-    return matches
+    return [item for item in value if (str(lookup(item, field.split("."))) == wanted) == (operator == "==")]
 
 
 def custom_columns(stated: list[dict[str, Any]] | None) -> tuple[Column, ...]:

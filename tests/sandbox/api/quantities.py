@@ -23,7 +23,7 @@ def parse(text: str) -> Decimal:
         raise ValueError(RULE)
     number, suffix = Decimal(match[1]), match[2] or ""
     if suffix in _BINARY:
-        return number * 1024 ** _BINARY.index(suffix)
+        return number * Decimal(1024) ** _BINARY.index(suffix)
     if suffix in _DECIMAL:
         return number * Decimal(10) ** (3 * (_DECIMAL.index(suffix) - _ONE))
     return number * Decimal(f"1{suffix}")

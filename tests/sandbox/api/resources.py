@@ -45,6 +45,9 @@ def _as_it_is(obj: Object) -> Object:
     return obj
 
 
+_UNSTATED = Location("", "")
+
+
 @dataclass(eq=False)
 class Resource:
     """One resource in one version."""
@@ -67,7 +70,7 @@ class Resource:
     selectable: tuple[str, ...] = ()
     """Fields besides name and namespace that a fieldSelector may use."""
     scale: ScalePaths | None = None
-    location: Location = Location("", "")
+    location: Location = _UNSTATED
     custom: bool = False
     returns_deleted: bool = False
     """Whether a deletion answers with the object instead of a Status."""
@@ -81,7 +84,7 @@ class Resource:
     def __post_init__(self) -> None:
         self.singular = self.singular or self.kind.lower()
         self.list_kind = self.list_kind or f"{self.kind}List"
-        if self.location == Location("", ""):
+        if self.location == _UNSTATED:
             self.location = Location(self.group, self.plural)
 
     @property
@@ -94,6 +97,11 @@ class Resource:
         """``plural.group``, as messages name a resource."""
         return qualified(self.group, self.plural)
 
+    @property
+    def shows_stored(self) -> bool:
+        """Whether objects are stored just as they are shown in this version."""
+        return self.storage_version == self.api_version and self.from_storage is _as_it_is
+
     def load(self, record: Record) -> Object:
         """A stored object in this version."""
         obj = self.from_storage(record.load())
@@ -105,8 +113,7 @@ class Resource:
 
     def present(self, record: Record) -> bytes:
         """A stored object in this version, as JSON."""
-        stored_like_this = self.storage_version == self.api_version and self.from_storage is _as_it_is
-        if stored_like_this and record.revision >= self.schema_revision:
+        if self.shows_stored and record.revision >= self.schema_revision:
             return record.raw
         return encode(self.load(record))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .errors import bad_request
 from .objects import Object, lookup
+from .store import Record
 
 Labels = Mapping[str, str]
 
@@ -154,7 +155,6 @@ class Selection:
 
     def __init__(self, labels: list[Requirement], fields: list[tuple[str, str, bool]]) -> None:
         self._labels = labels
-        self.name = next((value for path, value, equal in fields if path == "metadata.name" and equal), None)
         self._metadata = [term for term in fields if term[0] in ("metadata.name", "metadata.namespace")]
         self._fields = [
             (path.split("."), value, equal) for path, value, equal in fields if not path.startswith("metadata.")
@@ -165,15 +165,16 @@ class Selection:
         """Whether nothing is left out."""
         return not (self._labels or self._metadata or self._fields)
 
-    def matches(self, namespace: str, name: str, labels: Labels, load: Callable[[], Object]) -> bool:
-        """Whether an object is selected; ``load`` reads it whole, which is done only for fields of its body."""
+    def selects(self, record: Record, load: Callable[[Record], Object]) -> bool:
+        """Whether a record is selected; ``load`` reads it whole, which is done only for fields of its body."""
         for path, value, equal in self._metadata:
-            if ((name if path == "metadata.name" else namespace) == value) != equal:
+            actual = record.name if path == "metadata.name" else record.namespace
+            if (actual == value) != equal:
                 return False
-        if not all(requirement.matches(labels) for requirement in self._labels):
+        if not all(requirement.matches(record.labels) for requirement in self._labels):
             return False
         if self._fields:
-            obj = load()
+            obj = load(record)
             return all((_text(lookup(obj, path)) == value) == equal for path, value, equal in self._fields)
         return True
 

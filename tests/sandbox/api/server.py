@@ -26,7 +26,7 @@ from .kubeconfig import kubeconfig, write_private
 from .lifecycle import Lifecycle
 from .openapi import OpenApi
 from .options import WriteOptions
-from .registry import Registry
+from .registry import Registry, Target
 from .resources import Catalog
 from .store import Store
 
@@ -62,7 +62,7 @@ def build(users: dict[str, User], audit: AuditLog, history: int = 5000) -> Appli
     for name in _NAMESPACES if namespaces else ():
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         if namespaces:
-            registry.create(namespaces, "", body, WriteOptions("kube-apiserver"))
+            registry.create(Target(namespaces, ""), body, WriteOptions("kube-apiserver"))
     return Application(registry, OpenApi(catalog, definitions), Authenticator(users), Authorizer(), audit)
 
 

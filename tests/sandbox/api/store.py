@@ -41,6 +41,8 @@ class Record:
     labels: dict[str, str]
     owners: tuple[str, ...]
     """UIDs in ownerReferences."""
+    deleting: bool
+    """Whether metadata.deletionTimestamp is set."""
     raw: bytes
 
     def load(self) -> Object:
@@ -60,7 +62,7 @@ class Event:
     previous: Record | None
 
 
-class Compacted(Exception):
+class CompactedError(Exception):
     """The log no longer reaches back to a revision; ``oldest`` is the first it can start after."""
 
     def __init__(self, wanted: int, oldest: int) -> None:
@@ -101,10 +103,10 @@ class Store:
     def get(self, location: Location, namespace: str, name: str) -> Record | None:
         return self._shelf(location).objects.get((namespace, name))
 
-    def list(self, location: Location, namespace: str = "", at: int | None = None) -> list[Record]:
+    def records(self, location: Location, namespace: str = "", at: int | None = None) -> list[Record]:
         """Records ordered by namespace and name; of all namespaces when none is given; as of a revision.
 
-        Raises `Compacted` when the log does not reach back to that revision.
+        Raises `CompactedError` when the log does not reach back to that revision.
         """
         objects = self._shelf(location).objects
         if at is not None and at < self.revision:
@@ -119,9 +121,12 @@ class Store:
         return [objects[key] for key in sorted(keys)]
 
     def events(self, location: Location, after: int) -> Iterator[Event]:
-        """Changes at one location after a revision, oldest first. Raises `Compacted` when they are not all kept."""
+        """Changes at one location after a revision, oldest first.
+
+        Raises `CompactedError` when they are not all kept any more.
+        """
         if after < self._compacted:
-            raise Compacted(after, self._compacted)
+            raise CompactedError(after, self._compacted)
         ahead = 0
         for event in reversed(self._log):
             if event.revision <= after:
@@ -204,6 +209,7 @@ class Store:
             revision=self.revision,
             labels=dict(metadata.get("labels") or {}),
             owners=tuple(owner.get("uid", "") for owner in metadata.get("ownerReferences") or ()),
+            deleting="deletionTimestamp" in metadata,
             raw=encode({"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata} | obj),
         )
 

@@ -23,7 +23,7 @@ ABSENT: Any = object()
 """Stands for a value that one of two objects does not have."""
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatchError(Exception):
     """A value cannot be walked by the schema; ``problems`` are (path, message) pairs."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
@@ -56,9 +56,9 @@ def element_of(schema: Schema, item: Any) -> str:
             )
         return "k:" + orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()
     if isinstance(item, dict):
-        raise ValueError("associative list without keys has an element that's a map type")
+        raise ValueError("associative list without keys has an element that's a map type")  # noqa: TRY004
     if isinstance(item, list):
-        raise ValueError("not supported: associative list with lists as elements")
+        raise ValueError("not supported: associative list with lists as elements")  # noqa: TRY004
     if item is None:
         raise ValueError("associative list without keys has an element that's an explicit null")
     return "v:" + orjson.dumps(item).decode()
@@ -312,11 +312,11 @@ _GO_TYPES = {str: "string", bool: "bool", int: "int64", float: "float64", list: 
 
 
 def check(value: Any, schema: Schema) -> None:
-    """Refuse an applied configuration that the schema does not describe; raises `SchemaMismatch`."""
+    """Refuse an applied configuration that the schema does not describe; raises `SchemaMismatchError`."""
     problems: list[tuple[str, str]] = []
     _check(value, schema, "", problems)
     if problems:
-        raise SchemaMismatch(problems)
+        raise SchemaMismatchError(problems)
 
 
 def _check(value: Any, schema: Schema, path: str, problems: list[tuple[str, str]]) -> None:
@@ -328,8 +328,7 @@ def _check(value: Any, schema: Schema, path: str, problems: list[tuple[str, str]
             if child is None:
                 problems.append((f"{path}.{name}", "field not declared in schema"))
                 break
-            else:
-                _check(item, child, f"{path}.{name}", problems)
+            _check(item, child, f"{path}.{name}", problems)
     elif isinstance(value, list) and schema.type in ("array", ""):
         _check_list(value, schema, path, problems)
     elif not schema.int_or_string:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from .errors import ApiError, expired
 from .objects import Object, encode
 from .presentation import Presentation
 from .selectors import Selection
-from .store import ADDED, DELETED, MODIFIED, Compacted, Event, Record, Store
+from .store import ADDED, DELETED, MODIFIED, CompactedError, Event, Record, Store
 
 BOOKMARK_SECONDS = 30.0
 """Time between bookmarks, for watches that allow them."""
@@ -37,11 +37,11 @@ class Watch:
         self._waiting: deque[bytes] = deque()
         self._awake = asyncio.Event()
         self._columns_sent = False
-        self._unsubscribe = store.subscribe(self._resource.location, self._receive)
+        self._unsubscribe: Callable[[], None] | None = store.subscribe(self._resource.location, self._receive)
 
     def start_with_state(self) -> None:
         """Send every object there is as ADDED."""
-        for record in self._store.list(self._resource.location, self._namespace):
+        for record in self._store.records(self._resource.location, self._namespace):
             if self._matches(record):
                 self._send(ADDED, record)
 
@@ -50,7 +50,7 @@ class Watch:
         try:
             for event in self._store.events(self._resource.location, revision):
                 self._receive(event)
-        except Compacted as error:
+        except CompactedError as error:
             self.fail(expired(str(error)))
 
     def fail(self, error: ApiError) -> None:
@@ -75,7 +75,7 @@ class Watch:
         """End the watch; what is waiting is still sent."""
         if self._unsubscribe:
             self._unsubscribe()
-            self._unsubscribe = None  # type: ignore[assignment]
+            self._unsubscribe = None
             self._awake.set()
 
     async def lines(self, seconds: float, bookmarks: bool) -> AsyncIterator[bytes]:
@@ -121,8 +121,7 @@ class Watch:
             return False
         if self._selection.everything:
             return True
-        load = lambda: self._resource.load(record)  # noqa: E731
-        return self._selection.matches(record.namespace, record.name, record.labels, load)
+        return self._selection.selects(record, self._resource.load)
 
     def _send(self, kind: str, record: Record) -> None:
         self._line(kind, self._presentation.record(record, columns=not self._columns_sent))

@@ -9,6 +9,7 @@ Each takes the target (if it is called as a method) and the arguments as Python 
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -305,7 +306,7 @@ def _contains_cidr(cidr: Cidr, other: Any) -> bool:
 
 
 def _compare(left: Any, right: Any) -> int:
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _as_integer(quantity: Quantity) -> int:
@@ -323,7 +324,7 @@ def _family(ip: Any) -> int:
 
 
 GLOBALS: dict[str, Function] = {
-    "base64.decode": lambda text: base64.b64decode(text),
+    "base64.decode": base64.b64decode,
     "base64.encode": lambda value: base64.b64encode(_bytes(value)).decode(),
     "bool": _bool,
     "bytes": _bytes,
@@ -406,7 +407,7 @@ METHODS: dict[str, Function] = {
     "isLinkLocalMulticast": lambda ip: ip.address.is_multicast,
     "isLinkLocalUnicast": lambda ip: ip.address.is_link_local,
     "isLoopback": lambda ip: ip.address.is_loopback,
-    "isSorted": lambda items: all(left <= right for left, right in zip(items, items[1:], strict=False)),
+    "isSorted": lambda items: all(left <= right for left, right in itertools.pairwise(items)),
     "isUnspecified": lambda ip: ip.address.is_unspecified,
     "join": _join,
     "last": lambda items: Optional(True, items[-1]) if items else NOTHING,

@@ -46,7 +46,8 @@ class BuiltinStrategy(Strategy):
         self.has_status = schema.names("status")
 
     def empty(self) -> Object:
-        return copy(empty_structs(self.schema))
+        empty: Object = copy(empty_structs(self.schema))
+        return empty
 
     def decode(self, obj: Object) -> list[str]:
         unknown = shape(obj, self.schema)
@@ -105,7 +106,7 @@ class BuiltinStrategy(Strategy):
                     _required(value, child, name, errors)
             errors += [required(name) for name in self.schema.required if name not in obj]
             errors += self.validate_own(obj, old)
-        return errors
+        return list({str(error): error for error in errors}.values())
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
         """Rules of the kind beyond required fields."""

@@ -258,8 +258,9 @@ class PodStrategy(BuiltinStrategy):
         errors = validate_pod_spec(obj["spec"], "spec")
         if old is not None and not same(_fixed(obj["spec"]), _fixed(old["spec"])):
             message = (
-                "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-                "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+                "pod updates may not change fields other than `spec.containers[*].image`,"
+                "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+                "`spec.tolerations` (only additions to existing tolerations),"
                 "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
             )
             errors.append(forbidden_value("spec", message))

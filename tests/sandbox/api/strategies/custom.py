@@ -120,7 +120,10 @@ class CustomStrategy(Strategy):
             "FieldValueTypeInvalid",
         }
         if any(error.reason in blocking for error in errors):
-            message = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
+            message = (
+                "some validation rules were not checked because the object was invalid; "
+                "correct the existing errors to complete validation"
+            )
             return [invalid_value("<nil>", None, message)]
         self._rule_warnings = []
         return self._rules.check(obj, old, self._rule_warnings)

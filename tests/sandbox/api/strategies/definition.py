@@ -69,7 +69,10 @@ class DefinitionStrategy(BuiltinStrategy):
         for index, version in enumerate(versions):
             errors += _version(version, f"spec.versions[{index}]")
         if spec.get("preserveUnknownFields"):
-            message = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+            message = (
+                "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema "
+                "instead"
+            )
             errors.append(invalid_value("spec.preserveUnknownFields", True, message))
         if old is not None:
             errors += self._unchanged(obj, old)

@@ -143,6 +143,9 @@ class ClaimStrategy(BuiltinStrategy):
         if old is not None and any(
             not same(spec.get(name), old["spec"].get(name)) for name in {*spec, *old["spec"]} if name not in free
         ):
-            message = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+            message = (
+                "spec is immutable after creation except resources.requests and volumeAttributesClassName "
+                "for bound claims"
+            )
             errors.append(forbidden_value("spec", message))
         return errors
