@@ -74,10 +74,10 @@ class Applier:
             return Outcome(step.manifest, UNCHANGED, live=step.live)
         if self._check and (step.local or step.resource is None):
             return self._predicted(step)
-        assert step.resource is not None
+        resource = step.resource or self._discovery.need(str(step.manifest["apiVersion"]), step.kind)
         try:
             now, created = self._client.apply(
-                step.resource, step.manifest, manager=self._manager, force=self._force, dry_run=self._check
+                resource, step.manifest, manager=self._manager, force=self._force, dry_run=self._check
             )
         except NamespaceMissing:
             if self._check:

@@ -30,9 +30,8 @@ def delete(client: ApiClient, steps: t.Sequence[Step], *, check: bool, deadline:
     for _rank, members in itertools.groupby(ordered, key=lambda step: rank(step.kind)):
         group = list(members)
         report.outcomes += run_all([_job(client, step, check) for step in group])
-        going = [step for step in group if step.live is not None]
-        if deadline is not None and not check and going:
-            wait_all(client, [_target(step) for step in going], deadline)
+        if deadline is not None and not check:
+            wait_all(client, [target for step in group for target in _targets(step)], deadline)
     return report
 
 
@@ -61,6 +60,8 @@ def stated(live: Object) -> Object:
     return {**{key: value for key, value in live.items() if key not in {"metadata", "status"}}, "metadata": kept}
 
 
-def _target(step: Step) -> Target:
-    assert step.resource is not None and step.live is not None
-    return Target(step.resource, step.name, step.namespace, Gone(step.live["metadata"].get("uid")))
+def _targets(step: Step) -> list[Target]:
+    """What to wait for, if there was an object at all."""
+    if step.resource is None or step.live is None:
+        return []
+    return [Target(step.resource, step.name, step.namespace, Gone(step.live["metadata"].get("uid")))]

@@ -132,18 +132,16 @@ def check(manifest: Manifest) -> None:
             raise ManifestError(
                 f"The manifest {shown} has no {key}; every Kubernetes object needs apiVersion, kind and metadata.name."
             )
-    metadata = manifest.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
+    given = manifest.get("metadata")
+    metadata: dict[str, t.Any] = given if isinstance(given, dict) else {}
+    name = metadata.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         extra = (
-            " (generateName cannot be used: every run would make another object)"
-            if isinstance(metadata, dict) and metadata.get("generateName")
-            else ""
+            " (generateName cannot be used: every run would make another object)" if "generateName" in metadata else ""
         )
         raise ManifestError(
             f"A manifest of kind {manifest['kind']} has no usable metadata.name{f': {name!r}' if name else ''}{extra}."
         )
-    assert isinstance(metadata, dict)
     for key in ("labels", "annotations"):
         values = metadata.get(key)
         if values is not None and not isinstance(values, dict):
