@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.state import APIS, PROFILES, Folder, SandboxError, State
@@ -31,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sandbox: interrupted; nothing was left running", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has gone
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,28 +78,37 @@ def _up(options: argparse.Namespace) -> int:
 
 def _already(folder: Folder, options: argparse.Namespace) -> State | None:
     """The state of the sandbox that is up, or None when one has to be started (remains are cleared away)."""
-    from sandbox import down  # noqa: PLC0415
+    from sandbox import down, up  # noqa: PLC0415
 
     state = folder.state()
     if state is None:
         return None
     services = folder.running()
-    if state.ready and all(services.values()) and (services or state.api == "kubeconfig"):
-        for name in ("api", "profile"):
-            wanted, has = getattr(options, name), getattr(state, name)
-            if wanted not in (None, has):
-                raise SandboxError(
-                    f"the sandbox in {folder.path} is up with --{name} {has}: run 'python -m sandbox down"
-                    f"{_dir_option(options.dir)}' first, or give --dir for a second one"
-                )
+    if state.ready and any(services.values()):
+        _check_options(folder, options, state)
+    if state.ready and all(services.values()) and (services or not state.controllers):
         _tell(options, f"The sandbox in {folder.path} is already up.")
         return state
     dead = ", ".join(name for name, alive in services.items() if not alive)
+    if state.ready and dead == "controllers" and state.controllers:
+        _tell(options, f"The controllers of the sandbox in {folder.path} ended; starting them again.")
+        up.resume(folder, state, _teller(options))
+        return state
     reason = f"{dead} ended" if dead and state.ready else "an earlier start was interrupted"
     _tell(options, f"Clearing away what is left in {folder.path} ({reason}).")
     down.down(folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     return None
+
+
+def _check_options(folder: Folder, options: argparse.Namespace, state: State) -> None:
+    for name in ("api", "profile"):
+        wanted, has = getattr(options, name), getattr(state, name)
+        if wanted not in (None, has):
+            raise SandboxError(
+                f"the sandbox in {folder.path} is up with --{name} {has}: run 'python -m sandbox down"
+                f"{_dir_option(options.dir)}' first, or give --dir for a second one"
+            )
 
 
 def _start(folder: Folder, options: argparse.Namespace, begun: float) -> State:
@@ -104,10 +117,7 @@ def _start(folder: Folder, options: argparse.Namespace, begun: float) -> State:
     api, profile = options.api or "embedded", options.profile or "openshift"
     _tell(options, f"Starting a sandbox in {folder.path} ({seed.PROFILES[profile].title})")
 
-    def say(name: str, result: str, seconds: float) -> None:
-        _tell(options, f"  {name:<12}{seconds:5.1f} s  {result}")
-
-    state = up.up(folder, api, profile, say)
+    state = up.up(folder, api, profile, _teller(options))
     _tell(options, f"Up in {time.monotonic() - begun:.1f} s.")
     return state
 
@@ -199,6 +209,13 @@ def _down(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"stopped": stopped, "left": left}))
     return 1 if left else 0
+
+
+def _teller(options: argparse.Namespace) -> Callable[[str, str, float], None]:
+    def say(name: str, result: str, seconds: float) -> None:
+        _tell(options, f"  {name:<12}{seconds:5.1f} s  {result}")
+
+    return say
 
 
 def _tell(options: argparse.Namespace, text: str) -> None:

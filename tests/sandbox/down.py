@@ -24,15 +24,17 @@ def down(folder: Folder, *, keep_logs: bool = False) -> tuple[list[str], list[st
     return stopped, left
 
 
-def stop_processes(folder: Folder) -> list[str]:
+def stop_processes(folder: Folder, *, keep_api: bool = False) -> list[str]:
     """Ends the recorded processes: the controllers, which end their own, then what is left, then the API server."""
     entries = folder.records()
     rank = {"controllers": 0, "api": 2, "api-etcd": 3}
     stopped = [entry.name for entry in entries if entry.process()]
-    for number in range(4):
+    for number in range(2 if keep_api else 4):
         # The controllers remove the records of their children; what they could not end is still recorded.
         processes.stop([entry for entry in folder.records() if rank.get(entry.name, 1) == number])
     for entry in entries:
+        if keep_api and rank.get(entry.name, 1) >= 2:
+            continue
         processes.forget(folder.processes, entry.name)
     folder.ready.unlink(missing_ok=True)
     return stopped

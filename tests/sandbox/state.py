@@ -40,6 +40,9 @@ class State:
     format: int = FORMAT
     server: str = ""
     started: float = 0.0
+    controllers: list[str] = field(default_factory=list)
+    owned_only: bool = False
+    """With which arguments the controllers run (`sandbox.controllers`)."""
     made: list[dict[str, Any]] = field(default_factory=list)
     """With ``--api kubeconfig``: what was created in the cluster, to be removed again."""
 

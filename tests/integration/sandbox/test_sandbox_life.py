@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 from dataplane_box import APPS, INFRA, Box, Json, alive, conditions, listener, local_port, until
@@ -94,19 +95,52 @@ def test_killed_parts_do_not_stop_down(fresh: Box, victims: list[str]) -> None:
     assert not [pid for pid in pids.values() if alive(pid)]
 
 
-def test_status_tells_what_died_and_up_repairs_it(fresh: Box) -> None:
-    fresh.run("up", "--api", fresh.api)
-    pids = fresh.pids()
-    os.kill(pids["controllers"], signal.SIGKILL)
+def wait_for_the_end(pids: dict[str, int]) -> None:
+    """Waits until what the controllers started has followed them."""
     deadline = time.monotonic() + 10
     while any(alive(pid) for name, pid in pids.items() if not name.startswith("api")):
         assert time.monotonic() < deadline
+
+
+async def test_up_starts_dead_controllers_again_and_keeps_the_cluster(fresh: Box) -> None:
+    fresh.run("up", "--api", fresh.api)
+    await fresh.connect()
+    gateway = await fresh.gateway(listener())
+    await fresh.route("weather", "weather.org", "weather")
+    pids = fresh.pids()
+    os.kill(pids["controllers"], signal.SIGKILL)
+    wait_for_the_end(pids)
     status = fresh.run("status", "--json", check=False)
     assert status.returncode == 3
     assert json.loads(status.stdout)["healthy"] is False
     said = fresh.run("up", "--api", fresh.api).stdout
+    assert "ended; starting them again" in said
+    assert fresh.status()["healthy"] is True
+    assert fresh.pids()["api"] == pids["api"]
+    again = await fresh.client.get(GATEWAYS, "gw", INFRA)
+    assert again is not None
+    assert again["metadata"]["uid"] == gateway["metadata"]["uid"]
+    port = local_port(gateway, 80)
+    assert local_port(again, 80) == port
+
+    async def answers() -> bool:
+        try:
+            url = f"http://127.0.0.1:{port}/healthz"
+            async with aiohttp.ClientSession() as session, session.get(url, headers={"Host": "weather.org"}) as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    await until(answers)
+    await fresh.client.close()
+
+
+def test_up_starts_anew_when_the_api_server_died(fresh: Box) -> None:
+    fresh.run("up", "--api", fresh.api)
+    os.kill(fresh.pids()["api"], signal.SIGKILL)
+    said = fresh.run("up", "--api", fresh.api).stdout
     assert "Clearing away what is left" in said
-    assert "controllers ended" in said
+    assert "(api ended)" in said
     assert fresh.status()["healthy"] is True
 
 
