@@ -31,12 +31,13 @@ def refused(sandbox: Sandbox, playbook: str, *said: str, **variables: Any) -> No
 
 
 def listeners(**change: Any) -> list[dict[str, Any]]:
-    """The guide's listeners, with one more."""
+    """The demo's listeners without the TLS one, and with one more if it is given."""
+    more = [change] if change else []
     return [
         {"name": "http", "port": 80, "protocol": "HTTP"},
         {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "mcp.example.com"},
         {"name": "mcp-servers", "port": 8080, "protocol": "HTTP", "hostname": "*.mcp.local"},
-        change,
+        *more,
     ]
 
 
@@ -123,9 +124,18 @@ class TestOnAConvergedCluster:
         )  # fmt: skip
 
     def test_a_wait_that_times_out_says_what_it_last_saw(self, sandbox: Sandbox) -> None:
-        tls = {"mode": "Terminate", "certificate_refs": [{"name": "default-ingress-cert"}]}
-        sandbox.command("fault", "operator-never-ready", check=False)
+        classes = sandbox.client.resources.get(api_version="gateway.networking.k8s.io/v1", kind="GatewayClass")
+        nobodys = {"metadata": {"name": "nobodys"}, "spec": {"controllerName": "example.com/nobody"}}
+        classes.create(body={"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", **nobodys})
+
         play = sandbox.play(
-            "site", variables={"mcp_gateway_listeners": listeners(name="x", port=443, protocol="HTTPS", tls=tls)}
-        )
-        del play
+            "site", variables={
+                "mcp_gateway_gateway": "waiting", "mcp_gateway_gateway_class": "nobodys", "mcp_gateway_wait_timeout": 2,
+                "mcp_gateway_name": "mcp-gateway", "mcp_gateway_listeners": listeners(),
+            },
+        )  # fmt: skip
+
+        assert play.exit_code != 0, play.output
+        for words in ("Waited 2 s", "Gateway openshift-ingress/waiting", "last seen", "Waiting for controller"):
+            assert words in play.output.replace("\n", " "), play.output
+        assert not [trace for trace in TRACES if trace in play.output], play.output
