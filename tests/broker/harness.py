@@ -25,7 +25,7 @@ import yaml
 Json = dict[str, Any]
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> Any:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> Any:
     """Return the first true value of `condition`; fail with `what` when there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -79,7 +79,7 @@ class RawUpstream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.let_go()
-        self._run(self._runner.cleanup())
+        self._run(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -111,6 +111,10 @@ class RawUpstream:
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        await self._runner.cleanup()
+        await asyncio.sleep(0)  # connections accepted at the last moment are closed now
 
     async def _serve(self, request: web.Request) -> Answer:
         if request.method == "GET":

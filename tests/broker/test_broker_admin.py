@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from broker.conftest import StartBroker, StartUpstream
-from broker.harness import server, wait_until
+from broker.harness import BrokerProcess, run_broker, server, wait_until
 
 OAUTH = {
     "OAUTH_RESOURCE_NAME": "My tools",
@@ -14,6 +17,13 @@ OAUTH = {
     "OAUTH_AUTHORIZATION_SERVERS": "https://one.example.com, https://two.example.com",
     "OAUTH_SCOPES_SUPPORTED": "read,write",
 }
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    """One broker without servers for the tests that change nothing."""
+    with run_broker(tmp_path_factory.mktemp("admin"), {"servers": [], "virtualServers": []}) as running:
+        yield running
 
 
 def test_health(broker: StartBroker) -> None:
@@ -25,8 +35,8 @@ def test_health(broker: StartBroker) -> None:
     assert (reply.status, reply.body) == (503, b"no upstream is ready")
 
 
-def test_a_broker_without_servers_is_ready(broker: StartBroker) -> None:
-    assert broker({"servers": [], "virtualServers": []}).request("GET", "/readyz").status == 200
+def test_a_broker_without_servers_is_ready(empty: BrokerProcess) -> None:
+    assert empty.request("GET", "/readyz").status == 200
 
 
 def test_status_has_the_operators_shape(broker: StartBroker, upstream: StartUpstream) -> None:
@@ -82,8 +92,8 @@ def test_status_of_one_server(broker: StartBroker, upstream: StartUpstream) -> N
     }
 
 
-def test_status_is_read_only(broker: StartBroker) -> None:
-    reply = broker({"servers": []}).request("POST", "/status", {})
+def test_status_is_read_only(empty: BrokerProcess) -> None:
+    reply = empty.request("POST", "/status", {})
 
     assert reply.status == 405
     assert reply.json == {"error": "Method not allowed. Supported methods: GET"}
@@ -107,8 +117,8 @@ def test_protected_resource_metadata_comes_from_the_environment(broker: StartBro
     assert (preflight.status, preflight.headers["access-control-max-age"]) == (200, "3600")
 
 
-def test_protected_resource_metadata_has_the_operators_defaults(broker: StartBroker) -> None:
-    assert broker({"servers": []}).request("GET", "/.well-known/oauth-protected-resource").json == {
+def test_protected_resource_metadata_has_the_operators_defaults(empty: BrokerProcess) -> None:
+    assert empty.request("GET", "/.well-known/oauth-protected-resource").json == {
         "resource_name": "MCP Server",
         "resource": "/mcp",
         "authorization_servers": [],
@@ -117,14 +127,14 @@ def test_protected_resource_metadata_has_the_operators_defaults(broker: StartBro
     }
 
 
-def test_openapi_describes_the_admin_side(broker: StartBroker) -> None:
-    document = broker({"servers": []}).request("GET", "/openapi.json").json
+def test_openapi_describes_the_admin_side(empty: BrokerProcess) -> None:
+    document = empty.request("GET", "/openapi.json").json
 
     assert {"/healthz", "/readyz", "/status", "/status/{name}"} <= document["paths"].keys()
     assert "servers" in document["components"]["schemas"]["Status"]["properties"]
 
 
-def test_an_unknown_path_is_not_found(broker: StartBroker) -> None:
-    reply = broker({"servers": []}).request("GET", "/nothing")
+def test_an_unknown_path_is_not_found(empty: BrokerProcess) -> None:
+    reply = empty.request("GET", "/nothing")
 
     assert (reply.status, reply.json) == (404, {"error": "Not Found"})

@@ -9,13 +9,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 from broker.conftest import StartBroker, StartUpstream
-from broker.harness import run_broker, server, write_config
+from broker.harness import run_broker, server, wait_until, write_config
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -130,17 +129,14 @@ def test_logs_can_be_json(tmp_path: Path) -> None:
 
 
 def test_the_broker_is_small_and_starts_fast(tmp_path: Path, upstream: StartUpstream) -> None:
-    """Goals: listening within 1 s (3 s here: the machine runs other tests too), at most 65 MB of memory when idle."""
+    """Goals: listening within 1 s on an idle machine (so little more processor time), 65 MB of memory when idle."""
     one, two = upstream("echo"), upstream("echo")
-    started = time.monotonic()
     with run_broker(tmp_path, {"servers": [server("a", one.url, "a_"), server("b", two.url, "b_")]}) as running:
         assert running.request("GET", "/healthz").status == 200
-        assert time.monotonic() - started < 3
+        process = psutil.Process(running.process.pid)
+        assert sum(process.cpu_times()[:2]) < 1.5
         running.initialize()
-        while running.tools() != ["a_echo", "b_echo"]:
-            pass
+        wait_until(lambda: running.tools() == ["a_echo", "b_echo"], "both upstreams are listed")
         assert "result" in running.call("a_echo")
 
-        megabytes = psutil.Process(running.process.pid).memory_info().rss / 1e6
-
-    assert megabytes < 65
+        assert process.memory_info().rss < 65_000_000

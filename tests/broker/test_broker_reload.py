@@ -76,7 +76,7 @@ def test_a_call_in_flight_ends_although_its_server_was_removed(broker: StartBrok
     running.configure({"servers": []})
     wait_until(lambda: running.tools() == [], "the server is gone")
     raw.let_go()
-    call.join(timeout=10)
+    call.join(timeout=60)
 
     assert "kept" in str(answers)
     wait_until(lambda: raw.calls[0]["session"] in raw.deleted, "its session is ended afterwards")
@@ -202,7 +202,7 @@ def listen(running: BrokerProcess, headers: dict[str, str] | None = None) -> tup
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
-    assert opened.wait(10)
+    assert opened.wait(60)
     return lines, thread
 
 
@@ -270,7 +270,7 @@ def test_ending_a_session_closes_its_streams(broker: StartBroker) -> None:
 
     running.request("DELETE", headers={"mcp-session-id": session})
 
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     wait_until(lambda: running.status()["streams"] == 0, "the stream is forgotten")
 

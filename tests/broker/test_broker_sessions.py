@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 from broker.conftest import StartBroker, StartUpstream
 from broker.harness import BrokerProcess, rpc, server, wait_until
@@ -158,7 +159,7 @@ def test_sessions_expire(broker: StartBroker) -> None:
     running.initialize()
     assert running.post(rpc("ping")).status == 200
 
-    wait_until(lambda: running.post(rpc("ping")).status == 404, "the session has expired", 5)
+    wait_until(lambda: running.post(rpc("ping")).status == 404, "the session has expired")
 
 
 def test_sessions_survive_a_restart_with_the_same_key(broker: StartBroker, upstream: StartUpstream) -> None:
@@ -232,13 +233,23 @@ def test_a_call_is_cancelled_whichever_worker_hears_of_it(broker: StartBroker, u
     wait_until(lambda: sorted(one["requestId"] for one in raw.cancelled) == list(range(6)), "all were cancelled")
 
 
-def test_a_worker_that_dies_is_started_again(broker: StartBroker) -> None:
-    import psutil
+def test_workers_end_when_their_parent_is_killed(broker: StartBroker) -> None:
+    running = broker({"servers": []}, "--workers", "2")
+    wait_until(lambda: len(psutil.Process(running.process.pid).children()) == 2, "both workers were started")
+    workers = psutil.Process(running.process.pid).children()
+    session = running.initialize()
+    assert {running.post(rpc("ping"), session=session).status for _ in range(8)} == {200}
 
+    running.process.kill()
+
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+
+
+def test_a_worker_that_dies_is_started_again(broker: StartBroker) -> None:
     running = broker({"servers": []}, "--workers", "2")
     session = running.initialize()
-    workers = psutil.Process(running.process.pid).children()
-    assert len(workers) == 2
+    parent = psutil.Process(running.process.pid)
+    workers = wait_until(lambda: len(parent.children()) == 2 and parent.children(), "both workers were started")
 
     workers[0].kill()
 

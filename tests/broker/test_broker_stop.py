@@ -31,14 +31,14 @@ def test_a_call_in_flight_ends_and_streams_are_closed(
     wait_until(lambda: raw.calls, "the call has reached the upstream")
 
     running.process.send_signal(signal.SIGTERM)
-    stream.join(timeout=10)
+    stream.join(timeout=60)
     assert not stream.is_alive()
     assert running.process.poll() is None
     raw.let_go()
-    call.join(timeout=10)
+    call.join(timeout=60)
 
     assert "done" in str(answers)
-    assert running.process.wait(timeout=10) == 0
+    assert running.process.wait(timeout=60) == 0
     assert "stopped" in running.log
     assert raw.live == set(), "the sessions at the upstream are ended"
 
@@ -59,7 +59,8 @@ def test_a_call_that_does_not_end_is_given_up_after_the_set_time(broker: StartBr
     started = time.monotonic()
     assert running.stop() == 0
 
-    assert 0.9 < time.monotonic() - started < 8
+    assert "Traceback" not in running.log
+    assert 0.9 < time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -70,7 +71,7 @@ def test_an_idle_broker_stops_at_once(broker: StartBroker, number: int) -> None:
     started = time.monotonic()
     assert running.stop(number) == 0
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert "Traceback" not in running.log
 
 
@@ -83,4 +84,4 @@ def test_an_upstream_that_hangs_does_not_delay_the_end(broker: StartBroker, upst
     started = time.monotonic()
     assert running.stop() == 0
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15

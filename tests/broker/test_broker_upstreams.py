@@ -23,11 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-FAST = {
-    "checkInterval": 0.2,
-    "timeouts": {"connect": 1, "firstByte": 0.5, "total": 1},
-    "limits": {"response": 1_000_000},
-}
+FAST = {"checkInterval": 0.2, "limits": {"response": 1_000_000}}
+SHORT = {**FAST, "timeouts": {"connect": 5, "firstByte": 0.5, "total": 1}}
 
 
 def test_tools_of_two_upstreams_are_listed_in_order_with_their_prefixes(
@@ -158,64 +155,69 @@ def test_virtual_servers_filter_lists_and_are_enforced_on_calls(broker: StartBro
     assert running.status()["virtualServers"][0] == {"name": "ns/v", "tools": 2, "missing": ["p_gone"]}
 
 
-@pytest.mark.parametrize("name", ["ns/other", "", "ns/v,ns/v"])
-def test_an_unknown_virtual_server_opens_nothing(broker: StartBroker, upstream: StartUpstream, name: str) -> None:
+def test_an_unknown_virtual_server_opens_nothing(broker: StartBroker, upstream: StartUpstream) -> None:
     raw = upstream("one")
     config = {"servers": [server("a", raw.url)], "virtualServers": [{"name": "ns/v", "tools": ["one"]}]}
     running = broker(config)
     running.wait_ready("a")
-    running.initialize()
-    import http.client
+    session = running.initialize()
 
-    def post(message: dict[str, object]) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", int(running.url.rpartition(":")[2]))
-        headers = {
-            "content-type": "application/json",
-            "mcp-session-id": running.session or "",
-            "x-mcp-virtualserver": name,
-        }
-        import json
+    for name in ("ns/other", "", "ns/v,ns/v"):
+        headers = {"content-type": "application/json", "mcp-session-id": session, "x-mcp-virtualserver": name}
+        for message in (rpc("tools/list"), rpc("tools/call", {"name": "one"})):
+            assert running.request("POST", "/mcp", message, headers).error["code"] == -32602
 
-        connection.request("POST", "/mcp", json.dumps(message), headers)
-        return connection.getresponse().read()
-
-    assert b'"code":-32602' in post(rpc("tools/list"))
-    assert b'"code":-32602' in post(rpc("tools/call", {"name": "one"}))
     assert raw.calls == []
+
+
+BAD_ANSWERS = {
+    "error500": "answered HTTP 500",
+    "malformed": "sent what is not JSON-RPC",
+    "html": "answered with content type 'text/html; charset=utf-8'",
+    "other_id": "answered without a response to the request",
+    "not_rpc": "sent what is not JSON-RPC",
+    "unauthorized": "refused the configured credential (HTTP 401)",
+    "huge": "more than the limit of 1000000",
+    "huge_event": "larger than 1000000 bytes",
+    "break_off": "the body ended too early",
+    "end_early": "ended its stream without a response",
+}
+
+
+def test_a_failed_call_is_an_error_that_names_the_upstream(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo", *BAD_ANSWERS)
+    running = broker({"servers": [server("ns/raw", raw.url)], "broker": FAST})
+    running.wait_ready("ns/raw")
+    running.initialize()
+
+    for tool_name, problem in BAD_ANSWERS.items():
+        error = running.call(tool_name)["error"]
+        assert error["code"] == -32603, tool_name
+        assert error["message"].startswith("upstream ns/raw: "), tool_name
+        assert problem in error["message"], tool_name
+        assert error["data"]["upstream"] == "ns/raw", tool_name
+        assert running.call("echo", {"text": "fine"})["result"]["content"][0]["text"] == "fine", tool_name
 
 
 @pytest.mark.parametrize(
     ("tool_name", "problem"),
-    [
-        ("error500", "answered HTTP 500"),
-        ("malformed", "sent what is not JSON-RPC"),
-        ("html", "answered with content type 'text/html; charset=utf-8'"),
-        ("other_id", "answered without a response to the request"),
-        ("not_rpc", "sent what is not JSON-RPC"),
-        ("unauthorized", "refused the configured credential (HTTP 401)"),
-        ("huge", "more than the limit of 1000000"),
-        ("huge_event", "larger than 1000000 bytes"),
-        ("break_off", "the body ended too early"),
-        ("end_early", "ended its stream without a response"),
-        ("wait", "no answer within 0.5 s"),
-        ("hang_stream", "no complete answer within 1 s"),
-    ],
+    [("wait", "no answer within 0.5 s"), ("hang_stream", "no complete answer within 1 s")],
 )
-def test_a_failed_call_is_an_error_that_names_the_upstream(
+def test_a_call_that_takes_too_long_is_given_up(
     broker: StartBroker, upstream: StartUpstream, tool_name: str, problem: str
 ) -> None:
-    raw = upstream(tool_name, "echo")
-    running = broker({"servers": [server("ns/raw", raw.url)], "broker": FAST})
+    raw = upstream(tool_name)
+    running = broker({"servers": [server("ns/raw", raw.url)], "broker": SHORT})
     running.wait_ready("ns/raw")
     running.initialize()
 
     error = running.call(tool_name)["error"]
 
-    assert error["code"] == -32603
-    assert error["message"].startswith("upstream ns/raw: ")
-    assert problem in error["message"]
-    assert error["data"]["upstream"] == "ns/raw"
-    assert running.call("echo", {"text": "fine"})["result"]["content"][0]["text"] == "fine"
+    assert error == {
+        "code": -32603,
+        "message": f"upstream ns/raw: {problem}",
+        "data": {"upstream": "ns/raw", "reason": "timeout"},
+    }
 
 
 def test_a_stream_that_an_upstream_closes_early_is_resumed(broker: StartBroker, upstream: StartUpstream) -> None:
@@ -274,7 +276,7 @@ def self_signed(directory: Path) -> tuple[str, ssl.SSLContext]:
 
 def test_a_call_that_timed_out_is_cancelled_at_the_upstream(broker: StartBroker, upstream: StartUpstream) -> None:
     raw = upstream("wait")
-    running = broker({"servers": [server("a", raw.url)], "broker": FAST})
+    running = broker({"servers": [server("a", raw.url)], "broker": SHORT})
     running.wait_ready("a")
     running.initialize()
 
@@ -353,7 +355,7 @@ def test_one_broken_upstream_does_not_harm_the_others(broker: StartBroker, upstr
     for _ in range(20):
         assert "result" in running.call("g_echo")
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert refused["data"] == {"upstream": "hangs", "reason": "busy"}
     status = running.status()
     assert (status["healthyServers"], status["unHealthyServers"], status["overallValid"]) == (2, 1, False)
@@ -460,7 +462,7 @@ def test_cancelling_ends_the_call_and_tells_the_upstream(broker: StartBroker, up
     )
 
     wait_until(lambda: raw.cancelled == [{"requestId": 1, "reason": "enough"}], "the upstream was told, once")
-    call.join(timeout=10)
+    call.join(timeout=60)
     assert answers == [{"jsonrpc": "2.0", "id": 1, "error": {"code": -32800, "message": "Request cancelled"}}]
     wait_until(lambda: raw.dropped == 1, "the connection to the upstream is closed")
 
@@ -481,7 +483,7 @@ def test_another_session_cannot_cancel_a_call(broker: StartBroker, upstream: Sta
     running.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
     raw.let_go()
 
-    call.join(timeout=10)
+    call.join(timeout=60)
     assert "result" in str(answers)
     assert raw.cancelled == []
 

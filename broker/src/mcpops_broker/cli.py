@@ -32,8 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.config}: valid, {len(config.servers)} servers, {len(config.virtual_servers)} virtual servers")
         return 0
 
-    from mcpops_broker.bus import make_buses  # noqa: PLC0415 - `check` needs no server
-    from mcpops_broker.serve import listen, serve  # noqa: PLC0415
+    from mcpops_broker.serve import listen, serve  # noqa: PLC0415 - `check` needs no server
     from mcpops_broker.workers import Workers  # noqa: PLC0415
 
     logs.setup(options.log_level, options.log_format)
@@ -55,9 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     settings = Options(options.config, secret, options.public_host)
     if options.workers == 1:
-        return serve(listener, settings, config, None)
-    buses = make_buses(options.workers)
-    return Workers(options.workers, lambda slot: serve(listener, settings, config, buses[slot])).run()
+        return serve(listener, settings, config)
+    return Workers(options.workers, lambda worker: serve(listener, settings, config, worker)).run()
 
 
 def _parser() -> argparse.ArgumentParser:

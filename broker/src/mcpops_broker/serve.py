@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from types import FrameType
@@ -12,10 +13,10 @@ import uvicorn
 
 from mcpops_broker import logs
 from mcpops_broker.broker import Broker, Options
-from mcpops_broker.bus import Bus
 from mcpops_broker.config.model import Config
 from mcpops_broker.mcp import methods
 from mcpops_broker.web.app import App
+from mcpops_broker.workers import Worker
 
 KEEP_ALIVE = 650
 """Seconds that an idle client connection stays open: longer than the idle times of proxies in front, so that it is
@@ -51,13 +52,19 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, options: Options, config: Config, bus: Bus | None) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
+def serve(listener: socket.socket, options: Options, config: Config, worker: Worker | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, or as one of several workers until their parent is gone; return the exit code."""
+
+    def parent_gone(alive: int) -> None:
+        asyncio.get_running_loop().remove_reader(alive)
+        logs.error("parent.died")
+        server.should_exit = True
 
     async def make_broker() -> Broker:
-        broker = Broker(options, config, bus.send if bus else None)
-        if bus is not None:
-            bus.connect(lambda kind, value: _from_worker(broker, kind, value))
+        broker = Broker(options, config, worker.bus.send if worker else None)
+        if worker is not None:
+            worker.bus.connect(lambda kind, value: _from_worker(broker, kind, value))
+            asyncio.get_running_loop().add_reader(worker.parent, parent_gone, worker.parent)
         return broker
 
     app = App(make_broker)

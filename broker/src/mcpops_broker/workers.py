@@ -12,19 +12,31 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from mcpops_broker import logs
+from mcpops_broker.bus import Bus, make_buses
 
 RESTART_AFTER = 1.0
 """Seconds before a worker that died is started again, so that one that cannot start does not spin."""
 
 
-class Workers:
-    """The parent of `count` worker processes; `work` gets the slot's number and returns an exit code."""
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What one worker process has of the others."""
 
-    def __init__(self, count: int, work: Callable[[int], int]) -> None:
-        self._count = count
+    bus: Bus
+    parent: int
+    """File descriptor that can be read (its end) once the parent is gone."""
+
+
+class Workers:
+    """The parent of `count` worker processes; `work` is what each does and returns its exit code."""
+
+    def __init__(self, count: int, work: Callable[[Worker], int]) -> None:
+        self._buses = make_buses(count)
         self._work = work
+        self._parent, self._alive = os.pipe()
         self._processes: dict[int, int] = {}
         """Slots by process id."""
         self._stopping = False
@@ -33,7 +45,7 @@ class Workers:
         """Run the workers until SIGTERM or SIGINT, then until all have ended; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        for slot in range(self._count):
+        for slot in range(len(self._buses)):
             self._fork(slot)
         while self._processes:
             process, status = os.waitpid(-1, 0)
@@ -50,9 +62,10 @@ class Workers:
         if process == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.close(self._alive)  # only the parent holds this end, so its death closes the pipe
             code = 1
             try:
-                code = self._work(slot)
+                code = self._work(Worker(self._buses[slot], self._parent))
             finally:
                 sys.stderr.flush()
                 os._exit(code)

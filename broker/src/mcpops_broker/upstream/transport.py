@@ -232,6 +232,8 @@ class Transport:
             return StaleSessionError(self.name, "session", "no longer knows the session")
         if isinstance(error, dict) and type(error.get("code")) is int:
             return self._rpc_error(error)
+        if status == 404:
+            return self.error("status", "answered HTTP 404: is the path of its url right?")
         return self.error("status", f"answered HTTP {status}")
 
     def _rpc_error(self, error: dict[str, Any]) -> UpstreamRpcError:
