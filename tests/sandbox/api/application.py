@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import authorization, errors, listing, patches, scaling
 from .audit import AuditLog, Entry
@@ -55,6 +55,8 @@ class Context:
     info: RequestInfo
     resource: Resource
     presentation: Presentation
+    warnings: list[str] = field(default_factory=list)
+    """What the caller is to be warned of, whether the request succeeds or not."""
 
     @property
     def target(self) -> Target:
@@ -124,9 +126,14 @@ class Application:
         if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
             raise errors.method_not_allowed()
         context = Context(request, info, resource, Presentation.of(request, resource))
-        answer: Response | Stream = self._verb(context)
         if resource.deprecated:
-            answer.headers.append(_warning(resource.deprecated))
+            context.warnings.append(resource.deprecated)
+        try:
+            answer = self._verb(context)
+        except ApiError as error:
+            error.warnings = context.warnings
+            raise
+        answer.headers += _warnings(context.warnings)
         return answer
 
     def _verb(self, context: Context) -> Response | Stream:
@@ -247,27 +254,27 @@ class Application:
     # writing
 
     def _create(self, context: Context) -> Response:
-        options = WriteOptions.of(context.request, "CreateOptions")
+        options = WriteOptions.of(context.request, "CreateOptions", context.warnings)
         body = _body(context)
         outcome = self._registry.create(context.target, body, options)
-        return self._written(context, outcome, options)
+        return self._written(context, outcome)
 
     def _update(self, context: Context) -> Response:
-        options = WriteOptions.of(context.request, "UpdateOptions")
+        options = WriteOptions.of(context.request, "UpdateOptions", context.warnings)
         body = _body(context)
         outcome = self._registry.replace(context.target, body, options)
-        return self._written(context, outcome, options)
+        return self._written(context, outcome)
 
     def _patch(self, context: Context) -> Response:
         media = media_type(context.request)
-        options = WriteOptions.of(context.request, "PatchOptions", apply=media == APPLY_PATCH)
+        options = WriteOptions.of(context.request, "PatchOptions", context.warnings, apply=media == APPLY_PATCH)
         if media == APPLY_PATCH:
             config = parse_yaml(context.request.body)
             outcome = self._registry.apply(context.target, config, options)
         else:
             patched = self._patcher(context.request, media, context.resource)
             outcome = self._registry.patch(context.target, patched, options)
-        return self._written(context, outcome, options)
+        return self._written(context, outcome)
 
     def _patcher(self, request: Request, media: str, resource: Resource) -> patches.Patcher:
         """The function that applies the body of a PATCH request. Raises 415 for a kind that is not served."""
@@ -285,12 +292,11 @@ class Application:
             return lambda live: patches.merge_patch(live, body)
         return lambda live: patches.strategic_merge_patch(live, body, resource.schema)
 
-    def _written(self, context: Context, outcome: Outcome, options: WriteOptions) -> Response:
+    def _written(self, context: Context, outcome: Outcome) -> Response:
         status = 201 if outcome.created else 200
-        warnings = [_warning(text) for text in dict.fromkeys(options.warnings)]
         whole = not context.presentation.form
         body = outcome.body() if whole else encode(context.presentation.one(outcome.obj))
-        return Response(status, body, headers=warnings)
+        return Response(status, body)
 
     def _scale(self, context: Context) -> Response:
         info, resource, request = context.info, context.resource, context.request
@@ -298,7 +304,8 @@ class Application:
             return Response(200, encode(scaling.show(resource, resource.load(self._registry.get(context.target)))))
         if info.verb not in _CHANGES:
             raise errors.method_not_allowed()
-        options = WriteOptions.of(request, "PatchOptions" if info.verb == "patch" else "UpdateOptions")
+        kind = "PatchOptions" if info.verb == "patch" else "UpdateOptions"
+        options = WriteOptions.of(request, kind, context.warnings)
         patched = self._patcher(request, media_type(request), resource) if info.verb == "patch" else None
         body: Object = {} if patched else read_object(request, "Scale")
 
@@ -352,7 +359,7 @@ class Application:
 def _refusal(error: ApiError) -> Response:
     if error.text:
         return Response(error.code, error.text.encode(), "text/plain; charset=utf-8")
-    return Response(error.code, encode(error.status()), headers=list(error.headers.items()))
+    return Response(error.code, encode(error.status()), headers=_warnings(error.warnings))
 
 
 def _body(context: Context) -> Object:
@@ -378,9 +385,13 @@ def _check_initial_events(query: dict[str, str], bookmarks: bool) -> None:
         raise errors.invalid("meta.k8s.io", "ListOptions", "", [error])
 
 
-def _warning(text: str) -> tuple[str, str]:
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-    return ("warning", f'299 - "{quoted}"')
+def _warnings(texts: list[str]) -> list[tuple[str, str]]:
+    """Warning headers (RFC 7234, code 299), each text once."""
+    headers = []
+    for text in dict.fromkeys(texts):
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        headers.append(("warning", f'299 - "{quoted}"'))
+    return headers
 
 
 def _version() -> Object:

@@ -13,7 +13,7 @@ from .resources import Catalog, Resource, ScalePaths
 from .schema import Schema
 from .store import DELETED, Event, Location
 from .strategies.custom import CustomStrategy
-from .strategies.definition import set_condition
+from .strategies.definition import APPROVAL, is_protected, set_condition
 
 DEFINITIONS = Location("apiextensions.k8s.io", "customresourcedefinitions")
 
@@ -141,6 +141,13 @@ def _status(obj: Object, clash: str) -> Object:
         set_condition(conditions, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
         message = "the initial names have been accepted"
         set_condition(conditions, "Established", "True", "InitialNamesAccepted", message)
+    approval = (obj["metadata"].get("annotations") or {}).get(APPROVAL, "")
+    if is_protected(obj["spec"]["group"]):
+        approved = not approval.startswith("unapproved")
+        reason = "ApprovedAnnotation" if approved else "UnapprovedAnnotation"
+        message = f"approved in {approval}" if approved else f'not approved: "{approval}"'
+        state = "True" if approved else "False"
+        set_condition(conditions, "KubernetesAPIApprovalPolicyConformant", state, reason, message)
     status["conditions"] = conditions
     return status
 

@@ -35,14 +35,14 @@ class ApiError(Exception):
         reason: str,
         message: str,
         details: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = details
-        self.headers = headers or {}
+        self.warnings: list[str] = []
+        """Texts for Warning headers, which a refused request gets too."""
         self.text = ""
         """A body to answer with instead of the Status object."""
         self.continue_token = ""

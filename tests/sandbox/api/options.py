@@ -29,7 +29,7 @@ class WriteOptions:
     warnings: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, request: Request, kind: str, apply: bool = False) -> WriteOptions:
+    def of(cls, request: Request, kind: str, warnings: list[str], apply: bool = False) -> WriteOptions:
         """Read the query; ``kind`` names the options in errors (CreateOptions, UpdateOptions, PatchOptions)."""
         query = request.query
         errors: list[FieldError] = []
@@ -48,7 +48,7 @@ class WriteOptions:
         if errors:
             raise invalid("meta.k8s.io", kind, "", errors)
         agent = request.headers.get("user-agent", "").partition("/")[0]
-        return cls(manager or agent or "unknown", dry_run, force, validation)
+        return cls(manager or agent or "unknown", dry_run, force, validation, warnings)
 
 
 def _dry_run(values: list[str], errors: list[FieldError]) -> bool:

@@ -36,6 +36,8 @@ _ITEM = "@item"
 _LIBRARIES = ("base64", "ip", "math", "optional", "sets", "cel")
 _TYPES = ("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint")
 _INT_LIMIT = 2**63
+_ERRORS = (EvaluationError, TypeError, AttributeError)
+"""What evaluation raises for an expression without a value; Python's own errors are missing overloads."""
 
 
 class Budget:
@@ -282,13 +284,21 @@ def _logic(left: Code, right: Code, decisive: bool) -> Code:
         try:
             if _truth(left(scope)) is decisive:
                 return decisive
-        except (EvaluationError, TypeError, AttributeError):
-            if _truth(right(scope)) is decisive:
+        except _ERRORS:
+            if _decides(right, scope, decisive):
                 return decisive
             raise
         return _truth(right(scope))
 
     return evaluate
+
+
+def _decides(code: Code, scope: Scope, decisive: bool) -> bool:
+    """Whether one side alone settles && or ||; an error does not."""
+    try:
+        return _truth(code(scope)) is decisive
+    except _ERRORS:
+        return False
 
 
 def _field(value: Any, field: str, optional: bool) -> Any:
@@ -410,7 +420,7 @@ def _until(rounds: Iterator[Scope], bodies: list[Code], decisive: bool) -> bool:
         try:
             if _truth(bodies[0](scope)) is decisive:
                 return decisive
-        except (EvaluationError, TypeError, AttributeError) as error:
+        except _ERRORS as error:
             failure = error
     if failure:
         raise failure

@@ -104,6 +104,8 @@ class RuleChecker:
 
     def __init__(self, node: Node) -> None:
         self._root = _compile(node)
+        self.found = self._root is not None
+        """Whether there are any rules."""
 
     def check(self, obj: Object, old: Object | None, warnings: list[str]) -> list[FieldError]:
         """What the rules say against an object; rules that unchanged values break are added to ``warnings``."""

@@ -52,6 +52,7 @@ class CustomStrategy(Strategy):
         if self.has_status:
             obj.pop("status", None)
         obj["metadata"]["generation"] = 1
+        apply_defaults(obj, self.structural)  # of what was reset, such as the status
 
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
         if subresource == "status":
@@ -66,6 +67,7 @@ class CustomStrategy(Strategy):
                 new["status"] = status
             else:
                 new.pop("status", None)
+            apply_defaults(new, self.structural)
             return
         if self.has_status:
             if "status" in old:
@@ -74,6 +76,7 @@ class CustomStrategy(Strategy):
                 new.pop("status", None)
         if not same(_body(new), _body(old)):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        apply_defaults(new, self.structural)
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
         if obj["kind"] != self.kind:
@@ -119,7 +122,7 @@ class CustomStrategy(Strategy):
             "FieldValueTooMany",
             "FieldValueTypeInvalid",
         }
-        if any(error.reason in blocking for error in errors):
+        if self._rules.found and any(error.reason in blocking for error in errors):
             message = (
                 "some validation rules were not checked because the object was invalid; "
                 "correct the existing errors to complete validation"

@@ -66,6 +66,7 @@ class DefinitionStrategy(BuiltinStrategy):
         if versions and sum(bool(version.get("storage")) for version in versions) != 1:
             message = "must have exactly one version marked as storage version"
             errors.append(invalid_value("spec.versions", versions, message))
+        errors += _approval(obj)
         for index, version in enumerate(versions):
             errors += _version(version, f"spec.versions[{index}]")
         if spec.get("preserveUnknownFields"):
@@ -99,6 +100,26 @@ class DefinitionStrategy(BuiltinStrategy):
                 )
                 errors.append(invalid_value(f"status.storedVersions[{index}]", name, message))
         return errors
+
+
+APPROVAL = "api-approved.kubernetes.io"
+
+
+def is_protected(group: str) -> bool:
+    """Whether a group belongs to Kubernetes itself, so that its definitions need an approval."""
+    return group.endswith((".k8s.io", ".kubernetes.io")) or group in ("k8s.io", "kubernetes.io")
+
+
+def _approval(obj: Object) -> list[FieldError]:
+    annotation = (obj["metadata"].get("annotations") or {}).get(APPROVAL, "")
+    if not is_protected(obj["spec"].get("group", "")) or annotation.startswith(("unapproved", "https://", "http://")):
+        return []
+    path = f"metadata.annotations[{APPROVAL}]"
+    message = (
+        'protected groups must have approval annotation "api-approved.kubernetes.io", '
+        "see https://github.com/kubernetes/enhancements/pull/1111"
+    )
+    return [required(path, message) if not annotation else invalid_value(path, annotation, message)]
 
 
 def set_condition(conditions: list[Any], kind: str, status: str, reason: str, message: str) -> None:
