@@ -19,7 +19,7 @@ import pytest
 from dataplane_box import APPS, INFRA, Box, Json, alive, conditions, listener, local_port, until
 from mcp.client.client import Client as McpClient
 from sandbox import seed
-from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PODS, SECRETS
+from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PODS, SECRETS, SERVICES
 from sandbox.controllers.ports import free_port
 from sandbox.controllers.runner import DEPLOYMENTS
 
@@ -75,6 +75,9 @@ async def test_mcp_server_answers_through_the_gateway(cluster: Box) -> None:
         "Accepted": "True",
         "ResolvedRefs": "True",
     }
+    shown = await cluster.client.get(SERVICES, "gw-openshift-default", INFRA)
+    assert shown is not None
+    assert shown["status"]["loadBalancer"]["ingress"][0]["ip"] == "127.0.0.1"
     port = local_port(gateway, 80)
     assert (await initialize(port, WEATHER))["serverInfo"]["name"] == "weather"
     assert (await get(port, "localhost"))[0] == 404

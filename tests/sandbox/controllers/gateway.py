@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sandbox.client import ApiError, Resource
-from sandbox.controllers import envoy_config, gateway_status
+from sandbox.controllers import envoy_config, gateway_service, gateway_status
 from sandbox.controllers.envoy_clusters import cluster, gateway_cluster, mesh_hosts, service_clusters
 from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
 from sandbox.controllers.gateway_listeners import Listener, Problem, judge
@@ -136,7 +136,7 @@ class GatewayController(Controller):
                 target = gateway_cluster(key, number)
                 config.clusters[target] = cluster(target, [local])
         self._ports.keep({"mesh", *(_book_name(key, port) for key, numbers in ports.items() for port in numbers)})
-        names = {key_of(gateway): _service_name(gateway) for gateway in gateways}
+        names = {key_of(gateway): gateway_service.service_name(gateway) for gateway in gateways}
         return Plan(listeners, routes, ports, config, mesh_hosts(world, ports, names))
 
     async def _write_statuses(self, world: World, plan: Plan, refused: dict[str, str]) -> None:
@@ -164,11 +164,12 @@ class GatewayController(Controller):
 
     async def _gateway_status(self, gateway: Json, plan: Plan, refused: dict[str, str], time: str) -> None:
         key = key_of(gateway)
+        await self._publish_service(gateway, plan.listeners[key])
         current = await self._publish_ports(gateway, plan.ports.get(key, {}))
         if current["metadata"].get("generation") != gateway["metadata"].get("generation"):
             return  # the specification changed meanwhile; the next round is already on its way
         fault = self._fault(key, plan, refused)
-        service = f"{_service_name(gateway)}.{key[0]}.svc.cluster.local"
+        service = f"{gateway_service.service_name(gateway)}.{key[0]}.svc.cluster.local"
         status = gateway_status.gateway_status(current, plan.listeners[key], service, fault, time)
         await self._status(GATEWAYS, current, status)
 
@@ -181,6 +182,16 @@ class GatewayController(Controller):
                         self._ports.drop(_book_name(key, number))
                     return Problem("Invalid", f"Envoy refused the listener of port {number}: {reason}")
         return None
+
+    async def _publish_service(self, gateway: Json, listeners: Sequence[Listener]) -> None:
+        wanted = gateway_service.service(gateway, listeners)
+        if wanted is None:
+            return
+        found = self.cache(SERVICES).get(gateway["metadata"]["namespace"], gateway_service.service_name(gateway))
+        if not gateway_service.is_as_wanted(found, wanted):
+            found = await self.apply(SERVICES, wanted)
+        if found and (found.get("status") or {}) != gateway_service.STATUS:
+            await self.patch(SERVICES, found, {"status": gateway_service.STATUS}, subresource="status")
 
     async def _publish_ports(self, gateway: Json, ports: dict[int, int]) -> Json:
         annotation = json.dumps({str(port): local for port, local in sorted(ports.items())})
@@ -201,8 +212,3 @@ def _book_name(key: Key, port: int) -> str:
 
 def _listener_name(key: Key, port: int) -> str:
     return f"{key[0]}.{key[1]}.{port}"
-
-
-def _service_name(gateway: Json) -> str:
-    """Istio: the Service of a Gateway is called after the Gateway and its class."""
-    return f"{gateway['metadata']['name']}-{gateway['spec']['gatewayClassName']}"
