@@ -128,9 +128,10 @@ def _one(option: t.Mapping[str, t.Any], value: t.Any, path: str, problems: list[
         problems.append(f"{path}{shown} {error}")
         return _NOTHING
     choices = option.get("choices")
-    if choices is not None and value not in choices:
-        listed = ", ".join(repr(choice) for choice in choices if choice != "")
-        problems.append(f"{path} {value!r} is none of {listed}")
+    wrong = [x for x in (value if isinstance(value, list) else [value]) if choices is not None and x not in choices]
+    if wrong:
+        listed = ", ".join(repr(choice) for choice in choices or () if choice != "")
+        problems.append(f"{path} {wrong[0]!r} is none of {listed}")
         return _NOTHING
     return value
 

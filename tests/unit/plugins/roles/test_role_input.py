@@ -16,6 +16,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "wait": {"type": "bool"},
     "mode": {"type": "str", "choices": ["", "create", "patch"]},
     "names": {"type": "raw"},
+    "some": {"type": "list", "elements": "str", "choices": ["a", "b"]},
     "labels": {"type": "raw"},
     "servers": {
         "type": "raw",
@@ -44,6 +45,7 @@ def checked(**values: Any) -> tuple[dict[str, Any], list[str]]:
         ("wait", "false", False),
         ("wait", False, False),
         ("mode", "create", "create"),
+        ("some", "a,b", ["a", "b"]),
         ("names", "a, b", ["a", "b"]),
         ("names", "- a\n- b\n", ["a", "b"]),
         ("names", ["a"], ["a"]),
@@ -76,6 +78,7 @@ def test_empty_text_counts_as_not_given(empty: Any) -> None:
         ({"seconds": "soon"}, "seconds 'soon' must be a number"),
         ({"wait": "maybe"}, "wait 'maybe' must be true or false"),
         ({"mode": "delete"}, "mode 'delete' is none of 'create', 'patch'"),
+        ({"some": ["a", "c"]}, "some 'c' is none of 'a', 'b'"),
         ({"mode": ["create"]}, "mode ['create'] must be one value, not a list"),
         ({"labels": "a"}, "labels must be a dictionary, or YAML text of one"),
         ({"names": "{a: 1}"}, "names must be a list, or YAML text of one"),
