@@ -25,6 +25,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._transport import (
     Query,
     Stream,
     failure,
+    tls_context,
 )
 
 
@@ -53,7 +54,15 @@ class FullTransport:
             configuration = core._create_configuration(core._create_auth_spec(None, **auth))
         except Exception as error:  # the libraries raise their own, yaml's, subprocess' and plain exceptions here
             raise ConfigError(f"The cluster settings ({settings.beyond}) cannot be used: {error}") from error
+        configuration.retries = False  # repeating is the API client's business
+        if settings.beyond.startswith("exec ") and not configuration.api_key and not configuration.cert_file:
+            raise ConfigError(
+                f"The command of {settings.beyond} gave no credentials; run it by hand to see why, or use a token."
+            )
         api_client = kubernetes.client.ApiClient(configuration)
+        if str(configuration.host).startswith("https:"):
+            # The same TLS as the light transport's: the library's own is stricter about CAs since Python 3.13.
+            api_client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls_context(_tls(configuration))
         for name, value in core._create_headers(None, **auth).items():
             core._set_header(api_client, name, value)
         self.host = str(configuration.host)
@@ -108,11 +117,13 @@ class FullTransport:
             )
             return Answer(raw.status, _headers(raw.headers), read(raw))
         except self._refused as error:
+            if not getattr(error, "status", 0):
+                raise failure(self.host, _cause(error)) from error
             content = getattr(error, "body", b"") or b""
             content = content if isinstance(content, bytes) else str(content).encode()
             return Answer(int(getattr(error, "status", 0) or 0), _headers(getattr(error, "headers", None)), content)
         except Exception as error:  # urllib3's and the auth plugins' exceptions; no import of them here
-            raise failure(self.host, getattr(error, "reason", None) or error) from error
+            raise failure(self.host, _cause(error)) from error
 
 
 class _FullStream:
@@ -131,7 +142,7 @@ class _FullStream:
                 yield from (line + b"\n" for line in lines)
         except Exception as error:  # urllib3's exceptions; also how a closed connection ends
             if not self._closed:
-                raise failure(self._host, error) from error
+                raise failure(self._host, _cause(error)) from error
 
     def read(self) -> bytes:
         return self._answer.body
@@ -140,6 +151,39 @@ class _FullStream:
         self._closed = True
         if self._raw is not None:
             self._raw.close()
+
+
+def _tls(configuration: t.Any) -> Settings:
+    def text(path: str | None) -> str | None:
+        if not path:
+            return None
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    try:
+        return Settings(
+            ca=text(configuration.ssl_ca_cert),
+            client_cert=text(configuration.cert_file),
+            client_key=text(configuration.key_file),
+            verify=bool(configuration.verify_ssl),
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"The file {error.filename} of the cluster settings cannot be read: {error.strerror}."
+        ) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What is at the bottom of urllib3's nested exceptions, when it is one that can be told in words."""
+    seen: BaseException | None = error
+    for _step in range(8):
+        if seen is None or isinstance(seen, OSError):
+            break
+        inner = [getattr(seen, "reason", None), *seen.args, seen.__cause__, seen.__context__]
+        seen = next((one for one in inner if isinstance(one, BaseException)), None)
+    if type(error).__name__ == "ProxyError" or type(getattr(error, "reason", None)).__name__ == "ProxyError":
+        return ConnectionError("the proxy cannot be reached; check the option proxy or proxy-url of the kubeconfig")
+    return seen or error
 
 
 def _headers(headers: t.Any) -> dict[str, list[str]]:
