@@ -26,6 +26,9 @@ FIELD_MANAGER = "mcpops-sandbox"
 PAUSE = 0.02
 """Seconds between two looks; everything that is waited for takes a fraction of a second."""
 
+CLEARING_SECONDS = 5.0
+"""How long the controllers get to remove what they made of things that are gone."""
+
 TRANSIENT = frozenset({0, 409, 429, 500, 502, 503, 504})
 """Answers of an API server that may be different in a moment."""
 
@@ -131,6 +134,7 @@ class Cluster:
         A CRD or a namespace in which there is something that the sandbox did not make stays.
         """
         staying = []
+        deadline = time.monotonic() + CLEARING_SECONDS
         for entry in reversed(made):
             fields = {name: entry[name] for name in ("group", "version", "plural", "kind", "namespaced")}
             resource, name, namespace = Resource(**fields), entry["name"], entry.get("namespace")
@@ -138,7 +142,7 @@ class Cluster:
                 found = await self._client.get(resource, name, namespace)
                 if not found or not is_owned(found):
                     continue
-                if inside := await self._foreign_objects(resource, found):
+                if inside := await self._foreign_objects(resource, found, deadline):
                     staying.append(f"{resource.kind} {name}, which holds {inside}")
                     continue
                 await self._client.delete(resource, name, namespace, uid=found["metadata"]["uid"])
@@ -147,11 +151,10 @@ class Cluster:
                 staying.append(f"{resource.kind} {name}: {error}")
         return staying
 
-    async def _foreign_objects(self, resource: Resource, obj: Json) -> str | None:
+    async def _foreign_objects(self, resource: Resource, obj: Json, deadline: float) -> str | None:
         """What a CRD's or a namespace's end would take along, once the controllers had time to clear up theirs."""
         if resource not in (CRDS, NAMESPACES):
             return None
-        deadline = time.monotonic() + 3
         while names := await self._held_by(resource, obj):
             if time.monotonic() > deadline:
                 return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
