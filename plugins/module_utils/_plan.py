@@ -36,7 +36,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Sche
 from ansible_collections.mcpops.gateway.plugins.module_utils._status import terminating
 from ansible_collections.mcpops.gateway.plugins.module_utils._versions import speak
 
-WORKERS = 8
+WORKERS = 16
 Missing = t.Callable[[str, str, str, type[McpopsError]], None]
 SINGLE_READS = 3
 """Up to so many objects of one kind and namespace are read one by one; more are read as one list."""

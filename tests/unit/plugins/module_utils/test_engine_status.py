@@ -1,0 +1,150 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the API server's refusals become: one sentence with object, field, value, rule and way out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.mcpops.gateway.plugins.module_utils import _errors
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, SECRET, Resource
+from ansible_collections.mcpops.gateway.plugins.module_utils._status import Request, parse_status, to_error
+
+GATEWAY = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway", True)
+ASKED = Request("patch", "https://api.example.com:6443", GATEWAY, "ns", "gw")
+
+
+def said(code: int, message: str = "", reason: str = "", causes: list[dict[str, str]] | None = None) -> Any:
+    status: dict[str, Any] = {"kind": "Status", "message": message, "reason": reason}
+    if causes is not None:
+        status["details"] = {"causes": causes}
+    return to_error(code, status, ASKED)
+
+
+def test_unauthorized_names_the_server_and_never_a_token() -> None:
+    error = said(401, "Unauthorized")
+
+    assert isinstance(error, _errors.Unauthorized) and "https://api.example.com:6443" in error.message
+
+
+def test_forbidden_names_user_verb_resource_and_namespace() -> None:
+    error = said(
+        403,
+        'gateways.gateway.networking.k8s.io "gw" is forbidden: User "bob" cannot patch resource "gateways" in API '
+        'group "gateway.networking.k8s.io" in the namespace "ns"',
+    )
+
+    assert isinstance(error, _errors.Forbidden)
+    for words in ("bob", "patch", "gateways.gateway.networking.k8s.io", "namespace ns", "Role"):
+        assert words in error.message
+    assert (error.details["verb"], error.details["namespace"]) == ("patch", "ns")
+
+
+def test_a_refusal_of_admission_keeps_its_reason() -> None:
+    error = said(403, 'pods "x" is forbidden: exceeded quota: compute')
+
+    assert isinstance(error, _errors.Forbidden) and "exceeded quota: compute" in error.message
+
+
+def test_a_terminating_namespace() -> None:
+    causes = [{"reason": "NamespaceTerminating", "message": "namespace ns is being terminated"}]
+
+    error = said(403, 'secrets "x" is forbidden: unable to create new content', "Forbidden", causes)
+
+    assert isinstance(error, _errors.NamespaceTerminating) and "namespace ns is Terminating" in error.message
+
+
+def test_a_missing_namespace_is_not_a_missing_object() -> None:
+    assert isinstance(said(404, 'namespaces "ns" not found'), _errors.NamespaceMissing)
+    own = to_error(404, {"message": 'namespaces "ns" not found'}, Request("get", "h", NAMESPACE, None, "ns"))
+    assert type(own) is _errors.NotFound
+
+
+def test_conflicts_of_fields_name_every_manager_once() -> None:
+    causes = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "argocd"',
+            "field": '.spec.listeners[name="a"].port',
+        },
+        {"reason": "FieldManagerConflict", "message": 'conflict with "argocd"', "field": ".spec.gatewayClassName"},
+        {"reason": "FieldManagerConflict", "message": 'conflict with "kubectl"', "field": ".metadata.labels.a"},
+    ]
+
+    error = said(409, "Apply failed with 3 conflicts", "Conflict", causes)
+
+    assert isinstance(error, _errors.FieldConflict)
+    assert 'spec.listeners[name="a"].port, spec.gatewayClassName are owned by argocd' in error.message
+    assert "metadata.labels.a is owned by kubectl" in error.message and "force_conflicts" in error.message
+    assert error.details["conflicts"][1] == {"manager": "kubectl", "fields": ["metadata.labels.a"]}
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (
+            {
+                "field": "spec.listeners[0].port",
+                "message": "Invalid value: 80000: spec.listeners[0].port in body should be less than or equal to 65535",
+            },
+            "spec.listeners[0].port is 80000: it should be less than or equal to 65535",
+        ),
+        (
+            {
+                "field": "spec.hostname",
+                "message": "Invalid value: \"a_b\": spec.hostname in body should match '^[a-z]+$'",
+            },
+            "spec.hostname is a_b: it should match '^[a-z]+$'",
+        ),
+        (
+            {"field": "spec.listeners", "message": "Invalid value: Combination of port must be unique"},
+            "spec.listeners: Combination of port must be unique",
+        ),
+        ({"field": "spec.x", "message": "Required value"}, "spec.x: Required value"),
+    ],
+)
+def test_invalid_tells_field_value_and_rule(cause: dict[str, str], words: str) -> None:
+    error = said(422, "Gateway is invalid", "Invalid", [cause])
+
+    assert isinstance(error, _errors.Invalid)
+    assert error.message == f"The API server refused Gateway ns/gw: {words}."
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (".spec.foo: field not declared in schema", "has no field spec.foo"),
+        (
+            ".metadata.labels.a: expected string, got &value.valueUnstructured{Value:1}",
+            "expected string, got another type",
+        ),
+    ],
+)
+def test_a_field_that_the_kind_does_not_have(line: str, words: str) -> None:
+    error = said(500, f"failed to create typed patch object (/gw; gateway.networking.k8s.io/v1, Kind=Gateway): {line}")
+
+    assert isinstance(error, _errors.Invalid) and words in error.message
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(410, _errors.Gone), (429, _errors.Throttled), (503, _errors.ServerError), (409, _errors.Conflict)],
+)
+def test_other_codes(code: int, kind: type[Exception]) -> None:
+    assert type(said(code, "why")) is kind
+
+
+def test_an_answer_that_is_no_status_is_read_as_text() -> None:
+    html = b"<html><body><h1>503 Service Unavailable</h1>\nno backend</body></html>"
+
+    assert parse_status(html)["message"] == "503 Service Unavailable no backend"
+    assert parse_status(json.dumps({"kind": "Status", "message": "x"}).encode())["message"] == "x"
+
+
+def test_a_secret_is_named_and_not_shown() -> None:
+    error = to_error(409, {"message": "the object has been modified"}, Request("patch", "h", SECRET, "ns", "s"))
+
+    assert "Secret ns/s" in error.message
