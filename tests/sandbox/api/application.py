@@ -28,7 +28,6 @@ from .bodies import (
 from .deletion import delete
 from .discovery import AGGREGATED, Discovery
 from .errors import ApiError
-from .fields import forbidden_value
 from .http import Request, Response, Stream
 from .objects import Object, copy, encode, now_micro
 from .openapi import VERSION, OpenApi
@@ -202,7 +201,7 @@ class Application:
         if f"g={AGGREGATED}" in accept and "v=v2;" in f"{accept};".replace(",", ";"):
             media = f"application/json;g={AGGREGATED};v=v2;as=APIGroupDiscoveryList"
             return Response(200, encode(self._discovery.aggregated(core)), media)
-        body = self._discovery.core_versions() if core else self._discovery.group_list()
+        body = self._discovery.core_versions(request.headers.get("host", "")) if core else self._discovery.group_list()
         return Response(200, encode(body))
 
     def _review(self, request: Request, info: RequestInfo, user: User) -> Response:
@@ -231,25 +230,18 @@ class Application:
 
     def _watch(self, context: Context) -> Stream:
         query = context.request.query
-        if context.info.name:
-            query["fieldSelector"] = f"metadata.name={context.info.name}"
         selection = listing.selection_of(context.request, context.resource)
+        start = listing.watch_start(query)
         bookmarks = flag(query, "allowWatchBookmarks")
-        initial = "sendInitialEvents" in query and flag(query, "sendInitialEvents")
-        _check_initial_events(query, bookmarks)
-        text = query.get("resourceVersion", "")
-        if text and not text.isdigit():
-            raise listing.invalid_resource_version(text)
         seconds = integer(query, "timeoutSeconds") or random.uniform(*_DEFAULT_WATCH_SECONDS)  # noqa: S311
         watch = Watch(self._registry.store, context.presentation, context.target.namespace, selection)
-        if initial or (int(text or 0) == 0 and "sendInitialEvents" not in query):
+        if start.state:
             watch.start_with_state()
-        elif int(text or 0):
-            watch.start_after(int(text))
-        if initial:
+        elif start.revision:
+            watch.start_after(start.revision)
+        if start.mark_end and bookmarks:
             watch.bookmark(initial_end=True)
-        media = "application/json;stream=watch" if not context.presentation.form else "application/json"
-        return Stream(watch.lines(float(seconds), bookmarks), content_type=media)
+        return Stream(watch.lines(float(seconds), bookmarks))
 
     # writing
 
@@ -368,21 +360,6 @@ def _body(context: Context) -> Object:
     if context.resource.custom:
         require_kind(body, context.resource.kind, context.request.body)
     return body
-
-
-def _check_initial_events(query: dict[str, str], bookmarks: bool) -> None:
-    """The options that go with sendInitialEvents, as list options are validated."""
-    if "sendInitialEvents" not in query:
-        return
-    if query.get("resourceVersionMatch") != "NotOlderThan":
-        error = forbidden_value(
-            "resourceVersionMatch",
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        )
-        raise errors.invalid("meta.k8s.io", "ListOptions", "", [error])
-    if not bookmarks and flag(query, "sendInitialEvents"):
-        error = forbidden_value("allowWatchBookmarks", "sendInitialEvents requires setting allowWatchBookmarks to true")
-        raise errors.invalid("meta.k8s.io", "ListOptions", "", [error])
 
 
 def _warnings(texts: list[str]) -> list[tuple[str, str]]:

@@ -36,9 +36,9 @@ class Discovery:
             groups.setdefault(group, [version])
         return groups
 
-    def core_versions(self) -> Object:
-        """/api."""
-        addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}]
+    def core_versions(self, address: str) -> Object:
+        """/api; ``address`` is where the server was reached."""
+        addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
     def group_list(self) -> Object:

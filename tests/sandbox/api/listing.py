@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import orjson
 
 from .errors import ApiError, bad_request, expired, invalid, too_large_resource_version
-from .fields import FieldError, forbidden_value
+from .fields import FieldError, forbidden_value, not_supported
 from .http import Request
 from .objects import Object
-from .requests import integer
+from .requests import flag, integer
 from .resources import Resource
 from .selectors import Selection, parse_fields, parse_labels
 from .store import CompactedError, Record, Store
@@ -71,9 +71,9 @@ def read_list(store: Store, resource: Resource, namespace: str, request: Request
     selection = selection_of(request, resource)
     start: Continue | None = None
     if query.get("continue"):
+        start = Continue.decode(query["continue"])
         if revision:
             raise bad_request("specifying resource version is not allowed when using continue")
-        start = Continue.decode(query["continue"])
         revision, match = start.revision, "Exact"
     if revision > store.revision:
         raise too_large_resource_version(revision, store.revision)
@@ -116,8 +116,7 @@ def _resource_version(query: dict[str, str]) -> tuple[int, str]:
             )
         )
     if match and match not in ("Exact", "NotOlderThan"):
-        supported = 'supported values: "Exact", "NotOlderThan", ""'
-        errors.append(FieldError("FieldValueNotSupported", "resourceVersionMatch", match, supported))
+        errors.append(not_supported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
     if match == "Exact" and text == "0":
         errors.append(
             forbidden_value("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
@@ -132,6 +131,39 @@ def _resource_version(query: dict[str, str]) -> tuple[int, str]:
     if revision and query.get("limit", "0") != "0" and not match:
         match = "Exact"
     return revision, match
+
+
+@dataclass(frozen=True)
+class WatchStart:
+    """With what a watch begins: every object there is, or the changes since a revision (0: only new ones)."""
+
+    state: bool
+    revision: int
+    mark_end: bool
+    """Whether a bookmark says that the state is complete."""
+
+
+def watch_start(query: dict[str, str]) -> WatchStart:
+    """Read the options of a watch. Raises 422 for ones that do not go together."""
+    errors: list[FieldError] = []
+    text, match = query.get("resourceVersion", ""), query.get("resourceVersionMatch", "")
+    stated = "sendInitialEvents" in query
+    if match and not stated:
+        message = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        errors.append(forbidden_value("resourceVersionMatch", message))
+    elif stated and match != "NotOlderThan":
+        message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        errors.append(forbidden_value("resourceVersionMatch", message))
+    if match not in ("", "NotOlderThan"):
+        errors.append(not_supported("resourceVersionMatch", match, ("NotOlderThan",)))
+    if errors:
+        raise invalid("meta.k8s.io", "ListOptions", "", errors)
+    if text and not text.isdigit():
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise ApiError(500, "", f'resourceVersion: Invalid value: "{text}": {why}')
+    revision = int(text or 0)
+    initial = flag(query, "sendInitialEvents") if stated else False
+    return WatchStart(initial or (revision == 0 and not stated), revision, initial)
 
 
 def invalid_resource_version(text: str) -> ApiError:

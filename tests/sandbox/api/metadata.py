@@ -33,11 +33,12 @@ _QUALIFIED_RULE = (
     "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
-_VALUE_RULE = (
+LABEL_VALUE_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
+LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _ANNOTATIONS_LIMIT = 256 * 1024
 
 
@@ -127,7 +128,7 @@ def _common(metadata: Object, path: str) -> list[FieldError]:
 def _label_value(path: str, value: str) -> list[FieldError]:
     if len(value) > 63:
         return [invalid_value(path, value, "must be no more than 63 bytes")]
-    return [invalid_value(path, value, _VALUE_RULE)] if value and not _QUALIFIED.fullmatch(value) else []
+    return [] if LABEL_VALUE.fullmatch(value) else [invalid_value(path, value, LABEL_VALUE_RULE)]
 
 
 def _owners(owners: list[Any], path: str) -> list[FieldError]:

@@ -48,10 +48,10 @@ class RequestInfo:
         name = rest[1] if len(rest) > 1 else ""
         subresource = rest[2] if len(rest) > 2 else ""
         verb = _VERBS.get(request.method, request.method.lower())
-        if verb == "get" and flag(request.query, "watch"):
-            verb = "watch"
-        elif not name:
+        if not name:
             verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
+            if verb == "list" and flag(request.query, "watch"):
+                verb = "watch"
         return cls(verb, request.target, path, group, version, rest[0], namespace, name, subresource, tuple(rest[3:]))
 
 

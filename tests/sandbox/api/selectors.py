@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import bad_request
+from .metadata import LABEL_VALUE, LABEL_VALUE_RULE, qualified_name_problems
 from .objects import Object, lookup
 from .store import Record
 
 Labels = Mapping[str, str]
 
 _TOKEN = re.compile(r"\s*(!=|==|=|!|,|\(|\)|>|<|[^\s=!,()<>]+)")
-_LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_OPERATORS = frozenset(["=", "==", "!=", "!", ",", "(", ")", ">", "<"])
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,13 @@ class Requirement:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text = text
         self.tokens = _TOKEN.findall(text)
         if "".join(self.tokens) != re.sub(r"\s+", "", text):
             raise self.error("unexpected characters")
         self.at = 0
 
     def error(self, why: str) -> Exception:
-        return bad_request(f"unable to parse requirement: {why} in {self.text!r}")
+        return bad_request(f"unable to parse requirement: {why}")
 
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
@@ -97,25 +96,34 @@ class _Parser:
 
     def key(self) -> str:
         key = self.next()
-        if not _LABEL_KEY.fullmatch(key):
-            raise self.error(f'<nil>: Invalid value: "{key}": name part must consist of alphanumeric characters')
+        if key in _OPERATORS:
+            raise self.error(f"found '{key}', expected: identifier")
+        problems = qualified_name_problems(key)
+        if problems:
+            raise self.error(f'<nil>: Invalid value: "{key}": {problems[0]}')
         return key
 
-    def value(self) -> str:
-        value = "" if self.peek() in ("", ",", ")") else self.next()
-        if not _LABEL_VALUE.fullmatch(value):
-            raise self.error(f'values[0]: Invalid value: "{value}": a valid label must consist of alphanumerics')
+    def value(self, index: int = 0) -> str:
+        if self.peek() in ("", ",", ")"):
+            return ""
+        value = self.next()
+        if value in _OPERATORS:
+            raise self.error(f"found '{value}', expected: identifier")
+        if not LABEL_VALUE.fullmatch(value) or len(value) > 63:
+            raise self.error(f'values[{index}]: Invalid value: "{value}": {LABEL_VALUE_RULE}')
         return value
 
     def values(self) -> frozenset[str]:
-        if self.next() != "(":
-            raise self.error("found a value, expected: '('")
-        values = {self.value()}
+        opening = self.next()
+        if opening != "(":
+            raise self.error(f"found '{opening}' expected: '('")
+        values = [self.value()]
         while self.peek() == ",":
             self.next()
-            values.add(self.value())
-        if self.next() != ")":
-            raise self.error("found no ')' after the values")
+            values.append(self.value(len(values)))
+        closing = self.next()
+        if closing != ")":
+            raise self.error(f"found '{closing}', expected: ',' or ')'")
         return frozenset(values)
 
 

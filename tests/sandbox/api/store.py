@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -44,6 +44,12 @@ class Record:
     deleting: bool
     """Whether metadata.deletionTimestamp is set."""
     raw: bytes
+
+    def at(self, revision: int) -> Record:
+        """The same state under a later revision, as watchers see an object that they lose sight of."""
+        obj = self.load()
+        obj["metadata"]["resourceVersion"] = str(revision)
+        return replace(self, revision=revision, raw=encode(obj))
 
     def load(self) -> Object:
         """A fresh copy of the object, the caller's to change."""

@@ -20,8 +20,8 @@ from .presentation import Presentation
 from .selectors import Selection
 from .store import ADDED, DELETED, MODIFIED, CompactedError, Event, Record, Store
 
-BOOKMARK_SECONDS = 30.0
-"""Time between bookmarks, for watches that allow them."""
+BOOKMARK_SECONDS = 60.0
+"""Time between bookmarks, for watches that allow them; a shorter watch gets one two seconds before it ends."""
 _INITIAL_END = {"k8s.io/initial-events-end": "true"}
 
 
@@ -37,6 +37,7 @@ class Watch:
         self._waiting: deque[bytes] = deque()
         self._awake = asyncio.Event()
         self._columns_sent = False
+        self._bookmark_timer: asyncio.Handle | None = None
         self._unsubscribe: Callable[[], None] | None = store.subscribe(self._resource.location, self._receive)
 
     def start_with_state(self) -> None:
@@ -64,11 +65,7 @@ class Watch:
         if initial_end:
             metadata["annotations"] = _INITIAL_END
         obj: Object = {"kind": self._resource.kind, "apiVersion": self._resource.api_version, "metadata": metadata}
-        if self._presentation.form == "Table":
-            obj = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "rows": None}
-            obj["columnDefinitions"] = None
-        elif self._presentation.form:
-            obj |= {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+        obj = self._presentation.one(obj, columns=not self._columns_sent)
         self._line("BOOKMARK", encode(obj))
 
     def close(self) -> None:
@@ -80,30 +77,30 @@ class Watch:
 
     async def lines(self, seconds: float, bookmarks: bool) -> AsyncIterator[bytes]:
         """The lines to send, for at most so many seconds."""
-        loop = asyncio.get_running_loop()
-        end = loop.call_later(seconds, self.close)
-        beat = loop.call_later(BOOKMARK_SECONDS, self._beat) if bookmarks else None
+        end = asyncio.get_running_loop().call_later(seconds, self.close)
+        if bookmarks:
+            self._schedule_bookmark(min(BOOKMARK_SECONDS, max(seconds - 2, 0)))
         try:
-            while True:
-                if self._waiting:
-                    chunk = b"".join(self._waiting)
-                    self._waiting.clear()
-                    yield chunk
-                elif self._unsubscribe is None:
-                    return
-                else:
+            while self._waiting or self._unsubscribe:
+                if not self._waiting:
                     self._awake.clear()
                     await self._awake.wait()
-                    if beat is not None and beat.when() <= loop.time():
-                        beat = loop.call_later(BOOKMARK_SECONDS, self._beat)
+                    continue
+                chunk = b"".join(self._waiting)
+                self._waiting.clear()
+                yield chunk
         finally:
             end.cancel()
-            if beat is not None:
-                beat.cancel()
+            if self._bookmark_timer:
+                self._bookmark_timer.cancel()
             self.close()
 
-    def _beat(self) -> None:
-        self.bookmark()
+    def _schedule_bookmark(self, seconds: float) -> None:
+        def beat() -> None:
+            self.bookmark()
+            self._schedule_bookmark(BOOKMARK_SECONDS)
+
+        self._bookmark_timer = asyncio.get_running_loop().call_later(seconds, beat)
 
     def _receive(self, event: Event) -> None:
         record, previous = event.record, event.previous
@@ -113,8 +110,10 @@ class Watch:
         matches = event.kind != DELETED and self._matches(record)
         if matches:
             self._send(MODIFIED if matched else ADDED, record)
-        elif matched:
+        elif matched and event.kind == DELETED:
             self._send(DELETED, record)
+        elif matched and previous is not None:
+            self._send(DELETED, previous.at(event.revision))
 
     def _matches(self, record: Record) -> bool:
         if self._namespace and record.namespace != self._namespace:
