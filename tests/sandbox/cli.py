@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -125,10 +126,10 @@ def _start(folder: Folder, options: argparse.Namespace, begun: float) -> State:
 def _say_next(folder: Folder, given: Path) -> None:
     option = _dir_option(given)
     print(f"""
-  export KUBECONFIG={folder.kubeconfig}
+  export KUBECONFIG={shlex.quote(str(folder.kubeconfig))}
   kubectl get gatewayclasses,catalogsources,deployments -A
 
-Next: ansible-playbook mcpops.gateway.site -e @playbooks/vars/demo.yml -e @{folder.variables}
+Next: ansible-playbook mcpops.gateway.site -e @playbooks/vars/demo.yml -e {shlex.quote(f"@{folder.variables}")}
       python -m sandbox status{option}
       python -m sandbox down{option}""")
 
@@ -224,4 +225,4 @@ def _tell(options: argparse.Namespace, text: str) -> None:
 
 
 def _dir_option(given: Path) -> str:
-    return "" if given == Path(DEFAULT_DIR) else f" --dir {given}"
+    return "" if given == Path(DEFAULT_DIR) else f" --dir {shlex.quote(str(given))}"
