@@ -169,16 +169,18 @@ def _registration_spec(server: Object, secret_name: str) -> Object:
     if server.get("credential"):
         spec["credentialRef"] = {"name": secret_name, "key": "token"}
     elif server.get("credential_secret"):
-        spec["credentialRef"] = dict(server["credential_secret"])
+        spec["credentialRef"] = structured(server["credential_secret"], "dict")
     if server.get("ca_cert_secret"):
-        spec["caCertSecretRef"] = dict(server["ca_cert_secret"])
+        spec["caCertSecretRef"] = structured(server["ca_cert_secret"], "dict")
     if server.get("state") == "disabled":
         spec["state"] = "Disabled"
     if "user_specific_list" in server:
         spec["userSpecificList"] = "Enabled" if _true(server["user_specific_list"]) else "Disabled"
-    for field in ("category", "tags", "hint"):
+    for field in ("category", "tags"):
         if server.get(field):
-            spec[field] = server[field]
+            spec[field] = structured(server[field], "list")
+    if server.get("hint"):
+        spec["hint"] = server["hint"]
     return spec
 
 
@@ -187,7 +189,9 @@ def _true(value: t.Any) -> bool:
 
 
 def _virtual_server(server: Object) -> Object:
-    spec = {field: server[field] for field in ("description", "tools", "prompts") if server.get(field)}
+    spec = {field: structured(server[field], "list") for field in ("tools", "prompts") if server.get(field)}
+    if server.get("description"):
+        spec["description"] = server["description"]
     return {
         "apiVersion": MCP_GROUP,
         "kind": "MCPVirtualServer",

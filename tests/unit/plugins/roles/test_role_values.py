@@ -127,6 +127,16 @@ def test_every_option_of_a_server_reaches_its_registration() -> None:
     }
 
 
+def test_text_inside_an_entry_stands_for_its_list_or_dictionary() -> None:
+    server = {"name": "w", "port": 1, "tags": "a, b", "credential_secret": "name: s"}
+
+    spec = objects([server], [{"name": "v", "tools": "x, y"}])
+
+    assert spec[1]["spec"]["tags"] == ["a", "b"]
+    assert spec[1]["spec"]["credentialRef"] == {"name": "s"}
+    assert spec[2]["spec"]["tools"] == ["x", "y"]
+
+
 def test_an_absent_server_is_only_among_what_goes() -> None:
     servers = [{"name": "a", "port": 1}, {"name": "b", "state": "absent"}]
 
