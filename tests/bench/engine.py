@@ -40,8 +40,8 @@ def measure(box: Box) -> list[Result]:
 
     ours = task("mcpops.gateway.apply", {"definition": config_maps("ours")})
     theirs = task("kubernetes.core.k8s", {"definition": config_maps("theirs"), "state": "present"})
-    manifests = box.home / "kubectl.json"
-    manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": config_maps("kubectl")}))
+    manifests = box.home / "kubectl.yaml"
+    manifests.write_text("\n---\n".join(json.dumps(item) for item in config_maps("kubectl")))
 
     created = box.tasks(ours) - empty
     kubectl = box.run("kubectl", "apply", "--server-side", "-f", str(manifests))
