@@ -112,6 +112,7 @@ def _remove(engine: Engine, params: Params) -> tuple[Report, Params]:
     csvs = _csvs_of(engine, live, package, namespace)
     crds = sorted({name for csv in csvs for name in olm.owned_crds(csv)})
     if params["remove_crds"]:
+        crds = sorted({*crds, *_labelled_crds(engine, package, namespace)})
         _refuse_instances(engine, crds)
     report = engine.remove([olm.subscription(params, live)])
     report.add(engine.remove([_named(olm.V1ALPHA1, "ClusterServiceVersion", csv) for csv in csvs]))
@@ -135,6 +136,12 @@ def _csvs_of(engine: Engine, live: Object | None, package: str, namespace: str) 
         if "olm.copiedFrom" not in labels and (csv["metadata"]["name"] in names or label in labels):
             found.append(csv)
     return found
+
+
+def _labelled_crds(engine: Engine, package: str, namespace: str) -> list[str]:
+    """CRDs that OLM has marked as this operator's; they are still there when the CSV is already gone."""
+    items, _version = engine.client.list(CRD, labels=f"{olm.GROUP}/{package}.{namespace}")
+    return [str(item["metadata"]["name"]) for item in items]
 
 
 def _own_group(engine: Engine, params: Params, ours: set[str]) -> Object | None:

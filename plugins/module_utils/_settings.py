@@ -27,6 +27,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Conf
 from ansible_collections.mcpops.gateway.plugins.module_utils._kubeconfig import Kubeconfig
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+SHORTEST_SECRET = 8
 FALSE_WORDS = ("0", "false", "no")
 
 
@@ -197,7 +198,6 @@ def _read(path: str, asked_by: str) -> str:
 
 
 def secrets_of(settings: Settings) -> set[str]:
-    """Values that must never be shown."""
-    found = {settings.token, settings.client_key}
-    found |= {base64.b64encode(value.encode()).decode() for value in found if value}
-    return {value for value in found if value}
+    """Values that must never be shown. Shorter ones are no secrets, and hiding them would spoil every message."""
+    found = {value for value in (settings.token, settings.client_key) if value and len(value) >= SHORTEST_SECRET}
+    return found | {base64.b64encode(value.encode()).decode() for value in found}

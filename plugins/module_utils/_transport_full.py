@@ -14,6 +14,7 @@ its ``request`` is used, so both transports look the same from above.
 from __future__ import annotations
 
 import os
+import socket
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
@@ -149,8 +150,13 @@ class _FullStream:
 
     def close(self) -> None:
         self._closed = True
-        if self._raw is not None:
-            self._raw.close()
+        # Closing the answer would wait for the thread that reads it; taking the socket away wakes that thread.
+        sock = getattr(getattr(self._raw, "_connection", None), "sock", None)
+        if isinstance(sock, socket.socket):
+            try:
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            except OSError:
+                return  # the server was faster
 
 
 def _tls(configuration: t.Any) -> Settings:

@@ -86,6 +86,12 @@ options:
           - Namespaces that the operator watches. The default is O(namespace); an empty list means all namespaces.
         type: list
         elements: str
+  wait_timeout:
+    description:
+      - With O(state=absent), how many seconds to wait until everything is gone. An installation has the timeouts
+        O(install_plan_ref_timeout), O(install_plan_timeout) and O(csv_timeout).
+    type: int
+    default: 120
   remove_crds:
     description:
       - With O(state=absent), also remove the CRDs that the operator owns. Refused while there are objects of them.

@@ -373,3 +373,39 @@ class TestFailures:
         said = run.fails("olm_subscription", namespace=ns, channel="preview")
 
         assert "UnsupportedOperatorGroup: OwnNamespace not supported" in said
+
+
+class TestCrds:
+    """What ``remove_crds`` removes, on CRDs of the test's own."""
+
+    @pytest.fixture
+    @staticmethod
+    def crd(api_server: ApiServer, ns: str) -> str:
+        name = f"widgets.{ns}.example.com"
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        spec = {
+            "group": f"{ns}.example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "widgets", "kind": "Widget"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        }
+        metadata = {"name": name, "labels": {f"operators.coreos.com/mcp-gateway.{ns}": ""}}
+        kind = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+        api_server.install_crds([{**kind, "metadata": metadata, "spec": spec}])
+        return name
+
+    def test_they_go_even_when_the_operator_is_already_gone(
+        self, run: Modules, api_server: ApiServer, ns: str, crd: str
+    ) -> None:
+        result = run("olm_subscription", namespace=ns, state="absent", remove_crds=True)
+
+        assert [entry["name"] for entry in result["objects"] if entry["action"] == "deleted"] == [crd]
+
+    def test_not_while_there_are_objects_of_them(self, run: Modules, api_server: ApiServer, ns: str, crd: str) -> None:
+        group = f"{ns}.example.com"
+        widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
+        api_server.apply(f"/apis/{group}/v1/namespaces/{ns}/widgets/w", widget)
+
+        said = run.fails("olm_subscription", namespace=ns, state="absent", remove_crds=True)
+
+        assert crd in said and f"{ns}/w" in said and "finalizers" in said

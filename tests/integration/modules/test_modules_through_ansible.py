@@ -1,0 +1,192 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules as people run them: ansible-playbook, module_defaults of the action group, environment variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from integration.gateways import gateway_class
+from integration.kit import ApiServer, Json, Modules, writes
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Ansible:
+    """ansible-playbook with this repository's collections and no settings of the developer's."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def play(
+        self, tasks: list[Json], *arguments: str, environment: dict[str, str] | None = None, **play: object
+    ) -> str:
+        """Run one play on localhost; its output. It has to succeed."""
+        book = self._home / "play.yml"
+        book.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks, **play}]))
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "K8S_AUTH_", "KUBECONFIG"))}
+        words = [str(Path(sys.executable).parent / "ansible-playbook"), str(book), "-c", "local", *arguments]
+        words += ["-e", f"ansible_python_interpreter={sys.executable}"]
+        done = subprocess.run(
+            words,
+            env={
+                **kept,
+                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+                "ANSIBLE_HOME": str(self._home / "ansible"),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_LOCALHOST_WARNING": "0",
+                "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
+                "LC_ALL": "C.UTF-8",
+                **(environment or {}),
+            },
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def ansible(tmp_path: Path) -> Ansible:
+    return Ansible(tmp_path)
+
+
+def changed(output: str) -> int:
+    found = re.search(r"changed=(\d+)", output)
+    assert found, output
+    return int(found[1])
+
+
+def tasks(ns: str) -> list[Json]:
+    """Every module once, as the documentation shows it."""
+    listener = {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "mcp.example.com"}
+    return [
+        {"mcpops.gateway.apply": {"definition": {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": ns},
+            "stringData": {"password": "hush-hush"}}}},
+        {"mcpops.gateway.olm_subscription": {"namespace": ns, "wait": False, "source_namespace": ns, "source": "cat"}},
+        {"mcpops.gateway.gateway": {
+            "name": "gw", "namespace": ns, "gateway_class_name": "istio", "wait": False, "listeners": [listener]}},
+        {"mcpops.gateway.gateway_listener": {
+            "gateway": "gw", "namespace": ns, "name": "web", "port": "80", "protocol": "HTTP", "wait": "no"}},
+        {"mcpops.gateway.reference_grant": {
+            "name": "grant", "namespace": ns, "from": [{"namespace": "team-a"}], "to": [{}]}},
+        {"mcpops.gateway.extension": {
+            "name": "ext", "namespace": ns, "gateway": "gw", "listener": "mcps", "wait": False}},
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def furnished(api_server: ApiServer, ns: str) -> str:
+    """A namespace with the catalog and the class that the tasks need."""
+    gateway_class(api_server)
+    kind = {"apiVersion": "operators.coreos.com/v1alpha1", "kind": "CatalogSource", "metadata": {"name": "cat"}}
+    path = f"/apis/operators.coreos.com/v1alpha1/namespaces/{ns}/catalogsources/cat"
+    api_server.apply(path, {**kind, "spec": {"sourceType": "grpc"}})
+    return ns
+
+
+def test_every_module_in_check_mode_for_real_and_again(ansible: Ansible, api_server: ApiServer, furnished: str) -> None:
+    defaults = {"group/mcpops.gateway.all": {"kubeconfig": api_server.kubeconfig}}
+    play = tasks(furnished)
+
+    with api_server.watched() as planned_requests:
+        planned = ansible.play(play, "--check", "--diff", module_defaults=defaults)
+    made = ansible.play(play, "--diff", module_defaults=defaults)
+    with api_server.watched() as requests:
+        again = ansible.play(play, module_defaults=defaults)
+
+    assert changed(planned) == changed(made) == len(play) and changed(again) == 0
+    assert writes(planned_requests) == [] and writes(requests) == []
+    assert "+++ after: Gateway" in made.replace(f"{furnished}/", "") and "hush-hush" not in planned + made
+
+
+def test_settings_of_the_environment(ansible: Ansible, api_server: ApiServer, furnished: str) -> None:
+    environment = {
+        "K8S_AUTH_HOST": api_server.server,
+        "K8S_AUTH_API_KEY": api_server.token,
+        "K8S_AUTH_SSL_CA_CERT": str(api_server.folder.ca),
+    }
+
+    assert changed(ansible.play(tasks(furnished)[:1], environment=environment)) == 1
+
+
+def test_an_exec_plugin_is_left_to_the_full_client(
+    run: Modules, api_server: ApiServer, ns: str, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "credential"
+    answer = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": api_server.token},
+    }
+    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    plugin.chmod(stat.S_IRWXU)
+    config = yaml.safe_load(api_server.folder.kubeconfig.read_text())
+    config["users"][0]["user"] = {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": str(plugin),
+            "interactiveMode": "Never",
+        }
+    }
+    definition = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "x", "namespace": ns},
+        "data": {"a": "1"},
+    }
+    with_exec = tmp_path / "kubeconfig"
+    with_exec.write_text(yaml.safe_dump(config))
+
+    made = run("apply", kubeconfig=str(with_exec), definition=definition, wait_for=[{"jmespath": "data.a"}])
+    again = run("apply", kubeconfig=str(with_exec), definition=definition)
+    theirs = run.fails("apply", kubeconfig=str(with_exec), definition=definition, wait_timeout=1, wait_for=[
+        {"condition": "Never"}])  # fmt: skip
+    gone = run("apply", kubeconfig=str(with_exec), definition=definition, state="absent")
+
+    assert made["changed"] and not again["changed"] and gone["changed"] and "Never" in theirs
+
+
+def test_an_exec_plugin_that_fails_is_told(run: Modules, api_server: ApiServer, ns: str, tmp_path: Path) -> None:
+    config = yaml.safe_load(api_server.folder.kubeconfig.read_text())
+    config["users"][0]["user"] = {
+        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
+    }
+    with_exec = tmp_path / "kubeconfig"
+    with_exec.write_text(yaml.safe_dump(config))
+    definition = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": ns}}
+
+    said = run.fails("apply", kubeconfig=str(with_exec), definition=definition)
+
+    assert "exec" in said and "gave no credentials" in said
+
+
+def test_a_proxy_that_is_away_is_told(run: Modules, ns: str) -> None:
+    definition = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": ns}}
+
+    assert "proxy" in run.fails("apply", proxy="http://127.0.0.1:1", definition=definition)
+
+
+def test_the_light_transport_does_not_import_the_client_libraries() -> None:
+    module = "ansible_collections.mcpops.gateway.plugins.modules.apply"
+    script = f"import sys, importlib; importlib.import_module({module!r}); print('kubernetes' in sys.modules)"
+    path = str(ROOT / ".collections")
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "False"
