@@ -9,7 +9,7 @@ from .definitions import OBJECT_META, Definitions
 from .objects import Object, copy, same
 from .printers import custom_columns
 from .registry import Registry
-from .resources import Catalog, Resource, ScalePaths
+from .resources import Catalog, Resource, ScalePaths, version_rank
 from .schema import Schema
 from .store import DELETED, Event, Location
 from .strategies.custom import CustomStrategy
@@ -90,9 +90,7 @@ class DefinitionController:
         strategy.has_status = subresources.get("status") is not None
         deprecated = ""
         if version.get("deprecated"):
-            deprecated = version.get("deprecationWarning") or (
-                f"{spec['group']}/{version['name']} {names['kind']} is deprecated"
-            )
+            deprecated = version.get("deprecationWarning") or _deprecation(spec, version["name"])
         return Resource(
             group=spec["group"],
             version=version["name"],
@@ -150,6 +148,15 @@ def _status(obj: Object, clash: str) -> Object:
         set_condition(conditions, "KubernetesAPIApprovalPolicyConformant", state, reason, message)
     status["conditions"] = conditions
     return status
+
+
+def _deprecation(spec: Object, version: str) -> str:
+    """The warning for a deprecated version that has none of its own: it names a better one, if there is one."""
+    group, kind = spec["group"], spec["names"]["kind"]
+    names = [item["name"] for item in spec["versions"] if item.get("served") and not item.get("deprecated")]
+    better = sorted((name for name in names if version_rank(name) < version_rank(version)), key=version_rank)
+    advice = f"; use {group}/{better[0]} {kind}" if better else ""
+    return f"{group}/{version} {kind} is deprecated{advice}"
 
 
 def _location(obj: Object) -> Location:

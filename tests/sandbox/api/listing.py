@@ -163,7 +163,8 @@ def watch_start(query: dict[str, str]) -> WatchStart:
         raise ApiError(500, "", f'resourceVersion: Invalid value: "{text}": {why}')
     revision = int(text or 0)
     initial = flag(query, "sendInitialEvents") if stated else False
-    return WatchStart(initial or (revision == 0 and not stated), revision, initial)
+    state = revision == 0 and not stated
+    return WatchStart(initial or state, revision, initial or (state and not text))
 
 
 def invalid_resource_version(text: str) -> ApiError:

@@ -21,7 +21,9 @@ from .selectors import Selection
 from .store import ADDED, DELETED, MODIFIED, CompactedError, Event, Record, Store
 
 BOOKMARK_SECONDS = 60.0
-"""Time between bookmarks, for watches that allow them; a shorter watch gets one two seconds before it ends."""
+"""Time between bookmarks, for watches that allow them."""
+_LAST_BOOKMARK = 2.0
+"""How long before its end a watch that is shorter gets a bookmark, in seconds."""
 _INITIAL_END = {"k8s.io/initial-events-end": "true"}
 
 
@@ -78,8 +80,8 @@ class Watch:
     async def lines(self, seconds: float, bookmarks: bool) -> AsyncIterator[bytes]:
         """The lines to send, for at most so many seconds."""
         end = asyncio.get_running_loop().call_later(seconds, self.close)
-        if bookmarks:
-            self._schedule_bookmark(min(BOOKMARK_SECONDS, max(seconds - 2, 0)))
+        if bookmarks and seconds > _LAST_BOOKMARK:
+            self._schedule_bookmark(min(BOOKMARK_SECONDS, seconds - _LAST_BOOKMARK))
         try:
             while self._waiting or self._unsubscribe:
                 if not self._waiting:
