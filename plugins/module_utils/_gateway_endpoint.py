@@ -65,15 +65,16 @@ def _no_url(problem: str) -> dict[str, str]:
 def report_of(answer: Object, problem: str = "") -> dict[str, t.Any]:
     """The report of role verify from a result of module ``endpoint``: facts, and ``text`` for a person to read.
 
-    ``answer`` may be a skipped or a failed result, as check mode has them; then ``works`` is false.
+    ``answer`` may be a skipped or a failed result (a failed one names its ``layer``); then ``works`` is false and
+    ``problem`` says why.
     """
-    if "server_info" not in answer:
+    if "layer" in answer or "server_info" not in answer:
         why = problem or answer.get("msg") or "there is no answer"
         text = [
             "Check mode: the endpoint was not proven, because it is not there yet or not yet as it will be.",
             f"seen now: {why}",
         ]
-        return {"works": False, "text": text}
+        return {"works": False, "problem": why, "text": text}
     kept = ("url", "dialed", "http_status", "server_info", "protocol_version", "tools", "tool_count", "call_result")
     report = {name: answer[name] for name in kept if name in answer}
     report["initialize"] = answer.get("bare_initialize") or answer["initialize"]

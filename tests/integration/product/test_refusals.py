@@ -123,6 +123,16 @@ class TestOnAConvergedCluster:
             mcp_gateway_reference_grant=False, mcp_gateway_public_host="team-a.example.com",
         )  # fmt: skip
 
+    def test_an_endpoint_that_does_not_answer(self, sandbox: Sandbox) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            away = f"http://localhost:{unused.getsockname()[1]}/mcp"
+
+            refused(
+                sandbox, "verify", f"[ERROR]: Task failed: Action failed: {away}", "refused",
+                mcp_gateway_url=away, mcp_gateway_wait_timeout=1,
+            )  # fmt: skip
+
     def test_a_wait_that_times_out_says_what_it_last_saw(self, sandbox: Sandbox) -> None:
         classes = sandbox.client.resources.get(api_version="gateway.networking.k8s.io/v1", kind="GatewayClass")
         nobodys = {"metadata": {"name": "nobodys"}, "spec": {"controllerName": "example.com/nobody"}}

@@ -108,3 +108,10 @@ def test_check_mode_may_find_nothing(answer: dict[str, Any], problem: str, said:
 
     assert report["works"] is False
     assert said in report["text"][1]
+
+
+def test_a_failure_after_the_handshake_is_no_working_gateway() -> None:
+    report = report_of({**ANSWER, "layer": "mcp", "msg": "the tool weather_list_cities is missing"})
+
+    assert report["works"] is False
+    assert report["problem"] == "the tool weather_list_cities is missing"
