@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator
@@ -14,7 +15,8 @@ import yaml
 from sandbox.catalog.crds import operator_crds
 from sandbox.catalog.csv import broker_image, cluster_service_version
 from sandbox.client import Object, Resource
-from sandbox.controllers import operator
+from sandbox.controllers.operator_extension import ExtensionController
+from sandbox.controllers.operator_registration import RegistrationController
 from sandbox.controllers.operator_release import (
     CONFIG_SECRET,
     DEPLOYMENTS,
@@ -25,7 +27,8 @@ from sandbox.controllers.operator_release import (
     SERVICES,
     Release,
 )
-from unit.sandbox.operators.kit import AcceptingGateways, AvailableDeployments, Cluster, running
+from sandbox.controllers.operator_virtual_server import VirtualServerController
+from unit.sandbox.operators.kit import PATIENCE, AcceptingGateways, AvailableDeployments, Cluster, running
 
 CONTROLLER = "mcp-gateway-controller"
 SECRET_LABEL = {"mcp.kuadrant.io/secret": "true"}
@@ -36,6 +39,7 @@ class Gateway:
 
     def __init__(self, cluster: Cluster, release: Release, home: str, infra: str, team: str) -> None:
         self.cluster, self.release, self.home, self.infra, self.team = cluster, release, home, infra, team
+        self.extension_controller = ExtensionController()
         self.extensions = release.extensions
         self.registrations = release.registrations
         self.virtual_servers = release.virtual_servers
@@ -55,6 +59,13 @@ class Gateway:
         """Takes the operator's Deployment away."""
         await self.cluster.client.delete(DEPLOYMENTS, CONTROLLER, self.home)
         await self.cluster.gone(DEPLOYMENTS, self.home, CONTROLLER)
+        await self.operator_stopped()
+
+    async def operator_stopped(self) -> None:
+        """Returns when the stand-in has noticed that it is not running."""
+        async with asyncio.timeout(PATIENCE):
+            while self.extension_controller.release():  # noqa: ASYNC110  (its caches have no event to wait for)
+                await asyncio.sleep(0.005)
 
     async def listeners(self, *more: Object, allowed: str = "All", hostname: str = "mcp.example.com") -> None:
         """Writes the Gateway with a listener ``mcps`` on port 8080 and others."""
@@ -129,7 +140,8 @@ async def gateway(cluster: Cluster, release: Release) -> AsyncIterator[Gateway]:
     await cluster.install(operator_crds(release.version))
     home, infra, team = [await cluster.namespace() for _ in range(3)]
     found = Gateway(cluster, release, home, infra, team)
-    async with running(cluster.client, [*operator.controllers(), AvailableDeployments(), AcceptingGateways()]):
+    own = [found.extension_controller, RegistrationController(), VirtualServerController()]
+    async with running(cluster.client, [*own, AvailableDeployments(), AcceptingGateways()]):
         await found.start_operator()
         await found.listeners()
         try:

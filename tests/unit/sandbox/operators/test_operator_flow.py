@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sandbox.client import Object
+from sandbox.controllers import operator_extension
 from sandbox.controllers.operator_release import (
     CONFIG_SECRET,
     DEPLOYMENTS,
@@ -194,7 +195,10 @@ async def test_a_port_has_one_extension_the_oldest(world: Gateway) -> None:
     await world.ready("late", rivals)
 
 
-async def test_a_broker_that_is_not_available_keeps_the_extension_waiting(world: Gateway) -> None:
+async def test_a_broker_that_is_not_available_keeps_the_extension_waiting(
+    world: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator_extension, "POLL_SECONDS", 0.1)
     await world.grant()
     labels = {"app.kubernetes.io/name": "mcp-gateway", "app.kubernetes.io/managed-by": "mcp-gateway-controller"}
     pod = {"containers": [{"name": "mcp-gateway", "image": "x"}]}
@@ -410,6 +414,7 @@ async def test_without_istio_the_operator_cannot_start(world: Gateway) -> None:
     await world.grant()
     await world.cluster.client.delete(CRDS, ENVOY_FILTERS.crd_name)
     await world.cluster.gone(CRDS, "", ENVOY_FILTERS.crd_name)
+    await world.operator_stopped()
     await world.extend()
     found = await world.cluster.client.get(world.extensions, "mcp-gateway", world.team)
     assert found
