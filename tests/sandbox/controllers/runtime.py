@@ -14,6 +14,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from sandbox.client import ApiError, Client, Object, Resource
@@ -27,6 +28,8 @@ CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "Cust
 
 RETRY_FIRST, RETRY_MOST = 0.05, 5.0
 """Seconds before the first retry of a failed reconcile or list, and the longest that doubling leads to."""
+
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def key_of(obj: Object) -> Key:
@@ -137,7 +140,9 @@ class Informer:
                     await self._until_served()
                     continue
                 if not error.gone:
-                    log.warning("watching %s: %s", self.resource.plural, error)
+                    # A server that has just started asks for patience, kind by kind.
+                    level = logging.INFO if error.code in BUSY else logging.WARNING
+                    log.log(level, "watching %s: %s", self.resource.plural, error)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, RETRY_MOST)
 
