@@ -48,6 +48,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 )
 """Kinds in the order in which they are written; removal goes the other way."""
 
+HIDDEN = "(hidden)"
 _RANK = {kind: number for number, kinds in enumerate(RANKS) for kind in kinds}
 _UNNAMED = RANKS.index(())
 _NAME = re.compile(r"[^\s/%]+")
@@ -183,3 +184,21 @@ def _secret_data(secret: Manifest) -> None:
         secret["data"] = data
     else:
         secret.pop("data", None)
+
+
+def without_secrets(source: t.Any) -> t.Any:
+    """Manifests as given, fit to be shown: values of Secrets are hidden, text that holds a Secret is hidden whole."""
+    if isinstance(source, str):
+        return HIDDEN if "Secret" in source else source
+    if isinstance(source, list):
+        return [without_secrets(item) for item in source]
+    if not isinstance(source, dict):
+        return source
+    if source.get("kind") == "Secret":
+        sections = {
+            key: dict.fromkeys(source[key], HIDDEN)
+            for key in ("data", "stringData")
+            if isinstance(source.get(key), dict)
+        }
+        return {**source, **sections}
+    return {**source, "items": without_secrets(source["items"])} if "items" in source else source

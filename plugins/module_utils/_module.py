@@ -15,6 +15,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._args import Spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN, without_secrets
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import Settings, resolve, secrets_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._transport import LightTransport, Transport
@@ -24,6 +25,31 @@ Params = dict[str, t.Any]
 Job = t.Callable[[Engine, Params], tuple[Report, dict[str, t.Any]]]
 
 
+class Module(AnsibleModule):  # type: ignore[misc]
+    """An AnsibleModule that shows its options without the Secrets in them, in the system log as in the result."""
+
+    def _log_invocation(self) -> None:
+        given, self.params = self.params, shown(self.params)
+        try:
+            super()._log_invocation()
+        finally:
+            self.params = given
+
+    def _return_formatted(self, kwargs: dict[str, t.Any]) -> None:
+        kwargs.setdefault("invocation", {"module_args": shown(self.params)})
+        super()._return_formatted(kwargs)
+
+
+def shown(params: Params) -> Params:
+    """The options without values of Secrets and without a kubeconfig that was given as a dictionary."""
+    hidden = dict(params)
+    if isinstance(hidden.get("kubeconfig"), dict):
+        hidden["kubeconfig"] = HIDDEN
+    if hidden.get("definition"):
+        hidden["definition"] = without_secrets(hidden["definition"])
+    return hidden
+
+
 def transport_for(params: t.Mapping[str, t.Any], settings: Settings) -> Transport:
     """The light transport wherever it suffices, else the full Kubernetes client."""
     return FullTransport(params, settings) if settings.beyond else LightTransport(settings)
@@ -31,7 +57,7 @@ def transport_for(params: t.Mapping[str, t.Any], settings: Settings) -> Transpor
 
 def run(spec: Spec, job: Job, **constraints: t.Any) -> None:
     """Run a module: ``job`` gets the engine and the options, and returns a Report and the module's own results."""
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **constraints)
+    module = Module(argument_spec=spec, supports_check_mode=True, **constraints)
     engine: Engine | None = None
     try:
         settings = resolve(module.params)

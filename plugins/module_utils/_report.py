@@ -12,8 +12,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
 
+HIDDEN_NEW = "(hidden, new value)"
 CREATED, UPDATED, UNCHANGED, DELETED, ABSENT = "created", "updated", "unchanged", "deleted", "absent"
 CHANGES = (CREATED, UPDATED, DELETED)
 
@@ -98,10 +100,10 @@ def mask(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
     for section in ("data", "stringData"):
         old_data, new_data = before.get(section) or {}, after.get(section) or {}
         if old_data:
-            old[section] = dict.fromkeys(old_data, "(hidden)")
+            old[section] = dict.fromkeys(old_data, HIDDEN)
         if new_data:
             new[section] = {
-                key: "(hidden)" if key in old_data and old_data[key] == value else "(hidden, new value)"
+                key: HIDDEN if key in old_data and old_data[key] == value else HIDDEN_NEW
                 for key, value in new_data.items()
             }
     for side in (old, new):
@@ -109,6 +111,6 @@ def mask(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
         if "kubectl.kubernetes.io/last-applied-configuration" in annotations:
             side["metadata"] = {
                 **side["metadata"],
-                "annotations": {**annotations, "kubectl.kubernetes.io/last-applied-configuration": "(hidden)"},
+                "annotations": {**annotations, "kubectl.kubernetes.io/last-applied-configuration": HIDDEN},
             }
     return old, new

@@ -29,6 +29,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     Rollout,
     Unless,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import shown
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Outcome, Report, mask
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource, label
 from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Schema
@@ -118,6 +119,20 @@ class TestReport:
         secret["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "password"}
 
         assert "password" not in str(mask(secret, secret))
+
+
+class TestOptionsAsShown:
+    """What the system log and ``-vvv`` may see of the options."""
+
+    def test_values_of_secrets_are_hidden_wherever_they_stand(self) -> None:
+        secret = manifest("Secret", stringData={"a": "hush"}, data={"b": "aHVzaA=="})
+        definition = [secret, {"kind": "List", "items": [secret]}, "kind: Secret\nstringData: {a: hush}", manifest()]
+
+        hidden = shown({"definition": definition, "kubeconfig": {"users": "hush"}, "name": "x"})
+
+        assert "hush" not in str(hidden) and "aHVzaA" not in str(hidden)
+        assert hidden["definition"][3] == manifest() and hidden["name"] == "x"
+        assert hidden["definition"][0]["stringData"] == {"a": "(hidden)"}
 
 
 class TestGoals:
