@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import datetime
 from collections.abc import AsyncIterator
 from typing import Any
 
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox.catalog.crds import operator_crds
 from sandbox.catalog.csv import broker_image, cluster_service_version
 from sandbox.client import Object, Resource
@@ -162,3 +166,22 @@ def release(version: str) -> Release:
     if version == "0.6.0":
         return Release(version, image, "v1alpha1", "toolPrefix", "JWT_SESSION_SIGNING_KEY", modern=False)
     return Release(version, image)
+
+
+def certificate(*, authority: bool) -> str:
+    """A self-signed certificate in PEM, of an authority or not."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "test")])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()

@@ -25,7 +25,7 @@ from sandbox.controllers.operator_release import (
     TOKENS_ROUTE,
 )
 from sandbox.controllers.runtime import CRDS
-from unit.sandbox.operators.gateway_kit import Gateway, gateway, release
+from unit.sandbox.operators.gateway_kit import Gateway, certificate, gateway, release
 from unit.sandbox.operators.kit import Cluster
 
 SERVERS = {"name": "servers", "port": 8080, "protocol": "HTTP", "hostname": "*.mcp.local"}
@@ -231,6 +231,35 @@ async def test_keys_for_trusted_headers_are_generated_on_demand(world: Gateway) 
     await world.extend(trustedHeadersKey={"secretName": "trust", "generate": "Enabled"})
     await world.ready()
     assert not await world.absent(SECRETS, world.team, "trust-private")
+
+
+async def test_a_bundle_of_authorities_reaches_the_broker_and_forces_tls(world: Gateway) -> None:
+    await world.grant()
+    await world.listeners(SERVERS)
+    await world.service()
+    await world.route(section="servers")
+    await world.extend(caCertBundleRef={"name": "bundle"})
+    await world.refused("SecretNotFound: CA bundle secret bundle not found")
+    await world.secret("bundle", {"ca.crt": certificate(authority=False)})
+    await world.refused("SecretInvalid: CA bundle secret bundle is invalid: ")
+    authority = certificate(authority=True)
+    await world.secret("bundle", {"ca.crt": authority})
+    await world.ready()
+    await world.register()
+    config = await world.config(lambda found: found["servers"])
+    assert config["gatewayCACertPEM"] == authority
+    assert config["servers"][0]["url"].startswith("https://")
+
+
+async def test_of_a_grant_only_the_first_source_is_noticed(world: Gateway) -> None:
+    await world.extend()
+    await world.refused("ReferenceGrantRequired")
+    await world.grant("somebody", world.team)
+    grant = await world.cluster.client.get(REFERENCE_GRANTS, "grant", world.infra)
+    assert grant
+    assert list(world.extension_controller._granted(grant)) == []
+    await world.extend(backendPingIntervalSeconds=30)  # whatever makes the operator look again
+    await world.ready()
 
 
 async def test_the_route_can_be_left_to_the_user(world: Gateway) -> None:

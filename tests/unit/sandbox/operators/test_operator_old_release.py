@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from sandbox.client import ApiError
+from sandbox.catalog.crds import operator_crds
+from sandbox.client import ApiError, Object
 from sandbox.controllers.operator_release import DEPLOYMENTS, HTTP_ROUTES, ROUTE
 from unit.sandbox.operators.gateway_kit import Gateway, gateway, release
 from unit.sandbox.operators.kit import Cluster
@@ -53,3 +54,26 @@ async def test_a_registration_waits_for_the_broker_to_know_it(world: Gateway) ->
 async def test_oauth_metadata_is_refused(world: Gateway) -> None:
     with pytest.raises(ApiError, match=r"\.spec\.oauthProtectedResource: field not declared in schema"):
         await world.extend(oauthProtectedResource={"authorizationServers": ["https://a"]})
+
+
+async def test_an_upgrade_brings_the_objects_up_to_date(world: Gateway) -> None:
+    await world.grant()
+    await world.extend()
+    await world.ready()
+    await world.cluster.install(operator_crds("0.9.0"))
+    world.release = release("0.9.0")
+    await world.start_operator()
+
+    def upgraded(deployment: Object) -> bool:
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
+        names = [entry["name"] for entry in container["env"]]
+        return bool(
+            container["image"].endswith(":v0.9.0")
+            and "readinessProbe" in container
+            and names == ["GATEWAY_SIGNING_KEY"]
+            and not any(flag.startswith("--mcp-router-key") for flag in container["command"])
+        )
+
+    await world.cluster.until(DEPLOYMENTS, world.team, "mcp-gateway", upgraded)
+    await world.cluster.until(HTTP_ROUTES, world.team, ROUTE, lambda route: len(route["spec"]["rules"]) == 3)
+    await world.ready()

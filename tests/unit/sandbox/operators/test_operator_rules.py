@@ -41,6 +41,7 @@ from sandbox.controllers.operator_secrets import (
     new_key_pair,
     server_ca,
 )
+from unit.sandbox.operators.gateway_kit import certificate
 
 Object = dict[str, Any]
 
@@ -273,30 +274,6 @@ def test_session_store_secrets() -> None:
     assert refused(secret({"a": "b"})) == f'session store secret s is missing required data entry "{key}"'
     assert refused(secret({key: ""})) == f'session store secret s has empty "{key}" value'
     check_session_store(secret({key: "redis://"}), "s", "n")
-
-
-def certificate(*, authority: bool) -> str:
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "test")])
-    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def test_ca_bundles() -> None:
