@@ -93,6 +93,7 @@ def main(kind: str) -> int:
     """Run the check of this kind; its exit status."""
     unpack()
     home = CACHE / "home"
+    home.mkdir(exist_ok=True)
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if kind == "docs":
         command = [
