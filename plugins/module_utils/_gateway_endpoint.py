@@ -21,19 +21,17 @@ Object = t.Mapping[str, t.Any]
 _SCHEMES = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
 
 
-def endpoint_of(
-    gateways: t.Sequence[Object], listener: str, *, name: str, namespace: str, host: str = "", path: str = "/mcp"
-) -> dict[str, str]:
-    """``url``, ``connect_to`` and ``problem`` of a listener of a Gateway.
+def endpoint_of(gateway: Object | None, wanted: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """``url``, ``connect_to`` and ``problem`` of a listener of a Gateway (None when it does not exist).
 
-    ``gateways`` holds the Gateway object, or nothing when it does not exist. ``host`` is the extension's public host,
-    when it has one of its own. ``connect_to`` is the Gateway's first address with the listener's port, empty while it
-    has none. ``problem`` is empty, or a sentence that says why there is no ``url``.
+    ``wanted`` holds the options of module ``gateway_info``: ``name``, ``namespace``, ``listener``, ``public_host`` (of
+    the extension, when it has one of its own) and ``path``. ``connect_to`` is the Gateway's first address with the
+    listener's port, empty while it has none. ``problem`` is empty, or a sentence that says why there is no ``url``.
     """
-    where = f"Gateway {namespace}/{name}"
-    if not gateways:
+    listener = wanted["listener"]
+    where = f"Gateway {wanted['namespace']}/{wanted['name']}"
+    if gateway is None:
         return _no_url(f"{where} does not exist; run the playbook mcpops.gateway.site first, or set verify_url")
-    gateway = gateways[0]
     found = listener_named(gateway, listener)
     if found is None:
         names = ", ".join(str(x.get("name")) for x in gateway.get("spec", {}).get("listeners") or []) or "none"
@@ -43,7 +41,7 @@ def endpoint_of(
             f"The listener {listener} of {where} has protocol {found.get('protocol')}, which MCP does not use"
         )
     try:
-        public = public_host(found.get("hostname"), host or None)
+        public = public_host(found.get("hostname"), wanted.get("public_host"))
     except PublicHostError as error:
         return _no_url(
             f"The listener {listener} of {where}: {error}; give it a hostname, or set mcp_gateway_public_host"
@@ -55,7 +53,11 @@ def endpoint_of(
     address = str(addresses[0]["value"]) if addresses else ""
     if ":" in address:
         address = f"[{address}]"
-    return {"url": f"{scheme}://{authority}{path}", "connect_to": f"{address}:{port}" if address else "", "problem": ""}
+    return {
+        "url": f"{scheme}://{authority}{wanted['path']}",
+        "connect_to": f"{address}:{port}" if address else "",
+        "problem": "",
+    }
 
 
 def _no_url(problem: str) -> dict[str, str]:

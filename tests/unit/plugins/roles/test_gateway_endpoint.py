@@ -11,19 +11,18 @@ import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of, report_of
 
 
-def gateway(*addresses: str, **listener: Any) -> list[dict[str, Any]]:
+def gateway(*addresses: str, **listener: Any) -> dict[str, Any]:
     settings = {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "mcp.example.com", **listener}
-    return [
-        {
-            "metadata": {"name": "gw", "namespace": "ns"},
-            "spec": {"listeners": [settings]},
-            "status": {"addresses": [{"value": address} for address in addresses]},
-        }
-    ]
+    return {
+        "metadata": {"name": "gw", "namespace": "ns"},
+        "spec": {"listeners": [settings]},
+        "status": {"addresses": [{"value": address} for address in addresses]},
+    }
 
 
-def found(gateways: list[dict[str, Any]], listener: str = "mcps", host: str = "") -> dict[str, str]:
-    return endpoint_of(gateways, listener, name="gw", namespace="ns", host=host)
+def found(live: dict[str, Any] | None, listener: str = "mcps", host: str = "") -> dict[str, str]:
+    wanted = {"name": "gw", "namespace": "ns", "listener": listener, "public_host": host, "path": "/mcp"}
+    return endpoint_of(live, wanted)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +51,16 @@ def test_the_gateways_address_is_where_to_connect_to(address: str, connect_to: s
 
 
 @pytest.mark.parametrize(
-    ("gateways", "listener", "problem"),
+    ("live", "listener", "problem"),
     [
-        ([], "mcps", "Gateway ns/gw does not exist; run the playbook"),
+        (None, "mcps", "Gateway ns/gw does not exist; run the playbook"),
         (gateway(), "x", "Gateway ns/gw has no listener x (it has mcps)"),
         (gateway(protocol="TCP"), "mcps", "has protocol TCP, which MCP does not use"),
         (gateway(hostname=None), "mcps", "no hostname available; give it a hostname"),
     ],
 )
-def test_why_there_is_no_address(gateways: list[dict[str, Any]], listener: str, problem: str) -> None:
-    answer = found(gateways, listener)
+def test_why_there_is_no_address(live: dict[str, Any] | None, listener: str, problem: str) -> None:
+    answer = found(live, listener)
 
     assert answer["url"] == ""
     assert problem in answer["problem"]

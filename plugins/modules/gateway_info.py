@@ -1,0 +1,125 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway_info
+short_description: Find out at which address a Gateway's listener serves MCP
+version_added: 0.1.0
+author:
+  - mcpops contributors (@mcpops)
+description:
+  - Reads a Gateway and works out the URL of the MCP endpoint from the listener's protocol, host name and port, with the
+    rules of the MCP gateway operator (V(*.example.com) becomes V(mcp.example.com)).
+  - A Gateway or listener that does not exist is no failure but told in RV(problem).
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - mcpops.gateway.attributes
+attributes:
+  diff_mode:
+    support: N/A
+    details:
+      - The module changes nothing.
+options:
+  name:
+    description:
+      - Name of the Gateway.
+    type: str
+    required: true
+  namespace:
+    description:
+      - Namespace of the Gateway.
+    type: str
+    required: true
+  listener:
+    description:
+      - Name of the listener that serves MCP.
+    type: str
+    required: true
+  public_host:
+    description:
+      - Public host of the MCPGatewayExtension, when it has one of its own.
+    type: str
+  path:
+    description:
+      - Path of the endpoint.
+    type: str
+    default: /mcp
+requirements:
+  - python >= 3.11
+  - PyYAML
+seealso:
+  - module: mcpops.gateway.endpoint
+"""
+
+EXAMPLES = r"""
+- name: Find the endpoint
+  mcpops.gateway.gateway_info:
+    name: mcp-gateway
+    namespace: openshift-ingress
+    listener: mcps
+  register: found
+
+- name: Prove it, by the Gateway's address as long as its name has no DNS record
+  mcpops.gateway.endpoint:
+    url: "{{ found.url }}"
+    connect_to: "{{ found.connect_to }}"
+    connect_to_when: unresolved
+"""
+
+RETURN = r"""
+url:
+  description: The address for clients; empty when there is none.
+  returned: success
+  type: str
+  sample: http://mcp.example.com:8080/mcp
+connect_to:
+  description: The Gateway's own address with the listener's port; empty while the Gateway has none.
+  returned: success
+  type: str
+  sample: 192.0.2.10:8080
+problem:
+  description: Why there is no RV(url); empty when there is one.
+  returned: success
+  type: str
+  sample: ""
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
+from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import transport_for
+from ansible_collections.mcpops.gateway.plugins.module_utils._settings import resolve, secrets_of
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "listener": {"type": "str", "required": True},
+    "public_host": {"type": "str"},
+    "path": {"type": "str", "default": "/mcp"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**AUTH_ARG_SPEC, **OPTIONS}, supports_check_mode=True)
+    params = module.params
+    try:
+        settings = resolve(params)
+        module.no_log_values.update(secrets_of(settings))
+        engine = Engine(ApiClient(transport_for(params, settings)))
+        gateway = engine.read(API_VERSION, "Gateway", params["name"], params["namespace"])
+    except McpopsError as error:
+        module.fail_json(msg=error.message, **error.details)
+    module.exit_json(changed=False, **endpoint_of(gateway, params))
+
+
+if __name__ == "__main__":
+    main()
