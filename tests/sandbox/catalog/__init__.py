@@ -25,6 +25,12 @@ CHANNEL = "preview"
 VERSIONS = ("0.9.0", "0.6.0")
 """What the sandbox's catalogue offers, newest first."""
 
+SANDBOX_CATALOG = "sandbox.mcpops.io/catalog"
+BROKEN_BUNDLES = f"{SANDBOX_CATALOG}:broken-bundles"
+"""The same packages, but their bundles cannot be unpacked."""
+BROKEN_OPERATOR = f"{SANDBOX_CATALOG}:broken-operator"
+"""The same packages, but the operator's image cannot be pulled: it never becomes available."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -56,19 +62,30 @@ class Package:
 
 
 @cache
-def _mcp_gateway(versions: tuple[str, ...]) -> Package:
+def _mcp_gateway(versions: tuple[str, ...], image: str | None = None) -> Package:
     bundles = []
     for version, older in zip(versions, [*versions[1:], None], strict=True):
-        csv = cluster_service_version(version, replaces=older, crds=operator_crds(version))
-        bundles.append(Bundle(version, csv, operator_crds(version)))
+        crds = operator_crds(version)
+        csv = cluster_service_version(version, replaces=older, crds=crds, image=image)
+        bundles.append(Bundle(version, csv, crds))
     return Package(PACKAGE, CHANNEL, {CHANNEL: bundles})
 
 
 def packages_in(image: str | None) -> list[Package] | None:
     """The packages of a catalogue image; None for an image that the sandbox does not know (it cannot be pulled)."""
-    if image and image.startswith("sandbox.mcpops.io/catalog:"):
+    image = image or ""
+    if image == BROKEN_OPERATOR:
+        return [_mcp_gateway(VERSIONS, "sandbox.mcpops.io/missing:1")]
+    if image.startswith(f"{SANDBOX_CATALOG}:"):
         return [_mcp_gateway(VERSIONS)]
-    upstream = re.search(r"/mcp-controller-catalog:v(\d+\.\d+\.\d+)$", image or "")
+    upstream = re.search(r"/mcp-controller-catalog:v(\d+\.\d+\.\d+)$", image)
     if upstream and upstream[1] in VERSIONS:
         return [_mcp_gateway((upstream[1],))]
+    return None
+
+
+def unpack_problem(image: str | None) -> str | None:
+    """Why the bundles of a catalogue image cannot be unpacked; None when they can."""
+    if image == BROKEN_BUNDLES:
+        return "DeadlineExceeded: Job was active longer than specified deadline"
     return None

@@ -26,8 +26,19 @@ def broker_image(version: str) -> str:
     return f"{REGISTRY}/mcp-gateway:v{version}"
 
 
-def cluster_service_version(version: str, *, replaces: str | None, crds: Sequence[Object]) -> Object:
-    """The ClusterServiceVersion in the bundle of ``version``, following the version ``replaces`` in its channel."""
+def controller_image(version: str) -> str:
+    """Image of the operator itself."""
+    return f"{REGISTRY}/mcp-controller:v{version}"
+
+
+def cluster_service_version(
+    version: str, *, replaces: str | None, crds: Sequence[Object], image: str | None = None
+) -> Object:
+    """The ClusterServiceVersion in the bundle of ``version``, following the version ``replaces`` in its channel.
+
+    ``image`` is the operator's, if it is not the one that its project publishes.
+    """
+    image = image or controller_image(version)
     spec: Object = {
         "displayName": "MCP Gateway",
         "description": "Aggregates MCP servers behind one endpoint of a Gateway.",
@@ -51,13 +62,13 @@ def cluster_service_version(version: str, *, replaces: str | None, crds: Sequenc
                     {
                         "name": CONTROLLER_DEPLOYMENT,
                         "label": {"app": "mcp-controller", "component": "controller"},
-                        "spec": _deployment(version),
+                        "spec": _deployment(version, image),
                     }
                 ],
             },
         },
         "relatedImages": [
-            {"name": "controller", "image": f"{REGISTRY}/mcp-controller:v{version}"},
+            {"name": "controller", "image": image},
             {"name": "router-broker", "image": broker_image(version)},
         ],
     }
@@ -71,7 +82,7 @@ def cluster_service_version(version: str, *, replaces: str | None, crds: Sequenc
             "annotations": {
                 "capabilities": "Basic Install",
                 "categories": "AI/Machine Learning, Networking",
-                "containerImage": f"{REGISTRY}/mcp-controller:v{version}",
+                "containerImage": image,
             },
         },
         "spec": spec,
@@ -89,7 +100,7 @@ def _owned(crd: Object) -> Object:
     }
 
 
-def _deployment(version: str) -> Object:
+def _deployment(version: str, image: str) -> Object:
     labels = {"app": "mcp-controller", "component": "controller"}
 
     def probe(path: str, delay: int, period: int) -> Object:
@@ -101,7 +112,7 @@ def _deployment(version: str) -> Object:
 
     container: Object = {
         "name": "manager",
-        "image": f"{REGISTRY}/mcp-controller:v{version}",
+        "image": image,
         "command": ["./mcp_controller"],
         "env": [{"name": "RELATED_IMAGE_ROUTER_BROKER", "value": broker_image(version)}],
         "ports": [{"name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP"}],

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import ClassVar
 
-from sandbox.catalog import Bundle, packages_in
+from sandbox.catalog import Bundle, packages_in, unpack_problem
 from sandbox.client import ApiError, Object
 from sandbox.controllers.olm_base import (
     CATALOG_SOURCES,
@@ -35,7 +35,12 @@ from sandbox.controllers.runtime import Key, Watch
 log = logging.getLogger("sandbox.olm")
 
 PENDING, FAILED, MISSING = "InstallPlanPending", "InstallPlanFailed", "InstallPlanMissing"
-RESOLUTION_FAILED, UNHEALTHY = "ResolutionFailed", "CatalogSourcesUnhealthy"
+RESOLUTION_FAILED, UNHEALTHY, UNPACK_FAILED = "ResolutionFailed", "CatalogSourcesUnhealthy", "BundleUnpackFailed"
+UNPACK_GUIDANCE = (
+    "Auto-retry in ~5 min after job cleanup (TTL). Common causes: Missing ICSP (ppc64le/s390x/arm64), auth failure, "
+    "invalid image. Manual retry: in the CatalogSource namespace, run `kubectl get jobs -l "
+    "operatorframework.io/bundle-unpack-ref` and delete the specific failing job."
+)
 
 
 class UnavailableError(Exception):
@@ -203,7 +208,12 @@ class SubscriptionController(OlmController):
                 chosen.append((sub, bundle))
         if problem:
             for sub in subscriptions:
-                await self._set_resolution_failed(sub, *problem)
+                await self._set_failed(sub, RESOLUTION_FAILED, *problem)
+            return
+        if broken := next(filter(None, (self._unpack_problem(sub) for sub, _ in chosen)), None):
+            message = f"Bundle unpacking failed - {broken}. {UNPACK_GUIDANCE}"
+            for sub in subscriptions:
+                await self._set_failed(sub, UNPACK_FAILED, "BundleUnpackFailed", message)
             return
         reference = None
         if chosen:
@@ -211,8 +221,8 @@ class SubscriptionController(OlmController):
         bundles = {sub["metadata"]["name"]: bundle for sub, bundle in chosen}
         for sub in subscriptions:
             status = deepcopy(sub.get("status") or {})
-            if find_condition(status, RESOLUTION_FAILED):
-                drop_conditions(status, RESOLUTION_FAILED)
+            if find_condition(status, RESOLUTION_FAILED) or find_condition(status, UNPACK_FAILED):
+                drop_conditions(status, RESOLUTION_FAILED, UNPACK_FAILED)
                 status["lastUpdated"] = now()
             bundle = bundles.get(sub["metadata"]["name"])
             if bundle and reference:
@@ -245,9 +255,14 @@ class SubscriptionController(OlmController):
             else:
                 return
 
-    async def _set_resolution_failed(self, subscription: Object, reason: str, message: str) -> None:
+    def _unpack_problem(self, subscription: Object) -> str | None:
+        spec = subscription["spec"]
+        found = self.cache(CATALOG_SOURCES).get(spec["sourceNamespace"], spec["source"])
+        return unpack_problem(found["spec"].get("image")) if found else None
+
+    async def _set_failed(self, subscription: Object, type_: str, reason: str, message: str) -> None:
         status = deepcopy(subscription.get("status") or {})
-        if put_condition(status, _condition(RESOLUTION_FAILED, "True", reason, message)):
+        if put_condition(status, _condition(type_, "True", reason, message)):
             status["lastUpdated"] = now()
             await self.write_status(SUBSCRIPTIONS, subscription, status)
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sandbox.catalog import BROKEN_BUNDLES
 from sandbox.client import Object
 from sandbox.controllers import olm
 from sandbox.controllers.olm_base import (
@@ -242,12 +243,23 @@ async def test_a_catalogue_that_cannot_be_pulled_is_unhealthy(world: Olm) -> Non
     assert condition["reason"] == "ErrorPreventedResolution"
 
 
+async def test_bundles_that_cannot_be_unpacked_are_told(world: Olm) -> None:
+    await world.catalog("broken", image=BROKEN_BUNDLES)
+    await world.group()
+    await world.subscribe(source="broken")
+    condition = await world.failed("BundleUnpackFailed", "Bundle unpacking failed - DeadlineExceeded: ")
+    assert condition["reason"] == "BundleUnpackFailed"
+    await world.subscribe()
+    sub = await world.subscription(installedCSV=NEW)
+    assert "BundleUnpackFailed" not in [entry["type"] for entry in sub["status"]["conditions"]]
+
+
 async def test_without_an_operator_group_nothing_happens(world: Olm, log: Log) -> None:
     await world.subscribe()
     await log.until(f"namespace {world.namespace}: found 0 operatorGroups, expected 1")
     sub = await world.cluster.client.get(SUBSCRIPTIONS, NAME, world.namespace)
     assert sub
-    assert "installPlanRef" not in sub["status"]
+    assert "installPlanRef" not in (sub.get("status") or {})
     await world.group()
     await world.phase(NEW, "Succeeded")
 
