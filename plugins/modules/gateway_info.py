@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gateway_info
-short_description: Find out at which address a Gateway's listener serves MCP
+short_description: Find out where a Gateway's listener serves MCP, and who manages the Gateway
 version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
@@ -39,7 +39,7 @@ options:
     description:
       - Name of the listener that serves MCP.
     type: str
-    required: true
+    default: mcps
   public_host:
     description:
       - Public host of the MCPGatewayExtension, when it has one of its own.
@@ -82,6 +82,14 @@ connect_to:
   returned: success
   type: str
   sample: 192.0.2.10:8080
+managers:
+  description:
+    - The field managers that own the Gateway (its C(spec.gatewayClassName)); V(mcpops.gateway) is this collection.
+    - Empty when the Gateway does not exist.
+  returned: success
+  type: list
+  elements: str
+  sample: [mcpops.gateway]
 problem:
   description: Why there is no RV(url); empty when there is one.
   returned: success
@@ -94,6 +102,7 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
+from ansible_collections.mcpops.gateway.plugins.module_utils._fields import managers_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import transport_for
@@ -102,7 +111,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._settings import re
 OPTIONS = {
     "name": {"type": "str", "required": True},
     "namespace": {"type": "str", "required": True},
-    "listener": {"type": "str", "required": True},
+    "listener": {"type": "str", "default": "mcps"},
     "public_host": {"type": "str"},
     "path": {"type": "str", "default": "/mcp"},
 }
@@ -118,7 +127,8 @@ def main() -> None:
         gateway = engine.read(API_VERSION, "Gateway", params["name"], params["namespace"])
     except McpopsError as error:
         module.fail_json(msg=error.message, **error.details)
-    module.exit_json(changed=False, **endpoint_of(gateway, params))
+    managers = managers_of(gateway or {}, ("f:spec", "f:gatewayClassName"))
+    module.exit_json(changed=False, managers=managers, **endpoint_of(gateway, params))
 
 
 if __name__ == "__main__":

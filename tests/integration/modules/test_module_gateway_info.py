@@ -48,6 +48,27 @@ def test_what_is_not_there_is_told_and_no_failure(run: Modules, api_server: ApiS
     assert "has no listener x (it has mcps)" in other["problem"]
 
 
+def test_who_manages_a_gateway(run: Modules, api_server: ApiServer, ns: str) -> None:
+    nobody = run("gateway_info", **wanted(ns))
+    gateway(api_server, ns)
+    theirs = run("gateway_info", **wanted(ns))
+    api_server.apply(
+        f"{GATEWAYS.format(ns=ns)}/gw",
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": {"name": "gw"},
+            "spec": {"gatewayClassName": "istio"},
+        },
+        manager="mcpops.gateway",
+    )
+    both = run("gateway_info", **wanted(ns))
+
+    assert nobody["managers"] == []
+    assert theirs["managers"] == ["mcpops-test"]
+    assert sorted(both["managers"]) == ["mcpops-test", "mcpops.gateway"]
+
+
 def test_a_cluster_that_cannot_be_asked_is_one_sentence(run: Modules, tmp_path: Path) -> None:
     said = run.fails("gateway_info", **wanted("ns", kubeconfig=str(tmp_path / "none")))
 
