@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import yaml
-from sandbox.client import Object, Resource
+from sandbox.client import ApiError, Object, Resource
 from sandbox.controllers.operator_objects import EMPTY_CONFIG, config_secret, encoded
 from sandbox.controllers.operator_release import (
     CONFIG_SECRET,
@@ -26,6 +30,11 @@ from sandbox.controllers.operator_secrets import value
 from sandbox.controllers.runtime import CRDS, Controller, Key, Watch, key_of
 
 Config = dict[str, Any]
+Change = Callable[[Config], None]
+
+# libyaml reads and writes a configuration of hundreds of servers ten times faster.
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def nothing(_: Object) -> Iterable[Key]:
@@ -34,13 +43,22 @@ def nothing(_: Object) -> Iterable[Key]:
 
 
 def read_config(secret: Object) -> Config:
-    """The broker's configuration in a Secret; an empty one when there is none or it cannot be read."""
+    """The broker's configuration in a Secret; an empty one when there is none or it cannot be read.
+
+    The lists in it are the caller's to change, their entries are not.
+    """
+    config = _parse((secret.get("data") or {}).get("config.yaml", ""))
+    servers, virtual = config.get("servers") or [], config.get("virtualServers") or []
+    return {**config, "servers": list(servers), "virtualServers": list(virtual)}
+
+
+@lru_cache(maxsize=16)
+def _parse(data: str) -> Config:
     try:
-        config = yaml.safe_load(value(secret, "config.yaml") or "")
-    except yaml.YAMLError:
-        config = None
-    config = config if isinstance(config, dict) else {}
-    return {**config, "servers": config.get("servers") or [], "virtualServers": config.get("virtualServers") or []}
+        config = yaml.load(base64.b64decode(data), LOADER)  # noqa: S506  (a safe loader)
+    except (yaml.YAMLError, binascii.Error, UnicodeDecodeError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def with_condition(conditions: Sequence[Object], condition: Object) -> list[Object]:
@@ -63,6 +81,11 @@ class OperatorController(Controller):
     """Works only while the operator's Deployment runs, and by the rules of the version that it runs."""
 
     name: ClassVar[str] = "mcp_controller"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes: dict[str, list[tuple[Change, asyncio.Future[None]]]] = {}
+        self._writing: set[str] = set()
 
     def operator_watches(self, own: Sequence[Resource]) -> list[Watch]:
         """The operator's own Deployment: when it starts, everything is reconciled."""
@@ -102,19 +125,45 @@ class OperatorController(Controller):
         if new != old:
             await self.replace(resource, {**obj, "status": new}, subresource="status")
 
-    async def change_config(self, namespace: str, change: Callable[[Config], None]) -> None:
-        """Reads, changes and writes the broker's configuration of a namespace; creates the Secret if need be."""
-        secret = self.cache(SECRETS).get(namespace, CONFIG_SECRET)
-        before = read_config(secret) if secret else {"servers": [], "virtualServers": []}
-        after = deepcopy(before)
-        change(after)
-        if secret and after == before and value(secret, "config.yaml"):
-            return
-        text = yaml.safe_dump(after, sort_keys=False, allow_unicode=True, width=1000)
-        if secret is None:
-            await self.create(SECRETS, config_secret(namespace, text))
+    async def change_config(self, namespace: str, change: Change) -> None:
+        """Changes the broker's configuration of a namespace; creates the Secret if need be.
+
+        Changes that come while one is being written are written together, by whoever came first.
+        """
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._changes.setdefault(namespace, []).append((change, written))
+        if namespace not in self._writing:
+            self._writing.add(namespace)
+            try:
+                while batch := self._changes.pop(namespace, None):
+                    await self._write_config(namespace, batch)
+            finally:
+                self._writing.discard(namespace)
+        await written
+
+    async def _write_config(self, namespace: str, batch: Sequence[tuple[Change, asyncio.Future[None]]]) -> None:
+        try:
+            secret = self.cache(SECRETS).get(namespace, CONFIG_SECRET)
+            config = read_config(secret or {})
+            before = read_config(secret or {})
+            for change, _ in batch:
+                change(config)
+            if secret is None or config != before or not value(secret, "config.yaml"):
+                text = yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=1000)
+                if secret is None:
+                    await self.create(SECRETS, config_secret(namespace, text))
+                else:
+                    await self.replace(SECRETS, {**secret, "data": {"config.yaml": encoded(text)}})
+        except ApiError as error:
+            for _, written in batch:
+                written.set_exception(error)
+        except BaseException:
+            for _, written in batch:
+                written.cancel()
+            raise
         else:
-            await self.replace(SECRETS, {**secret, "data": {"config.yaml": encoded(text)}})
+            for _, written in batch:
+                written.set_result(None)
 
     async def empty_config(self, namespace: str) -> None:
         """Empties the configuration; like the operator it creates the Secret even when it is gone."""

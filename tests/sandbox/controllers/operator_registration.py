@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 from sandbox.client import Object
@@ -48,6 +48,8 @@ POLL_SECONDS = 5.0
 
 class RegistrationController(OperatorController):
     """Ready says that the configuration was written; only before 0.8 does it say that the broker connected."""
+
+    workers: ClassVar[int] = 16
 
     def watches(self) -> Sequence[Watch]:
         return [
