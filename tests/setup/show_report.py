@@ -26,9 +26,8 @@ The MCP gateway works. initialize, read through the Gateway's listener: HTTP {re
   server     {server["name"]} {server["version"]}, protocol {report["protocol_version"]}
   tools      {report["tool_count"]}: {", ".join(report["tools"])}
 
-Connect a client (it keeps running):
+Connect any MCP client (it keeps running): transport Streamable HTTP, address {url}
   curl -X POST {url} -H "Content-Type: application/json" -d '{BODY}'
-  claude mcp add --transport http gateway {url}
   npx @modelcontextprotocol/inspector --cli {url} --transport http --method tools/list
 
 Look inside:  .venv/bin/kubectl --kubeconfig {shown}/kubeconfig get gateways,mcpgatewayextensions -A
