@@ -105,8 +105,9 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Mcpo
 from ansible_collections.mcpops.gateway.plugins.module_utils._fields import managers_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
-from ansible_collections.mcpops.gateway.plugins.module_utils._module import transport_for
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import resolve, secrets_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._transport import LightTransport
+from ansible_collections.mcpops.gateway.plugins.module_utils._transport_full import FullTransport
 
 OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -123,7 +124,8 @@ def main() -> None:
     try:
         settings = resolve(params)
         module.no_log_values.update(secrets_of(settings))
-        engine = Engine(ApiClient(transport_for(params, settings)))
+        transport = FullTransport(params, settings) if settings.beyond else LightTransport(settings)
+        engine = Engine(ApiClient(transport))
         gateway = engine.read(API_VERSION, "Gateway", params["name"], params["namespace"])
     except McpopsError as error:
         module.fail_json(msg=error.message, **error.details)
