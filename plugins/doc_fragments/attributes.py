@@ -25,6 +25,14 @@ attributes:
     support: full
     details:
       - An unchanged object costs no write request.
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
+    controller.
+    support: full
+    details:
+      - A task on the controller itself runs without starting another Python, which is many times faster. Another host,
+        another interpreter, C(become), C(async) and C(environment) make it run as any module.
+      - Set the variable C(mcpops_in_process) to V(false) to switch this off.
   action_group:
     description: Use C(group/mcpops.gateway.all) in C(module_defaults) to set defaults for this module.
     support: full

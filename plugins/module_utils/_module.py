@@ -4,11 +4,16 @@
 
 # This module_util is PRIVATE to the collection: it may change at any time.
 
-"""The frame of every module: options in, engine made, failures turned into one sentence, result in one shape."""
+"""The frame of every module: options in, engine made, failures turned into one sentence, result in one shape.
+
+``perform`` is the whole job; around it there are two frames, an Ansible module (``run``) and, for tasks on the
+controller itself, an action plugin (``plugin_utils/_here.py``) that saves starting another Python.
+"""
 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import Spec
@@ -23,6 +28,47 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._transport_full imp
 
 Params = dict[str, t.Any]
 Job = t.Callable[[Engine, Params], tuple[Report, dict[str, t.Any]]]
+
+
+@dataclass
+class Performance:
+    """What came of a job: the result (with ``failed`` and ``msg`` when it failed), warnings, values never to show."""
+
+    result: Params
+    warnings: list[str] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+
+
+def perform(job: Job, params: Params, *, check: bool, diff: bool) -> Performance:
+    """Do the job; the one place where failures become a result."""
+    engine: Engine | None = None
+    secrets: set[str] = set()
+    warnings: list[str] = []
+    try:
+        settings = resolve(params)
+        secrets = secrets_of(settings)
+        engine = _engine(params, settings, check=check)
+        report, extra = job(engine, params)
+        result = {**report.as_result(diff=diff), **extra}
+        warnings = report.warnings
+    except McpopsError as error:
+        result = {"changed": False, **error.details, "failed": True, "msg": error.message}
+    client = engine.client if engine else None
+    result["requests"] = {"reads": client.reads if client else 0, "writes": client.writes if client else 0}
+    said = [*(engine.warnings if engine else ()), *warnings, *(client.warnings if client else ())]
+    return Performance(result, list(dict.fromkeys(said)), secrets)
+
+
+def run(spec: Spec, job: Job, **constraints: t.Any) -> None:
+    """Run as a module."""
+    module = Module(argument_spec=spec, supports_check_mode=True, **constraints)
+    done = perform(job, module.params, check=module.check_mode, diff=module._diff)
+    module.no_log_values.update(done.secrets)
+    for warning in done.warnings:
+        module.warn(warning)
+    if done.result.get("failed"):
+        module.fail_json(**done.result)
+    module.exit_json(**done.result)
 
 
 class Module(AnsibleModule):  # type: ignore[misc]
@@ -50,47 +96,19 @@ def shown(params: Params) -> Params:
     return hidden
 
 
-def transport_for(params: t.Mapping[str, t.Any], settings: Settings) -> Transport:
+def _transport(params: t.Mapping[str, t.Any], settings: Settings) -> Transport:
     """The light transport wherever it suffices, else the full Kubernetes client."""
     return FullTransport(params, settings) if settings.beyond else LightTransport(settings)
 
 
-def run(spec: Spec, job: Job, **constraints: t.Any) -> None:
-    """Run a module: ``job`` gets the engine and the options, and returns a Report and the module's own results."""
-    module = Module(argument_spec=spec, supports_check_mode=True, **constraints)
-    engine: Engine | None = None
-    try:
-        settings = resolve(module.params)
-        module.no_log_values.update(secrets_of(settings))
-        engine = engine_for(module, settings)
-        report, extra = job(engine, module.params)
-    except McpopsError as error:
-        details = {"changed": False, **error.details}
-        module.fail_json(msg=error.message, **{**_traffic(module, engine), **details})
-    else:
-        result = {**report.as_result(diff=module._diff), **extra, **_traffic(module, engine, report.warnings)}
-        module.exit_json(**result)
-
-
-def engine_for(module: AnsibleModule, settings: Settings) -> Engine:
-    """An engine with the module's options."""
-    params = module.params
+def _engine(params: Params, settings: Settings, *, check: bool) -> Engine:
     return Engine(
-        ApiClient(transport_for(params, settings)),
+        ApiClient(_transport(params, settings)),
         manager=params["field_manager"],
         force=params["force_conflicts"],
-        check=module.check_mode,
+        check=check,
         namespace=params.get("namespace") or settings.namespace or "default",
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
         assume=params["assume"],
     )
-
-
-def _traffic(module: AnsibleModule, engine: Engine | None, warnings: t.Sequence[str] = ()) -> dict[str, t.Any]:
-    """Request counts, and the warnings of everybody handed to Ansible."""
-    if engine is None:
-        return {"requests": {"reads": 0, "writes": 0}}
-    for warning in dict.fromkeys([*engine.warnings, *warnings, *engine.client.warnings]):
-        module.warn(warning)
-    return {"requests": {"reads": engine.client.reads, "writes": engine.client.writes}}

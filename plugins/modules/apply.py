@@ -210,6 +210,8 @@ requests:
     writes: 1
 """
 
+import typing as t
+
 from ansible_collections.mcpops.gateway.plugins.module_utils._apply_job import apply_job
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
@@ -239,9 +241,13 @@ OPTIONS = {
     },
 }
 
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {"required_one_of": [("definition", "src", "prune")]}
+JOB = apply_job
+
 
 def main() -> None:
-    run(argument_spec(OPTIONS), apply_job, required_one_of=[("definition", "src", "prune")])
+    run(SPEC, JOB, **CONSTRAINTS)
 
 
 if __name__ == "__main__":

@@ -284,6 +284,8 @@ conditions:
       lastTransitionTime: "2026-01-01T00:00:00Z"
 """
 
+import typing as t
+
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_job import extension_job
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
@@ -330,9 +332,13 @@ OPTIONS = {
     },
 }
 
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {"required_if": [("state", "present", ("gateway", "listener"))]}
+JOB = extension_job
+
 
 def main() -> None:
-    run(argument_spec(OPTIONS), extension_job, required_if=[("state", "present", ("gateway", "listener"))])
+    run(SPEC, JOB, **CONSTRAINTS)
 
 
 if __name__ == "__main__":

@@ -300,6 +300,8 @@ listeners:
           lastTransitionTime: "2026-01-01T00:00:00Z"
 """
 
+import typing as t
+
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_args import LISTENER
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_job import gateway_job
@@ -329,9 +331,13 @@ OPTIONS = {
     "wait_address": {"type": "bool", "default": False},
 }
 
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {"required_if": [("state", "present", ("gateway_class_name", "listeners"))]}
+JOB = gateway_job
+
 
 def main() -> None:
-    run(argument_spec(OPTIONS), gateway_job, required_if=[("state", "present", ("gateway_class_name", "listeners"))])
+    run(SPEC, JOB, **CONSTRAINTS)
 
 
 if __name__ == "__main__":

@@ -242,6 +242,8 @@ listener:
         lastTransitionTime: "2026-01-01T00:00:00Z"
 """
 
+import typing as t
+
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_args import LISTENER
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_job import listener_job
@@ -254,9 +256,13 @@ OPTIONS = {
     **LISTENER,
 }
 
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {"required_if": [("state", "present", ("port", "protocol"))]}
+JOB = listener_job
+
 
 def main() -> None:
-    run(argument_spec(OPTIONS), listener_job, required_if=[("state", "present", ("port", "protocol"))])
+    run(SPEC, JOB, **CONSTRAINTS)
 
 
 if __name__ == "__main__":

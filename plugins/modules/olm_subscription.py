@@ -230,6 +230,8 @@ crds:
     - mcpvirtualservers.mcp.kuadrant.io
 """
 
+import typing as t
+
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
 from ansible_collections.mcpops.gateway.plugins.module_utils._olm_job import olm_job
@@ -254,9 +256,13 @@ OPTIONS = {
     "csv_timeout": {"type": "int", "default": 300},
 }
 
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {}
+JOB = olm_job
+
 
 def main() -> None:
-    run(argument_spec(OPTIONS), olm_job)
+    run(SPEC, JOB, **CONSTRAINTS)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,8 @@ requests:
     writes: 1
 """
 
+import typing as t
+
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._grant_job import grant_job
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
@@ -198,9 +200,13 @@ OPTIONS = {
     },
 }
 
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {"required_if": [("state", "present", ("from", "to"))]}
+JOB = grant_job
+
 
 def main() -> None:
-    run(argument_spec(OPTIONS), grant_job, required_if=[("state", "present", ("from", "to"))])
+    run(SPEC, JOB, **CONSTRAINTS)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,13 @@ class Ansible:
     """ansible-playbook with this repository's collections and no settings of the developer's."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self.home = home
 
     def play(
         self, tasks: list[Json], *arguments: str, environment: dict[str, str] | None = None, **play: object
     ) -> str:
         """Run one play on localhost; its output. It has to succeed."""
-        book = self._home / "play.yml"
+        book = self.home / "play.yml"
         book.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks, **play}]))
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "K8S_AUTH_", "KUBECONFIG"))}
         words = [str(Path(sys.executable).parent / "ansible-playbook"), str(book), "-c", "local", *arguments]
@@ -41,7 +41,7 @@ class Ansible:
             env={
                 **kept,
                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
-                "ANSIBLE_HOME": str(self._home / "ansible"),
+                "ANSIBLE_HOME": str(self.home / "ansible"),
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_LOCALHOST_WARNING": "0",
                 "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
@@ -94,19 +94,25 @@ def furnished(api_server: ApiServer, ns: str) -> str:
     return ns
 
 
-def test_every_module_in_check_mode_for_real_and_again(ansible: Ansible, api_server: ApiServer, furnished: str) -> None:
-    defaults = {"group/mcpops.gateway.all": {"kubeconfig": api_server.kubeconfig}}
-    play = tasks(furnished)
+@pytest.mark.parametrize("in_process", [True, False], ids=["in this process", "as any module"])
+def test_every_module_in_check_mode_for_real_and_again(
+    ansible: Ansible, api_server: ApiServer, furnished: str, in_process: bool
+) -> None:
+    settings: Json = {
+        "module_defaults": {"group/mcpops.gateway.all": {"kubeconfig": api_server.kubeconfig}},
+        "vars": {"mcpops_in_process": in_process},
+    }
+    play = tasks(furnished)[: None if in_process else 2]  # packing a module takes a second
 
     with api_server.watched() as planned_requests:
-        planned = ansible.play(play, "--check", "--diff", module_defaults=defaults)
-    made = ansible.play(play, "--diff", module_defaults=defaults)
+        planned = ansible.play(play, "--check", "--diff", **settings)
+    made = ansible.play(play, "--diff", **settings)
     with api_server.watched() as requests:
-        again = ansible.play(play, module_defaults=defaults)
+        again = ansible.play(play, **settings)
 
     assert changed(planned) == changed(made) == len(play) and changed(again) == 0
     assert writes(planned_requests) == [] and writes(requests) == []
-    assert "+++ after: Gateway" in made.replace(f"{furnished}/", "") and "hush-hush" not in planned + made
+    assert "+++ after: Secret" in made.replace(f"{furnished}/", "") and "hush-hush" not in planned + made
 
 
 def test_settings_of_the_environment(ansible: Ansible, api_server: ApiServer, furnished: str) -> None:
@@ -117,6 +123,46 @@ def test_settings_of_the_environment(ansible: Ansible, api_server: ApiServer, fu
     }
 
     assert changed(ansible.play(tasks(furnished)[:1], environment=environment)) == 1
+
+
+class TestInThisProcess:
+    """Tasks on the controller do not start another Python; the result is the same as a module's."""
+
+    def result(self, ansible: Ansible, api: ApiServer, ns: str, **variables: object) -> Json:
+        """What a task registers, and whether the module was packed and started (``packed``)."""
+        definition = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": ns}}
+        task = {"definition": definition, "kubeconfig": api.kubeconfig, "namespace": "{{ 'a' }}"}
+        file = ansible.home / "result.json"
+        keep = {"content": "{{ found | to_json }}", "dest": str(file)}
+        play: list[Json] = [
+            {"mcpops.gateway.apply": task, "register": "found", "ignore_errors": True},
+            {"ansible.builtin.copy": keep},
+        ]
+        output = ansible.play(play, "-vvv", vars=variables)
+        found = dict(json.loads(file.read_text()))
+        return {**found, "packed": "AnsiballZ_apply.py" in output, "invocation": None, "ansible_facts": None}
+
+    def test_both_ways_give_the_same(self, ansible: Ansible, api_server: ApiServer, ns: str) -> None:
+        here = self.result(ansible, api_server, ns)
+        again = self.result(ansible, api_server, ns)
+        elsewhere = self.result(ansible, api_server, ns, mcpops_in_process=False)
+
+        assert here["changed"] and not here["packed"] and elsewhere["packed"]
+        assert {**again, "packed": None} == {**elsewhere, "packed": None}
+
+    def test_failures_read_the_same(self, ansible: Ansible, api_server: ApiServer) -> None:
+        here = self.result(ansible, api_server, "nowhere")
+        elsewhere = self.result(ansible, api_server, "nowhere", mcpops_in_process="no")
+
+        assert here["failed"] and "nowhere does not exist" in here["msg"]
+        assert (here["msg"], here["requests"]) == (elsewhere["msg"], elsewhere["requests"])
+
+    @pytest.mark.parametrize("keyword", [{"environment": {"ANY": "thing"}}, {"async": 30, "poll": 1}])
+    def test_what_speaks_against_it(self, ansible: Ansible, api_server: ApiServer, ns: str, keyword: Json) -> None:
+        definition = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": ns}}
+        task = {"definition": definition, "kubeconfig": api_server.kubeconfig}
+
+        assert "AnsiballZ_apply.py" in ansible.play([{"mcpops.gateway.apply": task, **keyword}], "-vvv")
 
 
 def test_an_exec_plugin_is_left_to_the_full_client(

@@ -43,7 +43,7 @@ class Play:
     def message(self) -> str:
         """The message of the task that failed, unwrapped to one line."""
         found = re.search(
-            r"(?:\[ERROR\]: Task failed: (?:Module failed: )?|\"msg\": \")(.*?)(?:\nOrigin:|\"[,}])",
+            r"(?:\[ERROR\]: Task failed: (?:(?:Module|Action) failed: )?|\"msg\": \")(.*?)(?:\nOrigin:|\"[,}])",
             self.output,
             re.DOTALL,
         )
