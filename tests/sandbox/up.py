@@ -258,5 +258,7 @@ def _write_variables(folder: Folder, profile: seed.Profile) -> None:
         "mcp_gateway_kubeconfig": str(folder.kubeconfig),
         "mcp_gateway_port": MCP_PORT if is_free(MCP_PORT) else free_port(),
         "mcp_gateway_gateway_class": profile.gateway_class,
+        "mcp_gateway_source": profile.catalog,
+        "mcp_gateway_source_namespace": profile.catalog_namespace,
     }
     processes.write_private(folder.variables, json.dumps(values, indent=1) + "\n")
