@@ -26,8 +26,8 @@ attributes:
     details:
       - An unchanged object costs no write request.
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
-    controller.
+    description:
+      - Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: full
     details:
       - A task on the controller itself runs without starting another Python, which is many times faster. Another host,
