@@ -162,9 +162,20 @@ async def test_killed_envoy_comes_back_with_its_configuration(fresh: Box) -> Non
     await fresh.client.close()
 
 
+def _heed_interrupts() -> None:
+    """A shell without job control starts its background jobs, and so their children, with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_up_leaves_nothing_running(fresh: Box) -> None:
     command = [sys.executable, "-m", "sandbox", "up", "--api", fresh.api, "--dir", str(fresh.folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509  (this process has no threads that could hold a lock)
+    )
     while not list(fresh.folder.glob("processes/controllers.json")):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
