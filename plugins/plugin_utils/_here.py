@@ -55,18 +55,25 @@ class HereActionModule(ActionBase):  # type: ignore[misc]
 
     def _is_here(self, variables: dict[str, t.Any]) -> bool:
         """Whether the module would run on this machine, as this user, with this Python and this environment."""
-        interpreter = self._templar.template(variables.get("ansible_python_interpreter"))
-        same_python = (
-            not interpreter or str(interpreter).startswith("auto") or os.path.abspath(interpreter) == sys.executable
-        )
+        interpreter = str(self._templar.template(variables.get("ansible_python_interpreter")) or "auto")
         return (
-            same_python
+            (interpreter.startswith("auto") or is_this_python(interpreter))
             and getattr(self._connection, "transport", "") == "local"
             and not self._play_context.become
             and not self._task.async_val
             and not any(self._task.environment or ())
             and str(self._templar.template(variables.get(SWITCH, True))).lower() not in {"false", "no", "0"}
         )
+
+
+def is_this_python(interpreter: str) -> bool:
+    """Whether a path is the Python that runs this: the same program in the same folder (``python``, ``python3``).
+
+    The folder counts, since virtual environments with different libraries are links to one program.
+    """
+    ours, theirs = os.path.abspath(sys.executable), os.path.abspath(interpreter)
+    same_folder = os.path.dirname(ours) == os.path.dirname(theirs)
+    return same_folder and os.path.realpath(ours) == os.path.realpath(theirs)
 
 
 def plain(value: t.Any) -> t.Any:
