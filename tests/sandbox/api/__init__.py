@@ -7,13 +7,21 @@ It stores, watches, validates, defaults, patches and applies objects the way a k
 the work of the controllers without which an API is not usable (garbage collection, namespace deletion,
 definitions of custom resources). It knows nothing of what the custom resources mean.
 
-Layers, lowest first; a layer imports only from the ones before it:
+Layers, lowest first; a layer imports only from the ones before it and from its own:
 
-* ``objects``, ``errors``, ``fields``: plain objects, Status answers, field errors;
-* ``schema``, ``defaulting``, ``pruning``, ``validation``, ``cel``: what a schema says about an object;
-* ``fieldsets``, ``typed``, ``managedfields``, ``patches``: how two objects become one;
+* ``objects``, ``errors``, ``fields``, ``formats``, ``quantities``, ``metadata``: plain objects and values, Status
+  answers, what every object has;
+* ``http``, ``requests``, ``options``, ``bodies``: the protocol;
+* ``schema``, ``definitions``, ``decoding``, ``defaulting``, ``pruning``, ``validation``, ``cel``: what a schema says
+  about an object;
+* ``fieldsets``, ``typed``, ``managedfields``, ``patches``: how two objects become one, and who owns what;
 * ``store``, ``selectors``: where objects are, which of them, what changed;
-* ``resources``, ``builtins``, ``strategies``: what kinds there are and their own rules;
-* ``registry``: the verbs on objects; ``lifecycle``: deletion of namespaces, owners and definitions;
-* ``http``, ``requests``, ``application``: from a socket to a verb and back.
+* ``resources``, ``defaults``, ``strategies``, ``tables``, ``printers``, ``events``, ``builtins``: what kinds there are,
+  their own rules, and how they look in tables;
+* ``registry``, ``admission``, ``deletion``, ``scaling``: the verbs on objects;
+* ``lifecycle``, ``customresources``: what goes on by itself (owners, namespaces, definitions);
+* ``listing``, ``watching``, ``presentation``, ``discovery``, ``openapi``: answers;
+* ``authentication``, ``authorization``, ``audit``: who may do what, and who did;
+* ``application``: from a request to a verb and back;
+* ``certificates``, ``kubeconfig``, ``server``: the running process.
 """

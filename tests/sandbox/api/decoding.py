@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from .definitions import zero
 from .quantities import canonical
@@ -21,32 +21,46 @@ class DecodingError(ValueError):
     """A value is not what its field can hold; the message is that of Go's JSON decoder."""
 
 
+class _Place(NamedTuple):
+    """Where a value is."""
+
+    path: str
+    """The whole path, with indexes and the keys of maps."""
+    field: str
+    """The path as Go's decoder tells it: without indexes and the keys of maps."""
+    struct: str
+    """The Go type that the field belongs to; for what is in a map, the one that the map is a field of."""
+
+    def below(self, name: str, schema: Schema) -> _Place:
+        """The place of a field of an object with this schema."""
+        path = f"{self.path}.{name}" if self.path else name
+        if not schema.properties:
+            return self._replace(path=path)
+        return _Place(path, f"{self.field}.{name}" if self.field else name, schema.name)
+
+
 def shape(obj: dict[str, Any], schema: Schema) -> list[str]:
     """Check and normalize an object in place; returns the paths of fields that its type does not have.
 
     Raises `DecodingError`.
     """
     unknown: list[str] = []
-    _shape(obj, schema, "", schema.name, unknown)
+    _shape(obj, schema, _Place("", "", schema.name), unknown)
     return sorted(unknown)
 
 
-def _shape(value: dict[str, Any], schema: Schema, path: str, struct: str, unknown: list[str]) -> None:
-    """``struct`` is the Go type that the object's fields belong to; that of a map is the one it is a field of."""
-    if schema.properties:
-        struct = schema.name
+def _shape(value: dict[str, Any], schema: Schema, place: _Place, unknown: list[str]) -> None:
     for name in list(value):
         item = value[name]
-        here = f"{path}.{name}" if path else name
         child = schema.field(name)
         if child is None:
-            unknown.append(here)
+            unknown.append(place.below(name, schema).path)
             del value[name]
         elif item is None:
             if schema.names(name):
                 del value[name]
         elif not child.deduced:
-            value[name] = _check(item, child, here if schema.properties else path, struct, unknown)
+            value[name] = _check(item, child, place.below(name, schema), unknown)
             if _left_out(item, child) and schema.names(name) and name not in schema.required:
                 del value[name]
     for name in schema.source.get("x-always", ()):
@@ -57,25 +71,25 @@ def _shape(value: dict[str, Any], schema: Schema, path: str, struct: str, unknow
             value[name] = {}
             child = schema.field(name)
             if child:
-                _shape(value[name], child, name, struct, unknown)
+                _shape(value[name], child, place.below(name, schema), unknown)
 
 
-def _check(value: Any, schema: Schema, path: str, struct: str, unknown: list[str]) -> Any:
+def _check(value: Any, schema: Schema, place: _Place, unknown: list[str]) -> Any:
     """The value as it is kept."""
     if isinstance(value, dict):
         if schema.type not in ("object", ""):
-            raise _wrong_type(value, schema, path, struct)
-        _shape(value, schema, path, struct, unknown)
+            raise _wrong_type(value, schema, place)
+        _shape(value, schema, place, unknown)
     elif isinstance(value, list):
         if schema.type not in ("array", ""):
-            raise _wrong_type(value, schema, path, struct)
+            raise _wrong_type(value, schema, place)
         items = schema.items
         if not items.deduced:
             for index, item in enumerate(value):
                 if item is not None:
-                    value[index] = _check(item, items, f"{path}[{index}]", struct, unknown)
+                    value[index] = _check(item, items, place._replace(path=f"{place.path}[{index}]"), unknown)
     elif not _scalar_fits(value, schema):
-        raise _wrong_type(value, schema, path, struct)
+        raise _wrong_type(value, schema, place)
     elif schema.source.get("format") == "byte":
         _check_base64(value)
     elif schema.source.get("format") == "quantity":
@@ -86,12 +100,10 @@ def _check(value: Any, schema: Schema, path: str, struct: str, unknown: list[str
     return value
 
 
-def _wrong_type(value: Any, schema: Schema, path: str, struct: str) -> DecodingError:
-    """The error names the struct that holds the field, and the field without indexes and map keys."""
-    struct = struct.rpartition(".")[2]
-    field = re.sub(r"\[\d+\]", "", path)
+def _wrong_type(value: Any, schema: Schema, place: _Place) -> DecodingError:
+    field = f"{place.struct.rpartition('.')[2]}.{place.field}"
     return DecodingError(
-        f"json: cannot unmarshal {_json_type(value)} into Go struct field {struct}.{field} of type {_go_type(schema)}"
+        f"json: cannot unmarshal {_json_type(value)} into Go struct field {field} of type {_go_type(schema)}"
     )
 
 

@@ -29,6 +29,10 @@ _TITLES = {
 _VALUELESS = {"FieldValueRequired", "FieldValueForbidden", "FieldValueTooLong", "InternalError"}
 
 
+class Struct(dict[str, Any]):
+    """A value whose fields are shown in their own order, as Go shows structs; those of maps are sorted."""
+
+
 @dataclass(frozen=True)
 class FieldError:
     """One thing wrong with one field: ``reason`` is the cause type, ``detail`` what is said after the value."""
@@ -54,6 +58,10 @@ class FieldError:
         return {"reason": self.reason, "message": self.body, "field": self.field}
 
 
+_ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
+"""Go's JSON encoder escapes what HTML could misread."""
+
+
 def _show(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -63,7 +71,8 @@ def _show(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, str):
         return quote(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=not isinstance(value, Struct))
+    return text.translate(_ESCAPED)
 
 
 def quote(text: str) -> str:

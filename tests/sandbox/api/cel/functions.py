@@ -1,20 +1,21 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Functions of CEL: the standard ones, strings and lists extensions, and the libraries that Kubernetes adds.
+"""Functions of CEL: the standard ones and the extensions for strings, lists, sets and optionals.
 
 Each takes the target (if it is called as a method) and the arguments as Python values and returns one.
 """
 
 from __future__ import annotations
 
-import base64
 import itertools
+import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from urllib.parse import SplitResult
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..formats import regex
 from .values import (
@@ -23,7 +24,6 @@ from .values import (
     EvaluationError,
     Ip,
     Optional,
-    Quantity,
     TypeName,
     duration,
     parse_timestamp,
@@ -94,7 +94,7 @@ def _string(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, float):
-        return f"{value:g}" if value != int(value) else str(int(value))
+        return _double_text(value)
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, timedelta):
@@ -106,6 +106,22 @@ def _string(value: Any) -> str:
     if isinstance(value, SplitResult):
         return value.geturl()
     return str(value)
+
+
+def _double_text(value: float) -> str:
+    """A double as Go's %g prints it: whole numbers without a point, large and small ones with an exponent."""
+    if value == int(value) and abs(value) < 1e10:
+        return str(int(value))
+    text = repr(value)
+    return re.sub(r"e([+-])(\d)$", r"e\g<1>0\2", text) if "e" in text else _exponent(value)
+
+
+def _exponent(value: float) -> str:
+    if abs(value) < 1e10:
+        return repr(value)
+    text = f"{value:e}"
+    mantissa, _, power = text.partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{power}"
 
 
 def _bytes(value: Any) -> bytes:
@@ -196,11 +212,14 @@ def _format(text: str, arguments: list[Any]) -> str:
     return re.sub(r"%((?:\.\d+)?)([sdfeboxX%])", show, text)
 
 
-def _display(value: Any) -> str:
+def _display(value: Any, nested: bool = False) -> str:
     if isinstance(value, list):
-        return "[" + ", ".join(map(_display, value)) + "]"
+        return "[" + ", ".join(_display(item, True) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_display(key)}: {_display(item)}" for key, item in sorted(value.items())) + "}"
+        entries = sorted((_display(key, True), _display(item, True)) for key, item in value.items())
+        return "{" + ", ".join(f"{key}:{item}" for key, item in entries) + "}"
+    if nested and isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
     return "null" if value is None else _string(value)
 
 
@@ -264,171 +283,95 @@ def _non_zero(value: Any) -> Optional:
     return Optional(True, value) if value not in (None, "", 0, False, [], {}, b"") else NOTHING
 
 
-# URLs, addresses, quantities
+# times
 
 
-def _is(parse: Callable[[Any], Any]) -> Callable[[Any], bool]:
-    def check(value: Any) -> bool:
-        try:
-            parse(value)
-        except EvaluationError:
-            return False
-        return True
-
-    return check
-
-
-def _url(text: str) -> SplitResult:
+def _local(time: datetime, zone: str = "UTC") -> datetime:
+    """The time in a zone: a name of the tz database or an offset such as +02:00."""
+    offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", zone)
+    if offset:
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return time.astimezone(timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes)))
     try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        raise EvaluationError(f"URL parse error during conversion from string: {text}") from None
-    if not (parts.scheme and (parts.netloc or parts.path)) and not text.startswith("/"):
-        raise EvaluationError(f'URL parse error during conversion from string: parse "{text}": invalid URI for request')
-    return parts
+        return time.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise EvaluationError(f"unknown time zone {zone}") from None
 
 
-def _hostname(url: SplitResult) -> str:
-    return url.hostname or ""
+def _part(of_time: Callable[[datetime], int], seconds: float = 0) -> Function:
+    """A part of a time; or, of a duration, the whole duration in units of so many seconds."""
 
+    def read(value: Any, *zone: str) -> int:
+        if isinstance(value, timedelta) and seconds:
+            return int(value / timedelta(seconds=seconds))
+        return of_time(_local(value, *zone))
 
-def _contains_ip(cidr: Cidr, ip: Any) -> bool:
-    address = ip if isinstance(ip, Ip) else Ip.parse(ip)
-    return address.address in cidr.interface.network
-
-
-def _contains_cidr(cidr: Cidr, other: Any) -> bool:
-    inner = other if isinstance(other, Cidr) else Cidr.parse(other)
-    if inner.interface.version != cidr.interface.version:
-        return False
-    return inner.interface.network.subnet_of(cidr.interface.network)  # type: ignore[arg-type]
-
-
-def _compare(left: Any, right: Any) -> int:
-    return int(left > right) - int(left < right)
-
-
-def _as_integer(quantity: Quantity) -> int:
-    if quantity.amount != int(quantity.amount):
-        raise EvaluationError("cannot convert value to integer")
-    return int(quantity.amount)
-
-
-def _amount(value: Any) -> Quantity:
-    return value if isinstance(value, Quantity) else Quantity(value)
-
-
-def _family(ip: Any) -> int:
-    return int(ip.address.version)
+    return read
 
 
 GLOBALS: dict[str, Function] = {
-    "base64.decode": base64.b64decode,
-    "base64.encode": lambda value: base64.b64encode(_bytes(value)).decode(),
     "bool": _bool,
     "bytes": _bytes,
-    "cidr": Cidr.parse,
     "double": _double,
     "duration": _duration,
     "dyn": lambda value: value,
     "int": _int,
-    "ip": lambda value: Ip(value.interface.ip) if isinstance(value, Cidr) else Ip.parse(value),
-    "isCIDR": _is(Cidr.parse),
-    "isIP": _is(Ip.parse),
-    "isQuantity": _is(Quantity.parse),
-    "isURL": _is(_url),
-    "ip.isCanonical": lambda text: str(Ip.parse(text).address) == text,
-    "math.abs": abs,
-    "math.ceil": lambda value: float(-(-value // 1)),
-    "math.floor": lambda value: float(value // 1),
-    "math.greatest": lambda *items: max(items[0] if isinstance(items[0], list) else items),
-    "math.least": lambda *items: min(items[0] if isinstance(items[0], list) else items),
-    "math.round": lambda value: float(round(value)),
+    "lists.range": lambda count: list(range(count)),
     "matches": matches,
     "optional.none": lambda: NOTHING,
     "optional.of": lambda value: Optional(True, value),
     "optional.ofNonZeroValue": _non_zero,
-    "quantity": Quantity.parse,
     "sets.contains": lambda items, wanted: all(item in items for item in wanted),
     "sets.equivalent": lambda left, right: all(i in right for i in left) and all(i in left for i in right),
     "sets.intersects": lambda left, right: any(item in right for item in left),
     "size": size,
     "string": _string,
+    "strings.quote": lambda text: json.dumps(text, ensure_ascii=False),
     "timestamp": _timestamp,
     "type": lambda value: TypeName(type_name(value)),
     "uint": _uint,
-    "url": _url,
 }
 """Functions that are called without a target; dotted names are those of a library."""
 
 METHODS: dict[str, Function] = {
-    "add": lambda left, right: Quantity(left.amount + _amount(right).amount),
-    "asApproximateFloat": lambda quantity: float(quantity.amount),
-    "asInteger": _as_integer,
     "charAt": _char_at,
-    "compareTo": _compare,
     "contains": lambda text, part: part in text,
-    "containsCIDR": _contains_cidr,
-    "containsIP": _contains_ip,
     "distinct": _distinct,
     "endsWith": lambda text, part: text.endswith(part),
-    "family": _family,
     "find": _find,
     "findAll": _find_all,
     "first": lambda items: Optional(True, items[0]) if items else NOTHING,
     "flatten": _flatten,
     "format": _format,
-    "getDate": lambda time, *_: time.day,
-    "getDayOfMonth": lambda time, *_: time.day - 1,
-    "getDayOfWeek": lambda time, *_: (time.weekday() + 1) % 7,
-    "getDayOfYear": lambda time, *_: time.timetuple().tm_yday - 1,
-    "getEscapedPath": lambda url: quote(url.path, safe="/%:@!$&'()*+,;=-._~"),
-    "getFullYear": lambda time, *_: time.year,
-    "getHost": lambda url: url.netloc.rpartition("@")[2],
-    "getHostname": _hostname,
-    "getHours": lambda time, *_: time.hour if isinstance(time, datetime) else int(time.total_seconds() // 3600),
-    "getMilliseconds": lambda time, *_: (
-        time.microseconds // 1000 if isinstance(time, timedelta) else time.microsecond // 1000
-    ),
-    "getMinutes": lambda time, *_: time.minute if isinstance(time, datetime) else int(time.total_seconds() // 60),
-    "getMonth": lambda time, *_: time.month - 1,
-    "getPort": lambda url: str(url.port) if url.port is not None else "",
-    "getQuery": lambda url: parse_qs(url.query, keep_blank_values=True),
-    "getScheme": lambda url: url.scheme,
-    "getSeconds": lambda time, *_: time.second if isinstance(time, datetime) else int(time.total_seconds()),
+    "getDate": _part(lambda time: time.day),
+    "getDayOfMonth": _part(lambda time: time.day - 1),
+    "getDayOfWeek": _part(lambda time: time.isoweekday() % 7),
+    "getDayOfYear": _part(lambda time: time.timetuple().tm_yday - 1),
+    "getFullYear": _part(lambda time: time.year),
+    "getHours": _part(lambda time: time.hour, 3600),
+    "getMilliseconds": _part(lambda time: time.microsecond // 1000, 0.001),
+    "getMinutes": _part(lambda time: time.minute, 60),
+    "getMonth": _part(lambda time: time.month - 1),
+    "getSeconds": _part(lambda time: time.second, 1),
     "hasValue": lambda optional: optional.present,
     "indexOf": _index_of,
-    "ip": lambda cidr: Ip(cidr.interface.ip),
-    "isGlobalUnicast": lambda ip: ip.address.is_global or ip.address.is_private,
-    "isGreaterThan": lambda left, right: left > right,
-    "isInteger": lambda quantity: quantity.amount == int(quantity.amount),
-    "isLessThan": lambda left, right: left < right,
-    "isLinkLocalMulticast": lambda ip: ip.address.is_multicast,
-    "isLinkLocalUnicast": lambda ip: ip.address.is_link_local,
-    "isLoopback": lambda ip: ip.address.is_loopback,
     "isSorted": lambda items: all(left <= right for left, right in itertools.pairwise(items)),
-    "isUnspecified": lambda ip: ip.address.is_unspecified,
     "join": _join,
     "last": lambda items: Optional(True, items[-1]) if items else NOTHING,
     "lastIndexOf": _last_index_of,
     "lowerAscii": lambda text: text.lower(),
-    "masked": lambda cidr: Cidr(type(cidr.interface)(cidr.interface.network)),
     "matches": matches,
     "max": _extreme(max, "max"),
     "min": _extreme(min, "min"),
     "or": lambda optional, other: optional if optional.present else other,
     "orValue": _or_value,
-    "prefixLength": lambda cidr: cidr.interface.network.prefixlen,
     "replace": _replace,
     "reverse": lambda items: items[::-1],
-    "sign": lambda quantity: _compare(quantity.amount, 0),
     "size": size,
     "slice": lambda items, start, end: items[start:end],
     "sort": sorted,
     "split": _split,
     "startsWith": lambda text, part: text.startswith(part),
-    "sub": lambda left, right: Quantity(left.amount - _amount(right).amount),
     "substring": _substring,
     "sum": _sum,
     "trim": lambda text: text.strip(),

@@ -9,6 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+_EXPRESSION_EXPECTED = (
+    "expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', "
+    "NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+)
+
 
 class ParseError(ValueError):
     """The text is no CEL expression; ``position`` is where that shows, counted from 0."""
@@ -30,6 +35,7 @@ class Literal(Node):
 @dataclass(frozen=True)
 class Name(Node):
     name: str
+    position: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Select(Node):
     operand: Node
     field: str
     optional: bool = False
+    position: int = 0
+    """Where the dot is."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Call(Node):
     function: str
     arguments: tuple[Node, ...]
     target: Node | None = None
+    position: int = 0
+    """Where the opening parenthesis is."""
 
 
 @dataclass(frozen=True)
@@ -156,10 +166,9 @@ class _Parser:
         kind, text, _ = self.tokens[self.at]
         return text if kind in ("operator", "name", "end") else ""
 
-    def advance(self) -> tuple[str, str, int]:
-        token = self.tokens[self.at]
-        self.at += 1
-        return token
+    def position(self) -> int:
+        """Where the next token starts."""
+        return self.tokens[self.at][2]
 
     def accept(self, *texts: str) -> str:
         """The next token, taken, if it is one of these; else an empty string."""
@@ -236,13 +245,15 @@ class _Parser:
     def member(self) -> Node:
         node = self.primary()
         while True:
+            start = self.position()
             if self.accept("."):
                 optional = bool(self.accept("?"))
                 name = self.word()
+                start_of_call = self.position()
                 if not optional and self.accept("("):
-                    node = Call(name, self.arguments(")"), node)
+                    node = Call(name, self.arguments(")"), node, start_of_call)
                 else:
-                    node = Select(node, field_name(name), optional)
+                    node = Select(node, field_name(name), optional, start)
             elif self.accept("["):
                 optional = bool(self.accept("?"))
                 index = self.expression()
@@ -285,11 +296,14 @@ class _Parser:
             self.at += 1
             return Literal(_string(text, position))
         if kind != "name" or text == "in":
-            raise self.unexpected("expecting an expression")
+            raise self.unexpected(_EXPRESSION_EXPECTED)
         self.at += 1
         if text in _CONSTANTS:
             return Literal(_CONSTANTS[text])
-        return Call(text, self.arguments(")")) if self.accept("(") else Name(text)
+        start_of_call = self.position()
+        if self.accept("("):
+            return Call(text, self.arguments(")"), None, start_of_call)
+        return Name(text, position)
 
     def list(self) -> Node:
         items: list[tuple[Node, bool]] = []

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .functions import GLOBALS, METHODS, no_overload
+from ..schema import Schema
+from . import functions, libraries
+from .functions import no_overload
+from .operators import OPERATORS, field, item
 from .parser import (
     Binary,
     Call,
@@ -33,9 +35,10 @@ Code = Callable[[Scope], Any]
 _BUDGET = "@budget"
 _ITEM = "@item"
 """In a comprehension: what its (first) variable is."""
-_LIBRARIES = ("base64", "ip", "math", "optional", "sets", "cel")
+_LIBRARIES = ("format", "ip", "lists", "optional", "sets", "strings")
+_GLOBALS = functions.GLOBALS | libraries.GLOBALS
+_METHODS = functions.METHODS | libraries.METHODS
 _TYPES = ("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint")
-_INT_LIMIT = 2**63
 _ERRORS = (EvaluationError, TypeError, AttributeError)
 """What evaluation raises for an expression without a value; Python's own errors are missing overloads."""
 
@@ -62,10 +65,13 @@ class Budget:
 class Program:
     """A compiled expression."""
 
-    def __init__(self, text: str, names: tuple[str, ...]) -> None:
-        """Compile; ``names`` are the variables there will be. Raises `ParseError`."""
+    def __init__(self, text: str, variables: Mapping[str, Schema | None]) -> None:
+        """Compile; ``variables`` are those there will be, with their schema where it is known.
+
+        Raises `ParseError`, also for fields that the schema of a variable does not have.
+        """
         self.text = text
-        compiler = _Compiler(set(names))
+        compiler = _Compiler(dict(variables))
         self._code = compiler.compile(parse(text))
         self.used = frozenset(compiler.used)
         """Variables that the expression refers to."""
@@ -81,7 +87,7 @@ class Program:
 
 
 class _Compiler:
-    def __init__(self, names: set[str]) -> None:
+    def __init__(self, names: dict[str, Schema | None]) -> None:
         self.names = names
         self.used: set[str] = set()
 
@@ -98,23 +104,24 @@ class _Compiler:
         if name not in self.names:
             if name in _TYPES:
                 return lambda scope: TypeName(name)
-            raise ParseError(f"undeclared reference to '{name}' (in container '')", 0)
+            raise ParseError(f"undeclared reference to '{name}' (in container '')", node.position)
         self.used.add(name)
         return lambda scope: scope[name]
 
     def _select(self, node: Select) -> Code:
-        operand, field = self.compile(node.operand), node.field
-        return lambda scope: _field(operand(scope), field, node.optional)
+        operand, name = self.compile(node.operand), node.field
+        self._check_field(node)
+        return lambda scope: field(operand(scope), name, node.optional)
 
     def _index(self, node: Index) -> Code:
         operand, index = self.compile(node.operand), self.compile(node.index)
-        return lambda scope: _item(operand(scope), index(scope), node.optional)
+        return lambda scope: item(operand(scope), index(scope), node.optional)
 
     def _listnode(self, node: ListNode) -> Code:
-        items = [(self.compile(item), optional) for item, optional in node.items]
+        items = [(self.compile(part), optional) for part, optional in node.items]
 
         def make(scope: Scope) -> list[Any]:
-            found = [(item(scope), optional) for item, optional in items]
+            found = [(part(scope), optional) for part, optional in items]
             kept = (value.value if optional else value for value, optional in found if not optional or value.present)
             return list(kept)
 
@@ -149,7 +156,7 @@ class _Compiler:
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in ("&&", "||"):
             return _logic(left, right, decisive=node.operator == "||")
-        operate = _OPERATORS[node.operator]
+        operate = OPERATORS[node.operator]
         return lambda scope: operate(left(scope), right(scope))
 
     def _call(self, node: Call) -> Code:
@@ -159,12 +166,12 @@ class _Compiler:
         arguments = [self.compile(argument) for argument in node.arguments]
         target = node.target
         if isinstance(target, Name) and target.name in _LIBRARIES and target.name not in self.names:
-            function = GLOBALS.get(f"{target.name}.{node.function}")
+            function = _GLOBALS.get(f"{target.name}.{node.function}")
             target = None
         else:
-            function = (METHODS if target else GLOBALS).get(node.function)
+            function = (_METHODS if target else _GLOBALS).get(node.function)
         if function is None:
-            raise ParseError(f"undeclared reference to '{node.function}' (in container '')", 0)
+            raise ParseError(f"undeclared reference to '{node.function}' (in container '')", node.position)
         if target is None:
             return lambda scope: function(*(argument(scope) for argument in arguments))
         receiver = self.compile(target)
@@ -175,28 +182,50 @@ class _Compiler:
     def _macro(self, node: Call) -> Code | None:
         name, arguments = node.function, node.arguments
         if node.target is None:
-            return self._has(arguments) if name == "has" else None
-        if isinstance(node.target, Name) and node.target.name == "cel" and name == "bind":
-            return self._bind(arguments)
+            return self._has(node) if name == "has" else None
         if name in ("optMap", "optFlatMap"):
             return self._optional_map(node)
         if name in _COMPREHENSIONS and len(arguments) >= 2 and isinstance(arguments[0], Name):
             return self._comprehension(node)
         return None
 
-    def _within(self, names: tuple[str, ...], node: Node) -> Code:
+    def _within(self, names: Mapping[str, Schema | None], node: Node) -> Code:
         """Compile where more variables are known."""
-        added = set(names) - self.names
-        self.names |= added
+        outer = self.names
+        self.names = {**outer, **names}
         code = self.compile(node)
-        self.names -= added
+        self.names = outer
         return code
 
-    def _has(self, arguments: tuple[Node, ...]) -> Code:
-        if len(arguments) != 1 or not isinstance(arguments[0], Select):
-            raise ParseError("invalid argument to has() macro", 0)
-        select = arguments[0]
-        operand, field = self.compile(select.operand), select.field
+    # what is known of types
+
+    def _check_field(self, node: Select) -> None:
+        """Refuse a field that the schema does not declare, as the type checker of a kube-apiserver does."""
+        schema = self._schema(node.operand)
+        if schema is None or schema.deduced or schema.element is not None or schema.type != "object":
+            return
+        if schema.field(node.field) is None:
+            raise ParseError(f"undefined field '{node.field}'", node.position)
+
+    def _schema(self, node: Node) -> Schema | None:
+        """The schema of a part of the expression, where it follows from that of a variable."""
+        if isinstance(node, Name):
+            return self.names.get(node.name)
+        if isinstance(node, Select) and not node.optional:
+            schema = self._schema(node.operand)
+            return schema.field(node.field) if schema and schema.type == "object" else None
+        if isinstance(node, Index) and not node.optional:
+            return _element(self._schema(node.operand))
+        if isinstance(node, Call) and node.function == "filter" and node.target:
+            return self._schema(node.target)
+        return None
+
+    def _has(self, node: Call) -> Code:
+        select = node.arguments[0] if len(node.arguments) == 1 else None
+        if not isinstance(select, Select):
+            raise ParseError("invalid argument to has() macro", node.position + 1)
+        operand, name = self.compile(select.operand), select.field
+        self._check_field(select)
 
         def has(scope: Scope) -> bool:
             value = operand(scope)
@@ -204,22 +233,15 @@ class _Compiler:
                 value = value.value if value.present else {}
             if not isinstance(value, dict):
                 raise no_overload()
-            return field in value
+            return name in value
 
         return has
-
-    def _bind(self, arguments: tuple[Node, ...]) -> Code:
-        name = arguments[0]
-        if not isinstance(name, Name):
-            raise ParseError("cel.bind() variable names must be simple identifiers", 0)
-        value, body = self.compile(arguments[1]), self._within((name.name,), arguments[2])
-        return lambda scope: body({**scope, name.name: value(scope)})
 
     def _optional_map(self, node: Call) -> Code:
         name = node.arguments[0]
         if not isinstance(name, Name) or node.target is None:
             raise ParseError(f"{node.function}() variable names must be simple identifiers", 0)
-        target, body = self.compile(node.target), self._within((name.name,), node.arguments[1])
+        target, body = self.compile(node.target), self._within({name.name: None}, node.arguments[1])
         flat = node.function == "optFlatMap"
 
         def apply(scope: Scope) -> Any:
@@ -235,14 +257,18 @@ class _Compiler:
         arguments = list(node.arguments)
         names: list[str] = []
         while len(arguments) > 1 and isinstance(arguments[0], Name) and len(names) < 2:
-            if names and node.function in ("map", "filter"):
+            if names and node.function in ("map", "filter", "sortBy"):
                 break
             first = arguments.pop(0)
             names.append(first.name if isinstance(first, Name) else "")
         if node.target is None:
             raise ParseError(f"{node.function}() needs a target", 0)
         target = self.compile(node.target)
-        bodies = [self._within(tuple(names), argument) for argument in arguments]
+        known: dict[str, Schema | None] = dict.fromkeys(names)
+        items = self._schema(node.target)
+        if items and items.type == "array":
+            known[names[-1]] = items.items
+        bodies = [self._within(known, argument) for argument in arguments]
         run = _COMPREHENSIONS[node.function]
         one = len(names) == 1
 
@@ -263,12 +289,19 @@ class _Compiler:
 
         def _pairs(items: Any) -> Iterator[tuple[Any, Any]]:
             if isinstance(items, list):
-                return ((None if one else index, item) for index, item in enumerate(items))
+                return ((None if one else index, value) for index, value in enumerate(items))
             if isinstance(items, dict):
                 return iter(items.items())
             raise no_overload()
 
         return evaluate
+
+
+def _element(schema: Schema | None) -> Schema | None:
+    """The schema of what an index finds."""
+    if schema is None or schema.deduced:
+        return None
+    return schema.items if schema.type == "array" else schema.element
 
 
 def _truth(value: Any) -> bool:
@@ -299,115 +332,6 @@ def _decides(code: Code, scope: Scope, decisive: bool) -> bool:
         return _truth(code(scope)) is decisive
     except _ERRORS:
         return False
-
-
-def _field(value: Any, field: str, optional: bool) -> Any:
-    if isinstance(value, Optional):
-        if not value.present:
-            return NOTHING
-        return _field(value.value, field, True)
-    if not isinstance(value, dict):
-        raise no_overload()
-    if field in value:
-        return Optional(True, value[field]) if optional else value[field]
-    if optional:
-        return NOTHING
-    raise EvaluationError(f"no such key: {field}")
-
-
-def _item(value: Any, index: Any, optional: bool) -> Any:
-    if isinstance(value, Optional):
-        return _item(value.value, index, True) if value.present else NOTHING
-    if isinstance(value, dict):
-        return _field(value, index, optional)
-    if not isinstance(value, list) or isinstance(index, bool):
-        raise no_overload()
-    if isinstance(index, float) and index.is_integer():
-        index = int(index)
-    if 0 <= index < len(value):
-        return Optional(True, value[index]) if optional else value[index]
-    if optional:
-        return NOTHING
-    raise EvaluationError(f"index out of bounds: {index}")
-
-
-def equal(left: Any, right: Any) -> bool:
-    """Equality of CEL: numbers by value, true is not 1, containers by their content."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(equal, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
-    return bool(left == right)
-
-
-def _in(item: Any, where: Any) -> bool:
-    if isinstance(where, dict):
-        return item in where
-    if isinstance(where, list):
-        return any(equal(item, known) for known in where)
-    raise no_overload()
-
-
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def check(left: Any, right: Any) -> bool:
-        numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
-        if not numbers and type(left) is not type(right):
-            raise no_overload()
-        return compare(left, right)
-
-    return check
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, int) and not -_INT_LIMIT <= value < _INT_LIMIT:
-        raise EvaluationError("integer overflow")
-    return value
-
-
-def _arithmetic(operate: Callable[[Any, Any], Any], *kinds: type) -> Callable[[Any, Any], Any]:
-    def calculate(left: Any, right: Any) -> Any:
-        if (
-            isinstance(left, bool)
-            or isinstance(right, bool)
-            or not isinstance(left, kinds)
-            or not isinstance(right, kinds)
-        ):
-            raise no_overload()
-        return _whole(operate(left, right))
-
-    return calculate
-
-
-def _divide(left: Any, right: Any) -> Any:
-    if isinstance(left, float) or isinstance(right, float):
-        return left / right if right else float("inf") * (1 if left > 0 else -1)
-    if right == 0:
-        raise EvaluationError("division by zero")
-    return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
-
-
-def _modulo(left: int, right: int) -> int:
-    if right == 0:
-        raise EvaluationError("modulus by zero")
-    return abs(left) % abs(right) * (-1 if left < 0 else 1)
-
-
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": equal,
-    "!=": lambda left, right: not equal(left, right),
-    "<": _ordered(lambda left, right: left < right),
-    "<=": _ordered(lambda left, right: left <= right),
-    ">": _ordered(lambda left, right: left > right),
-    ">=": _ordered(lambda left, right: left >= right),
-    "in": _in,
-    "+": _arithmetic(lambda left, right: left + right, int, float, str, bytes, list, datetime, timedelta),
-    "-": _arithmetic(lambda left, right: left - right, int, float, datetime, timedelta),
-    "*": _arithmetic(lambda left, right: left * right, int, float),
-    "/": _arithmetic(_divide, int, float),
-    "%": _arithmetic(_modulo, int),
-}
 
 
 # comprehensions
@@ -447,6 +371,19 @@ def _map(rounds: Iterator[Scope], bodies: list[Code]) -> list[Any]:
     return [bodies[1](scope) for scope in rounds if _truth(bodies[0](scope))]
 
 
+def _map_whole_entries(rounds: Iterator[Scope], bodies: list[Code]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for scope in rounds:
+        if len(bodies) == 1 or _truth(bodies[0](scope)):
+            found.update(bodies[-1](scope))
+    return found
+
+
+def _sort_by(rounds: Iterator[Scope], bodies: list[Code]) -> list[Any]:
+    keyed = [(bodies[0](scope), scope[_ITEM]) for scope in rounds]
+    return [value for _, value in sorted(keyed, key=lambda pair: pair[0])]
+
+
 _COMPREHENSIONS: dict[str, Callable[[Iterator[Scope], list[Code]], Any]] = {
     "all": lambda rounds, bodies: _until(rounds, bodies, decisive=False),
     "exists": lambda rounds, bodies: _until(rounds, bodies, decisive=True),
@@ -454,6 +391,8 @@ _COMPREHENSIONS: dict[str, Callable[[Iterator[Scope], list[Code]], Any]] = {
     "existsOne": _exists_one,
     "filter": _filter,
     "map": _map,
+    "sortBy": _sort_by,
     "transformList": _map,
     "transformMap": _map_entries,
+    "transformMapEntry": _map_whole_entries,
 }

@@ -14,18 +14,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..fields import NO_VALUE, FieldError, invalid_value
+from ..fields import NO_VALUE, FieldError, Struct, invalid_value, required
 from ..objects import Object, encode, same
-from ..schema import Node
+from ..schema import Node, Schema
+from .operators import equal
 from .parser import ParseError
-from .program import Budget, Program, equal
+from .program import Budget, Program
 from .values import NOTHING, BudgetError, EvaluationError, Optional, duration, parse_timestamp
 
 SECONDS = 1.0
 """Processor time for all rules on one object."""
 _OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
-_NAMES = ("self", "oldSelf")
-_META = ("apiVersion", "kind", "metadata")
+_STRING = {"type": "string"}
+_METADATA = {"type": "object", "properties": {"name": _STRING, "generateName": _STRING}}
 
 _FORMATS: dict[tuple[str, str], Callable[[str], Any]] = {
     ("string", "byte"): base64.b64decode,
@@ -40,7 +41,8 @@ _FORMATS: dict[tuple[str, str], Callable[[str], Any]] = {
 class Rule:
     """One rule of one schema node."""
 
-    def __init__(self, stated: Object) -> None:
+    def __init__(self, stated: Object, schema: Schema) -> None:
+        """Compile a rule of a schema; what is wrong with it is kept in ``problem``."""
         self.text: str = stated["rule"]
         self.message: str = (stated.get("message") or "").strip()
         self.reason: str = stated.get("reason") or "FieldValueInvalid"
@@ -50,16 +52,38 @@ class Rule:
         self.program: Program | None = None
         self.message_program: Program | None = None
         try:
-            self.program = Program(self.text, _NAMES)
+            old = None if self.optional_old else schema
+            self.program = Program(self.text, {"self": schema, "oldSelf": old})
             if stated.get("messageExpression"):
-                self.message_program = Program(stated["messageExpression"], _NAMES)
+                self.message_program = Program(stated["messageExpression"], {"self": schema, "oldSelf": old})
         except ParseError as error:
-            self.problem = str(error)
+            self.problem = _located(error, self.text)
 
     @property
     def compares(self) -> bool:
         """Whether this is a transition rule."""
         return self.program is not None and "oldSelf" in self.program.used
+
+
+def _located(error: ParseError, text: str) -> str:
+    """A compile error as CEL shows it, with the place in the text."""
+    return f"ERROR: <input>:1:{error.position + 1}: {error}\n | {text}\n | {'.' * error.position}^"
+
+
+def compile_problems(node: Node, path: str, root: bool = False) -> list[FieldError]:
+    """Rules of one schema node (not of those below it) that do not compile."""
+    errors: list[FieldError] = []
+    for index, stated in enumerate(node.get("x-kubernetes-validations") or ()):
+        here = f"{path}.x-kubernetes-validations[{index}].rule"
+        if not stated.get("rule", "").strip():
+            errors.append(required(here, "rule is not specified"))
+            continue
+        rule = Rule(stated, _schema(node, root))
+        if rule.problem:
+            shown = Struct(Rule=rule.text, Message=stated.get("message", ""), MessageExpression="")
+            shown |= {"Reason": stated.get("reason"), "FieldPath": rule.field_path, "OptionalOldSelf": None}
+            errors.append(invalid_value(here, shown, f"compilation failed: {rule.problem}"))
+    return errors
 
 
 @dataclass
@@ -75,9 +99,19 @@ class _Level:
     formats: bool = False
 
 
-def _compile(node: Node) -> _Level | None:
+def _schema(node: Node, root: bool) -> Schema:
+    """The schema that rules see: the root has the fields of every object, and of its metadata the names."""
+    if not root:
+        return Schema(node)
+    own = {"apiVersion": _STRING, "kind": _STRING, "metadata": _METADATA}
+    return Schema({**node, "properties": {**(node.get("properties") or {}), **own}})
+
+
+def _compile(node: Node, root: bool = False) -> _Level | None:
     """The rules of a schema, or None when it has none."""
-    level = _Level(node, [Rule(stated) for stated in node.get("x-kubernetes-validations") or ()])
+    stated = node.get("x-kubernetes-validations")
+    schema = _schema(node, root or bool(node.get("x-kubernetes-embedded-resource"))) if stated else None
+    level = _Level(node, [Rule(rule, schema) for rule in stated or () if schema])
     for name, child in (node.get("properties") or {}).items():
         below = _compile(child)
         if below:
@@ -103,7 +137,7 @@ class RuleChecker:
     """All rules of one version of a custom resource."""
 
     def __init__(self, node: Node) -> None:
-        self._root = _compile(node)
+        self._root = _compile(node, root=True)
         self.found = self._root is not None
         """Whether there are any rules."""
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -97,6 +99,46 @@ class Cidr:
             raise EvaluationError(f'network address parse error during conversion from string: "{text}"') from None
 
 
+_SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+
+
+@functools.total_ordering
+@dataclass(frozen=True)
+class Version:
+    """A semantic version (https://semver.org, 2.0.0)."""
+
+    major: int
+    minor: int
+    patch: int
+    stage: str = ""
+
+    @classmethod
+    def parse(cls, text: str, normalize: bool = False) -> Version:
+        """Read a version; a prefix v and missing parts are allowed when normalizing. Raises `EvaluationError`."""
+        if normalize:
+            number, dash, stage = text.removeprefix("v").partition("-")
+            parts = [part.lstrip("0") or "0" for part in number.split(".")]
+            text = ".".join([*parts, "0", "0"][:3]) + dash + stage
+        match = _SEMVER.fullmatch(text)
+        if match is None:
+            raise EvaluationError(f'No Major.Minor.Patch elements found in "{text}"')
+        return cls(int(match[1]), int(match[2]), int(match[3]), match[4] or "")
+
+    def __lt__(self, other: Version) -> bool:
+        return self._rank() < other._rank()
+
+    def _rank(self) -> tuple[Any, ...]:
+        stage = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.stage.split(".")]
+        return (self.major, self.minor, self.patch, not self.stage, stage)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A named string format."""
+
+    name: str
+
+
 @dataclass(frozen=True)
 class TypeName:
     """A type, as ``type(x)`` gives it."""
@@ -120,6 +162,8 @@ def type_name(value: Any) -> str:
         Quantity: "kubernetes.Quantity",
         Ip: "net.IP",
         Cidr: "net.CIDR",
+        Version: "kubernetes.Semver",
+        Format: "kubernetes.NamedFormat",
         TypeName: "type",
     }
     return names.get(type(value), "null_type" if value is None else "dyn")

@@ -10,7 +10,7 @@ import ipaddress
 
 from .. import fieldsets
 from ..errors import ApiError, invalid
-from ..fields import FieldError, duplicate, forbidden_value, invalid_value, not_supported, required
+from ..fields import FieldError, Struct, duplicate, forbidden_value, invalid_value, not_supported, required
 from ..fieldsets import FieldSet
 from ..metadata import name_problems
 from ..objects import Object, copy, same
@@ -225,8 +225,8 @@ def _service_ports(ports: list[Object]) -> list[FieldError]:
         if isinstance(port.get("targetPort"), int):
             errors += validate_port(port["targetPort"], f"{path}.targetPort")
         if (number, protocol) in numbers:
-            shown = {"Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number}
-            errors.append(duplicate(path, shown | {"TargetPort": 0, "NodePort": 0}))
+            shown = Struct(Name="", Protocol=protocol, AppProtocol=None, Port=number, TargetPort=0, NodePort=0)
+            errors.append(duplicate(path, shown))
         numbers.add((number, protocol))
     return errors
 

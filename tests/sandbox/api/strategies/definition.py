@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import fieldsets
-from ..fields import FieldError, forbidden_value, invalid_value, required
+from ..fields import FieldError, invalid_value, required
 from ..fieldsets import FieldSet
 from ..objects import Object, now, same
-from ..schema import Node
 from .builtin import BuiltinStrategy
+from .structural import validate_schema
 
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 _STATUS_IGNORES = fieldsets.of([("f:metadata",), ("f:spec",)])
@@ -61,14 +61,13 @@ class DefinitionStrategy(BuiltinStrategy):
             supported = 'supported values: "Cluster", "Namespaced"'
             errors.append(FieldError("FieldValueNotSupported", "spec.scope", spec.get("scope", ""), supported))
         versions = spec.get("versions") or []
-        if not versions:
-            errors.append(required("spec.versions", "must have at least one version"))
-        if versions and sum(bool(version.get("storage")) for version in versions) != 1:
+        if sum(bool(version.get("storage")) for version in versions) != 1:
             message = "must have exactly one version marked as storage version"
             errors.append(invalid_value("spec.versions", versions, message))
+        errors += [required(f"spec.names.{name}") for name in ("singular", "listKind") if not names.get(name)]
         errors += _approval(obj)
         for index, version in enumerate(versions):
-            errors += _version(version, f"spec.versions[{index}]")
+            errors += _version(version, f"spec.versions[{index}]", alone=len(versions) == 1)
         if spec.get("preserveUnknownFields"):
             message = (
                 "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema "
@@ -133,81 +132,9 @@ def set_condition(conditions: list[Any], kind: str, status: str, reason: str, me
     conditions.append({**wanted, "lastTransitionTime": now()})
 
 
-def _version(version: Object, path: str) -> list[FieldError]:
+def _version(version: Object, path: str, alone: bool) -> list[FieldError]:
     schema = (version.get("schema") or {}).get("openAPIV3Schema")
     if not schema:
-        return [required(f"{path}.schema.openAPIV3Schema", "schemas are required")]
-    path = f"{path}.schema.openAPIV3Schema"
-    errors: list[FieldError] = []
-    if schema.get("type") != "object":
-        kind = schema.get("type", "")
-        errors.append(
-            invalid_value(f"{path}.type", kind, "must be object at the root")
-            if kind
-            else required(f"{path}.type", "must not be empty at the root")
-        )
-    _structural(schema, path, errors, root=True)
-    return errors
-
-
-def _structural(node: Node, path: str, errors: list[FieldError], root: bool = False) -> None:
-    """The rules of structural schemas (apiextensions-apiserver, schema/validation.go)."""
-    free = node.get("x-kubernetes-preserve-unknown-fields") or node.get("x-kubernetes-int-or-string")
-    if not node.get("type") and not free and not root:
-        errors.append(required(f"{path}.type", "must not be empty for specified object fields"))
-    if node.get("x-kubernetes-preserve-unknown-fields") is False:
-        errors.append(invalid_value(f"{path}.x-kubernetes-preserve-unknown-fields", False, "must be true or undefined"))
-    properties, extra = node.get("properties"), node.get("additionalProperties")
-    if properties and extra not in (None, False):
-        errors.append(
-            forbidden_value(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
-        )
-    if node.get("type") == "array" and not isinstance(node.get("items"), dict):
-        errors.append(required(f"{path}.items", "must be specified"))
-    if node.get("$ref"):
-        errors.append(forbidden_value(f"{path}.$ref", "must not be set"))
-    if node.get("uniqueItems"):
-        message = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        errors.append(forbidden_value(f"{path}.uniqueItems", message))
-    errors += _list_type(node, path)
-    for name, child in (properties or {}).items():
-        _structural(child, f"{path}.properties[{name}]", errors, root=root and name == "metadata")
-    if isinstance(extra, dict):
-        _structural(extra, f"{path}.additionalProperties", errors)
-    if isinstance(node.get("items"), dict):
-        _structural(node["items"], f"{path}.items", errors)
-
-
-def _list_type(node: Node, path: str) -> list[FieldError]:
-    kind: Any = node.get("x-kubernetes-list-type")
-    keys = node.get("x-kubernetes-list-map-keys")
-    errors: list[FieldError] = []
-    if kind is not None and node.get("type") != "array":
-        message = "must be array if x-kubernetes-list-type is specified"
-        errors.append(invalid_value(f"{path}.type", node.get("type", ""), message))
-    if kind is not None and kind not in ("atomic", "set", "map"):
-        supported = 'supported values: "atomic", "map", "set"'
-        errors.append(FieldError("FieldValueNotSupported", f"{path}.x-kubernetes-list-type", kind, supported))
-    if kind == "map" and not keys:
-        message = "must not be empty if x-kubernetes-list-type is map"
-        errors.append(required(f"{path}.x-kubernetes-list-map-keys", message))
-    if keys and kind != "map":
-        message = "must be map if x-kubernetes-list-map-keys is non-empty"
-        error = (
-            required(f"{path}.x-kubernetes-list-type", message)
-            if kind is None
-            else invalid_value(f"{path}.x-kubernetes-list-type", kind, message)
-        )
-        errors.append(error)
-    items = node.get("items") or {}
-    for key in keys or () if kind == "map" else ():
-        child = (items.get("properties") or {}).get(key)
-        if child is None:
-            message = "entries must all be names of item properties"
-            errors.append(invalid_value(f"{path}.x-kubernetes-list-map-keys", keys, message))
-        elif key not in (items.get("required") or ()) and "default" not in child:
-            message = (
-                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
-            )
-            errors.append(required(f"{path}.items.properties[{key}].default", message))
-    return errors
+        return [required(f"{path}.schema.openAPIV3Schema", "" if alone else "schemas are required")]
+    where = "spec.validation" if alone else f"{path}.schema"  # one schema counts as that of the whole definition
+    return validate_schema(schema, f"{where}.openAPIV3Schema")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..fields import FieldError, forbidden_value, invalid_value, not_supported, required
+from ..fields import FieldError, Struct, forbidden_value, invalid_value, not_supported, required
 from ..objects import Object, lookup, same
 from .builtin import BuiltinStrategy
 from .pods import validate_pod_spec
@@ -58,7 +58,7 @@ class WorkloadStrategy(BuiltinStrategy):
         strategy = spec.get("strategy") or {}
         if self.kind != "Deployment" or strategy.get("type") in ("Recreate", "RollingUpdate"):
             return []
-        shown = {"Type": strategy.get("type"), "RollingUpdate": strategy.get("rollingUpdate")}
+        shown = Struct(Type=strategy.get("type"), RollingUpdate=strategy.get("rollingUpdate"))
         return [not_supported("spec.strategy", shown, ("Recreate", "RollingUpdate"))]
 
     def _unchanged(self, spec: Object, before: Object) -> list[FieldError]:
