@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .definitions import OBJECT_META, Definitions
 from .objects import Object, copy, same
 from .printers import custom_columns
@@ -19,6 +21,18 @@ DEFINITIONS = Location("apiextensions.k8s.io", "customresourcedefinitions")
 
 VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 """What custom resources can do, in the order in which discovery shows it."""
+
+_NAMES = {"plural": False, "singular": False, "shortNames": False, "kind": True, "listKind": True}
+"""The names of a definition, in the order in which they are looked at; True for those of kinds."""
+
+
+@dataclass
+class _Names:
+    """The names that a definition may use, and what is wrong with the others."""
+
+    accepted: Object
+    reason: str = ""
+    message: str = ""
 
 
 class DefinitionController:
@@ -42,10 +56,10 @@ class DefinitionController:
             return
         if obj["metadata"].get("deletionTimestamp"):
             self._registry.terminating_definitions.add(location)
-        clash = self._clash(obj, location)
-        if not clash and not same(self._specs.get(location), obj["spec"]):
+        names = self._accept(obj, location)
+        if not names.reason and not same(self._specs.get(location), obj["spec"]):
             self._serve(obj, location)
-        new = {**obj, "metadata": dict(obj["metadata"]), "status": _status(obj, clash)}
+        new = {**obj, "metadata": dict(obj["metadata"]), "status": _status(obj, names)}
         if same(obj["status"], new["status"]):
             return
         resource = self._catalog.storage(DEFINITIONS)
@@ -53,20 +67,25 @@ class DefinitionController:
             self._registry.field_manager(resource, "status").update(obj, new, "kube-apiserver")
         self._store.put(DEFINITIONS, new)
 
-    def _clash(self, obj: Object, location: Location) -> str:
-        """Why the names cannot be accepted, or nothing: another definition of the group has taken one."""
-        names = obj["spec"]["names"]
-        for resource in self._catalog:
-            if resource.group != location.group or resource.location == location:
-                continue
-            taken = {resource.plural, resource.singular, *resource.short_names}
-            for name in (names["plural"], names.get("singular", ""), *(names.get("shortNames") or ())):
-                if name in taken:
-                    return f'"{name}" is already in use'
-            for kind in (names["kind"], names.get("listKind", "")):
-                if kind in (resource.kind, resource.list_kind):
-                    return f'"{kind}" is already in use'
-        return ""
+    def _accept(self, obj: Object, location: Location) -> _Names:
+        """Which of a definition's names nobody else in its group has; the last that is taken is told."""
+        others = [item for item in self._catalog if item.group == location.group and item.location != location]
+        words = {name for item in others for name in (item.plural, item.singular, *item.short_names)}
+        kinds = {name for item in others for name in (item.kind, item.list_kind)}
+        wanted: Object = obj["spec"]["names"]
+        found = _Names(copy(obj["status"].get("acceptedNames") or {}))
+        if wanted.get("categories"):
+            found.accepted["categories"] = wanted["categories"]
+        for field, taken in _NAMES.items():
+            stated = wanted.get(field)
+            names = stated if isinstance(stated, list) else [stated] if stated else []
+            clashes = [f'"{name}" is already in use' for name in names if name in (kinds if taken else words)]
+            if clashes:
+                found.reason = f"{field[0].upper()}{field[1:]}Conflict"
+                found.message = clashes[0] if len(clashes) == 1 else f"[{', '.join(clashes)}]"
+            elif stated:
+                found.accepted[field] = stated
+        return found
 
     def _serve(self, obj: Object, location: Location) -> None:
         spec = obj["spec"]
@@ -124,18 +143,15 @@ class DefinitionController:
         return Schema({**node, "properties": properties}, self._definitions.schema)
 
 
-def _status(obj: Object, clash: str) -> Object:
+def _status(obj: Object, names: _Names) -> Object:
     """The status of a definition whose names are accepted, or clash with others."""
-    status: Object = copy(obj["status"])
-    names = obj["spec"]["names"]
+    status: Object = {**copy(obj["status"]), "acceptedNames": names.accepted}
     conditions: list[Object] = status.get("conditions") or []
-    if clash:
-        kind = "KindConflict" if names["kind"] in clash else "PluralConflict"
-        set_condition(conditions, "NamesAccepted", "False", kind, clash)
+    if names.reason:
+        set_condition(conditions, "NamesAccepted", "False", names.reason, names.message)
         if not any(condition["type"] == "Established" for condition in conditions):
             set_condition(conditions, "Established", "False", "NotAccepted", "not all names are accepted")
     else:
-        status["acceptedNames"] = copy(names)
         set_condition(conditions, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
         message = "the initial names have been accepted"
         set_condition(conditions, "Established", "True", "InitialNamesAccepted", message)

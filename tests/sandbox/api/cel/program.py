@@ -43,6 +43,10 @@ _ERRORS = (EvaluationError, TypeError, AttributeError)
 """What evaluation raises for an expression without a value; Python's own errors are missing overloads."""
 
 
+_PLAIN_TYPES = {"string": "string", "integer": "int", "number": "double", "boolean": "bool"}
+"""Types of schemas, and what rules call them, that have no fields."""
+
+
 class Budget:
     """Processor time that evaluations may take together, in seconds."""
 
@@ -202,9 +206,12 @@ class _Compiler:
     def _check_field(self, node: Select) -> None:
         """Refuse a field that the schema does not declare, as the type checker of a kube-apiserver does."""
         schema = self._schema(node.operand)
-        if schema is None or schema.deduced or schema.element is not None or schema.type != "object":
+        if schema is None or schema.deduced or schema.int_or_string:
             return
-        if schema.field(node.field) is None:
+        plain = _PLAIN_TYPES.get(schema.type) if "format" not in schema.source else None
+        if plain:
+            raise ParseError(f"type '{plain}' does not support field selection", node.position)
+        if schema.type == "object" and schema.element is None and schema.field(node.field) is None:
             raise ParseError(f"undefined field '{node.field}'", node.position)
 
     def _schema(self, node: Node) -> Schema | None:

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The expression language of rules, and rules on objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sandbox.api.cel.parser import ParseError
+from sandbox.api.cel.program import Budget, Program
+from sandbox.api.cel.rules import RuleChecker, compile_problems
+from sandbox.api.cel.values import BudgetError, EvaluationError
+from sandbox.api.fields import FieldError
+
+SELF = {"s": "abc", "i": 3, "l": [1, 2, 3], "m": {"k": "v"}, "o": {"x": 1}, "b": True, "f": 1.5}
+
+
+def evaluate(text: str, seconds: float = 5.0) -> Any:
+    return Program(text, {"self": None}).run({"self": SELF}, Budget(seconds))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "self.s == 'abc' && self.i == 3",
+        "self.i + 2 * 3 == 9 && (self.i + 2) * 3 == 15",
+        "7 / 2 == 3 && -7 / 2 == -3 && -7 % 3 == -1",
+        "self.f * 2.0 == 3.0",
+        "1 < 2 && 'a' < 'b' && 2 >= 2",
+        "self.b ? self.i == 3 : false",
+        "2 in self.l && !(4 in self.l) && 'k' in self.m",
+        "self.l[0] == 1 && self.m['k'] == 'v' && self.m.k == 'v'",
+        "self.l + [4] == [1, 2, 3, 4]",
+        "has(self.o.x) && !has(self.o.y)",
+        "self.l.all(x, x > 0) && self.l.exists(x, x == 2) && self.l.exists_one(x, x == 3)",
+        "self.l.filter(x, x > 1).map(x, x * 2) == [4, 6]",
+        "self.m.all(k, self.m[k] == 'v')",
+        "self.l.isSorted() && self.l.sum() == 6 && self.l.max() == 3 && self.l.indexOf(2) == 1",
+        "self.s.startsWith('a') && self.s.endsWith('c') && self.s.contains('b') && self.s.matches('^[a-c]+$')",
+        "self.s.size() == 3 && size(self.l) == 3",
+        "self.s.upperAscii() == 'ABC' && 'A,B'.split(',') == ['A', 'B'] && ['a', 'b'].join('-') == 'a-b'",
+        "'%s is %d'.format(['x', 3]) == 'x is 3'",
+        "'abc'.substring(1) == 'bc' && 'aXa'.replace('a', 'b') == 'bXb' && ' x '.trim() == 'x'",
+        "int('3') == 3 && string(3) == '3' && double('1.5') == 1.5 && type(3) == int",
+        "duration('1h') > duration('59m') && duration('90s').getMinutes() == 1",
+        "timestamp('2026-01-02T03:04:05Z').getFullYear() == 2026",
+        "quantity('1Gi').isGreaterThan(quantity('1G')) && isQuantity('5m') && !isQuantity('x')",
+        "ip('10.0.0.1').family() == 4 && cidr('10.0.0.0/8').containsIP('10.1.2.3') && !isIP('x')",
+        "url('https://a.example:80/p?q=1').getHostname() == 'a.example' && isURL('https://a.example')",
+        "self.?missing.orValue('none') == 'none' && self.o.?x.hasValue()",
+        "'äö'.size() == 2 && r'\\d' == '\\\\d' && b'a' == b'\\x61'",
+        "false && missing.field == 1 || true",
+        "(1 / 0 == 1) || true",
+        "self.l.exists(x, x / (x - 2) == 0 || x == 3)",
+        "1u + 2u == 3u && 0x10 == 16 && 1e3 == 1000.0",
+        "null == null && self.o != null",
+    ],
+)
+def test_expressions_that_hold(text: str) -> None:
+    program = Program(text, {"self": None, "missing": None})
+    assert program.run({"self": SELF, "missing": {}}, Budget(5.0)) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 / 0 == 1", "division by zero"),
+        ("self.l[9] == 1", "index out of bounds: 9"),
+        ("self.nope == 1", "no such key: nope"),
+        ("self.m['nope'] == 1", "no such key: nope"),
+        ("self.s + 1 == 2", "no such overload"),
+        ("9223372036854775807 + 1 > 0", "integer overflow"),
+    ],
+)
+def test_errors_of_evaluation(text: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message.replace("(", r"\(")):
+        evaluate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "position"),
+    [
+        ("self.s ==", "mismatched input '<EOF>'", 9),
+        ("self.s = 'a'", "token recognition error", 7),
+        ("nope == 1", "undeclared reference to 'nope'", 0),
+        ("nope(1)", "undeclared reference to 'nope'", 4),
+        ("has(self)", r"invalid argument to has\(\) macro", 4),
+        ("1 == 2 3", "mismatched input '3'", 7),
+    ],
+)
+def test_what_cannot_be_compiled(text: str, message: str, position: int) -> None:
+    with pytest.raises(ParseError, match=message) as caught:
+        Program(text, {"self": None})
+    assert caught.value.position == position
+
+
+def test_time_runs_out() -> None:
+    big = "[1,2,3,4,5,6,7,8,9,10]"
+    text = f"{big}.all(a, {big}.all(b, {big}.all(c, {big}.all(d, {big}.all(e, {big}.all(f, true))))))"
+    with pytest.raises(BudgetError):
+        evaluate(text, seconds=0.001)
+
+
+# rules
+
+
+def checker(*rules: dict[str, Any], **node: Any) -> RuleChecker:
+    spec = {"type": "object", "x-kubernetes-validations": list(rules), **node}
+    return RuleChecker({"type": "object", "properties": {"spec": spec}})
+
+
+NUMBER = {"properties": {"n": {"type": "integer"}, "o": {"type": "integer"}}}
+
+
+def check(rules: RuleChecker, spec: Any, old: Any = None, warnings: list[str] | None = None) -> list[FieldError]:
+    before = None if old is None else {"metadata": {}, "spec": old}
+    return rules.check({"metadata": {}, "spec": spec}, before, [] if warnings is None else warnings)
+
+
+def test_rules_have_messages_paths_and_reasons() -> None:
+    plain = checker({"rule": "self.n > 1"}, **NUMBER)
+    assert [str(error) for error in check(plain, {"n": 1})] == ["spec: Invalid value: failed rule: self.n > 1"]
+    stated = checker(
+        {"rule": "self.n > 1", "message": "too few", "fieldPath": ".n", "reason": "FieldValueForbidden"}, **NUMBER
+    )
+    error = check(stated, {"n": 1})[0]
+    assert (error.reason, error.field, error.detail) == ("FieldValueForbidden", "spec.n", "too few")
+    made = checker({"rule": "self.n > 1", "messageExpression": "'only ' + string(self.n)", "message": "x"}, **NUMBER)
+    assert check(made, {"n": 1})[0].detail == "only 1"
+    assert check(plain, {"n": 2}) == []
+
+
+def test_transition_rules_need_an_old_value() -> None:
+    rules = checker({"rule": "self.n >= oldSelf.n", "message": "never less"}, **NUMBER)
+    assert check(rules, {"n": 1}) == []
+    assert [error.detail for error in check(rules, {"n": 1}, {"n": 2})] == ["never less"]
+
+
+def test_an_optional_old_value_is_there_at_creation() -> None:
+    stated = {"rule": "oldSelf.hasValue() || self.n == 0", "optionalOldSelf": True}
+    assert len(check(checker(stated, **NUMBER), {"n": 1})) == 1
+    assert check(checker(stated, **NUMBER), {"n": 1}, {"n": 5}) == []
+
+
+def test_rules_that_an_unchanged_value_breaks_only_warn() -> None:
+    warnings: list[str] = []
+    rules = checker({"rule": "self.n > 1", "message": "too few"}, **NUMBER)
+    assert check(rules, {"n": 1}, {"n": 1}, warnings) == []
+    assert warnings == ["spec: Invalid value: too few"]
+
+
+def test_rules_reach_into_lists_and_maps() -> None:
+    positive = {"type": "integer", "x-kubernetes-validations": [{"rule": "self > 0", "message": "positive"}]}
+    properties = {
+        "l": {"type": "array", "items": positive},
+        "m": {"type": "object", "additionalProperties": positive},
+    }
+    found = check(checker(properties=properties), {"l": [1, 0], "m": {"k": -1}})
+    assert sorted(error.field for error in found) == ["spec.l[1]", "spec.m[k]"]
+
+
+def test_strings_with_a_format_are_more_than_strings() -> None:
+    properties = {"t": {"type": "string", "format": "duration"}}
+    rules = checker({"rule": "self.t > duration('1m')"}, properties=properties)
+    assert check(rules, {"t": "2m"}) == []
+    assert len(check(rules, {"t": "30s"})) == 1
+
+
+def test_rules_are_compiled_when_a_definition_is_created() -> None:
+    node = {"type": "object", **NUMBER, "x-kubernetes-validations": [{"rule": "self.nope == 1"}, {"rule": " "}]}
+    first, second = compile_problems(node, "schema")
+    assert first.field == "schema.x-kubernetes-validations[0].rule"
+    assert "ERROR: <input>:1:5: undefined field 'nope'\n | self.nope == 1\n | ....^" in str(first)
+    assert str(second) == "schema.x-kubernetes-validations[1].rule: Required value: rule is not specified"
