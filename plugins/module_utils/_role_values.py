@@ -64,6 +64,24 @@ def enabled_prefixes(servers: t.Any) -> list[str]:
     return [prefix for prefix in prefixes if prefix]
 
 
+def disabled_waits(servers: t.Any, *, namespace: str) -> list[Object]:
+    """What module ``apply`` has to wait for with disabled servers (its option ``wait_for``).
+
+    The operator reports Ready=False with the reason Disabled for them, and that is what was asked for.
+    """
+    entries: list[Object] = structured(servers, "list")
+    return [
+        {
+            "kind": "MCPServerRegistration",
+            "name": entry["name"],
+            "namespace": entry.get("namespace") or namespace,
+            "condition": "Ready=False",
+        }
+        for entry in entries
+        if entry.get("state") == "disabled"
+    ]
+
+
 def prefix_of(server: t.Mapping[str, t.Any]) -> str:
     """The prefix of a server's tools: as given, ``""`` for none, or its name with an underscore."""
     given = server.get("prefix")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import (
+    disabled_waits,
     enabled_prefixes,
     listeners,
     server_objects,
@@ -168,3 +169,14 @@ def test_only_enabled_servers_with_a_prefix_must_offer_tools() -> None:
     servers = "- name: a-b\n- {name: c, prefix: ''}\n- {name: d, state: disabled}\n- {name: e, prefix: x_}"
 
     assert enabled_prefixes(servers) == ["a_b_", "x_"]
+
+
+def test_a_disabled_server_is_not_expected_to_become_ready() -> None:
+    servers = "- name: a\n- {name: b, state: disabled}\n- {name: c, namespace: x, state: disabled}"
+
+    waits = disabled_waits(servers, namespace="ns")
+
+    assert [(x["name"], x["namespace"], x["condition"]) for x in waits] == [
+        ("b", "ns", "Ready=False"),
+        ("c", "x", "Ready=False"),
+    ]
