@@ -13,6 +13,7 @@ export VENV PYTHON
 export PATH := $(VENV)/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(ROOT)/.collections
 export ANSIBLE_HOME := $(ROOT)/.cache/ansible
+export ANSIBLE_REMOTE_TEMP := $(ROOT)/.cache/ansible/remote
 export ANSIBLE_LOCALHOST_WARNING := False
 export ANSIBLE_INVENTORY_UNPARSED_WARNING := False
 export PYTHONDONTWRITEBYTECODE := 1

@@ -28,6 +28,7 @@ class Box:
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
             "ANSIBLE_HOME": str(self.home / "ansible"),
+            "ANSIBLE_REMOTE_TEMP": str(self.home / "ansible" / "remote"),
             "KUBECONFIG": str(folder / "kubeconfig"),
             "K8S_AUTH_KUBECONFIG": str(folder / "kubeconfig"),
             "LC_ALL": "C.UTF-8",

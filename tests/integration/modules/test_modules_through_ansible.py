@@ -42,6 +42,8 @@ class Ansible:
                 **kept,
                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
                 "ANSIBLE_HOME": str(self.home / "ansible"),
+                "ANSIBLE_REMOTE_TEMP": str(self.home / "ansible" / "remote"),
+                "ANSIBLE_ASYNC_DIR": str(self.home / "ansible" / "async"),
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_LOCALHOST_WARNING": "0",
                 "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",

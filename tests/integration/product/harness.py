@@ -82,6 +82,7 @@ class Sandbox:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
             "ANSIBLE_HOME": str(self.folder.parent / "ansible"),
+            "ANSIBLE_REMOTE_TEMP": str(self.folder.parent / "ansible" / "remote"),
             "ANSIBLE_FORCE_COLOR": "0",
             "ANSIBLE_NOCOLOR": "1",
             "LC_ALL": "C.UTF-8",

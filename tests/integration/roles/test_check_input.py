@@ -41,6 +41,7 @@ def check(tmp_path: Path, variables: dict[str, Any], roles: list[str] | None = N
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
         "ANSIBLE_HOME": str(tmp_path / "home"),
+        "ANSIBLE_REMOTE_TEMP": str(tmp_path / "home" / "remote"),
         "ANSIBLE_NOCOLOR": "1",
     }
     words = [str(Path(sys.executable).parent / "ansible-playbook"), "-v", str(play), "-e", json.dumps(variables)]

@@ -77,6 +77,7 @@ def results(space: Space, tmp_path_factory: pytest.TempPathFactory) -> Results:
         K8S_AUTH_KUBECONFIG=str(space.cluster.kubeconfig),
         ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS),
         ANSIBLE_HOME=str(where),
+        ANSIBLE_REMOTE_TEMP=str(where / "remote"),
         LC_ALL="C.UTF-8",
     )
     found: Results = json.loads(output.read_text(encoding="utf-8"))
