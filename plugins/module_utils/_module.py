@@ -74,6 +74,8 @@ def run(spec: Spec, job: Job, **constraints: t.Any) -> None:
 class Module(AnsibleModule):  # type: ignore[misc]
     """An AnsibleModule that shows its options without the Secrets in them, in the system log as in the result."""
 
+    params: Params
+
     def _log_invocation(self) -> None:
         given, self.params = self.params, shown(self.params)
         try:
