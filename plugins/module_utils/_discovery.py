@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import threading
-import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import KindNotServed
@@ -98,8 +97,3 @@ def not_served(api_version: str, kind: str) -> str:
         (who for known, who in INSTALLED_BY.items() if group.endswith("." + known)), "its CustomResourceDefinition"
     )
     return f"The cluster does not serve the kind {kind} of {api_version}; install {installer} first."
-
-
-def default_namespace(namespace: str | None, settings_namespace: t.Any) -> str:
-    """Where a namespaced object without a namespace goes: the option, the context's namespace, ``default``."""
-    return namespace or (str(settings_namespace) if settings_namespace else "default")

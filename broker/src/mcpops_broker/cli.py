@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
     from mcpops_broker.serve import listen, serve  # noqa: PLC0415 - `check` needs no server
-    from mcpops_broker.workers import Workers  # noqa: PLC0415
+    from mcpops_broker.workers import Workers  # noqa: PLC0415 - one process needs no supervisor
 
     logs.setup(options.log_level, options.log_format)
     try:
