@@ -20,6 +20,9 @@ from sandbox.state import Folder, SandboxError
 READY_SECONDS = 60.0
 """How long an API server may take; the embedded one needs about a second, envtest's three."""
 
+FAULTS = "sandbox.faults.rules:middleware"
+"""What sees every request of the embedded server first."""
+
 ADMIN, CONTROLLERS = "sandbox-admin", "sandbox-controllers"
 
 
@@ -51,7 +54,7 @@ class Embedded:
     ours = True
 
     def start(self, folder: Folder) -> None:
-        command = processes.python("sandbox.api", "--dir", str(folder.path))
+        command = processes.python("sandbox.api", "--dir", str(folder.path), "--middleware", FAULTS)
         processes.start_detached(folder.processes, "api", command, folder.logs / "api.log", processes.environment())
 
     def complaint(self, folder: Folder) -> str | None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sandbox's command line: ``up``, ``status``, ``down``."""
+"""The sandbox's command line: ``up``, ``status``, ``fault``, ``down``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sandbox.faults import command as fault_command
+from sandbox.faults.kinds import UsageError
 from sandbox.state import APIS, PROFILES, Folder, SandboxError, State
 
 DEFAULT_DIR = ".sandbox"
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.command(options))
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         print("sandbox: interrupted; nothing was left running", file=sys.stderr)
         return 130
@@ -43,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sandbox",
         description="A Kubernetes-like cluster on this machine, for the MCP gateway playbooks and their tests.",
     )
-    commands = parser.add_subparsers(required=True, metavar="up | status | down")
+    commands = parser.add_subparsers(required=True, metavar="up | status | fault | down")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--dir", type=Path, default=Path(DEFAULT_DIR), help="state directory (default %(default)s)")
     shared.add_argument("--json", action="store_true", help="print JSON for scripts")
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(command=_up)
     status = commands.add_parser("status", parents=[shared], help="show what runs, and where")
     status.set_defaults(command=_status)
+    fault_command.add(commands, shared)
     down = commands.add_parser("down", parents=[shared], help="end it and remove its files")
     down.add_argument("--keep-logs", action="store_true", help="leave the folder logs behind")
     down.set_defaults(command=_down)
@@ -80,10 +83,14 @@ def _up(options: argparse.Namespace) -> int:
 def _already(folder: Folder, options: argparse.Namespace) -> State | None:
     """The state of the sandbox that is up, or None when one has to be started (remains are cleared away)."""
     from sandbox import down, up  # noqa: PLC0415
+    from sandbox.faults import control  # noqa: PLC0415
 
     state = folder.state()
     if state is None:
         return None
+    ended = control.end(folder)
+    if ended:
+        _tell(options, f"Ended the faults that were active: {', '.join(fault.name for fault in ended)}.")
     services = folder.running()
     if state.ready and any(services.values()):
         _check_options(folder, options, state)
@@ -181,6 +188,10 @@ def _show(folder: Folder, found: object) -> None:
             where = f"127.0.0.1:{listener['local_port']}" if listener["local_port"] else "not served"
             protocol, host = listener["protocol"], listener["hostname"] or "*"
             print(f"    {listener['name']:<14}{protocol:<6}{listener['port']:>5} -> {where:<16}{host}")
+    if found.faults:
+        print("\nFaults")
+    for entry in found.faults:
+        print(f"  {fault_command.describe(entry)}")
     if found.urls:
         print("\nMCP endpoint")
     for url in found.urls:

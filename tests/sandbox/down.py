@@ -27,7 +27,7 @@ def down(folder: Folder, *, keep_logs: bool = False) -> tuple[list[str], list[st
 def stop_processes(folder: Folder, *, keep_api: bool = False) -> list[str]:
     """Ends the recorded processes: the controllers, which end their own, then what is left, then the API server."""
     entries = folder.records()
-    rank = {"controllers": 0, "api": 2, "api-etcd": 3}
+    rank = {"controllers": 0, "api-proxy": 2, "api": 2, "api-etcd": 3}
     stopped = [entry.name for entry in entries if entry.process()]
     for number in range(2 if keep_api else 4):
         # The controllers remove the records of their children; what they could not end is still recorded.

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import psutil
 from sandbox.client import ApiError, Client
 from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PORTS_ANNOTATION
 from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.faults import control
 from sandbox.state import Folder, State
 
 Json = dict[str, Any]
@@ -28,6 +29,7 @@ class Status:
     gateways: list[Json] = field(default_factory=list)
     deployments: list[Json] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
+    faults: list[Json] = field(default_factory=list)
     problem: str | None = None
 
     @property
@@ -48,6 +50,7 @@ class Status:
             "gateways": self.gateways,
             "deployments": self.deployments,
             "urls": self.urls,
+            "faults": self.faults,
         }
 
     def total(self, kind: str) -> int:
@@ -57,7 +60,7 @@ class Status:
 
 def collect(folder: Folder, state: State) -> Status:
     """Looks at the processes and asks the API server; a dead sandbox gives an answer too."""
-    status = Status(state)
+    status = Status(state, faults=[{**asdict(fault), "strikes": count} for fault, count in control.active(folder)])
     for entry in folder.records():
         process = entry.process()
         memory = _memory(process) if process else (None, None)

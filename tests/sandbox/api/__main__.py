@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
 
+from .http import Middleware
 from .server import Settings, serve
 
 
@@ -22,10 +25,24 @@ def main() -> None:
     parser.add_argument("--token-file", type=Path, help='more users, one a line: token,user,uid,"group1,group2"')
     parser.add_argument("--history", type=int, default=5000, help="changes that watches can look back on")
     parser.add_argument("--no-audit", action="store_true", help="write no audit.jsonl")
+    parser.add_argument(
+        "--middleware",
+        metavar="MODULE:FUNCTION",
+        help="what sees each request first: a function that makes it from the directory",
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = Settings(options.dir, options.port, options.token_file, options.history, not options.no_audit)
+    middleware = _load(options.middleware)(options.dir) if options.middleware else None
+    settings = Settings(
+        options.dir, options.port, options.token_file, options.history, not options.no_audit, middleware
+    )
     uvloop.run(serve(settings))
+
+
+def _load(reference: str) -> Callable[[Path], Middleware]:
+    module, _, function = reference.partition(":")
+    made: Callable[[Path], Middleware] = getattr(importlib.import_module(module), function)
+    return made
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, unquote
 
 import httptools
@@ -26,6 +28,7 @@ MAX_BODY = 3 * 1024 * 1024
 SLOW_CLIENT = 32 * 1024 * 1024
 """Bytes waiting for a client that does not read, after which its connection is closed."""
 
+_NO_LINGER = struct.pack("ii", 1, 0)
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -69,6 +72,23 @@ class Handler(Protocol):
     def __call__(self, request: Request, /) -> Response | Stream: ...
 
 
+class Middleware(Protocol):
+    """What sees each request before the handler does. None lets it pass, at no cost; else the result is the answer.
+
+    It may raise `Cut`.
+    """
+
+    def __call__(self, request: Request, handler: Handler, /) -> Coroutine[Any, Any, Response | Stream] | None: ...
+
+
+class Cut(Exception):  # noqa: N818  (an instruction, not an error)
+    """The connection is to break: by a reset, or after half of an answer's bytes."""
+
+    def __init__(self, answer: Response | None = None) -> None:
+        super().__init__("the connection is cut on purpose")
+        self.answer = answer
+
+
 def _head(status: int, content_type: str, extra: list[tuple[str, str]], last: bytes) -> bytes:
     lines = "".join(f"{name}: {value}\r\n" for name, value in extra)
     return b"".join(
@@ -79,8 +99,9 @@ def _head(status: int, content_type: str, extra: list[tuple[str, str]], last: by
 class HttpProtocol(asyncio.Protocol):
     """One connection. Requests are answered in the order in which they come."""
 
-    def __init__(self, handler: Handler, connections: set[HttpProtocol]) -> None:
+    def __init__(self, handler: Handler, connections: set[HttpProtocol], middleware: Middleware | None = None) -> None:
         self._handler = handler
+        self._middleware = middleware
         self._connections = connections
         self._transport: asyncio.Transport | None = None
         self._streaming: asyncio.Task[None] | None = None
@@ -149,7 +170,13 @@ class HttpProtocol(asyncio.Protocol):
         if self._size > MAX_BODY:
             self._refuse(413, f"request body is larger than {MAX_BODY} bytes".encode())
             return
-        answer = self._handler(self._request())
+        request = self._request()
+        later = self._middleware(request, self._handler) if self._middleware else None
+        if later:
+            self._transport.pause_reading()
+            self._streaming = asyncio.get_running_loop().create_task(self._write_later(later, keep_alive))
+            return
+        answer = self._handler(request)
         if isinstance(answer, Response):
             self._write(answer, keep_alive)
         else:
@@ -189,6 +216,39 @@ class HttpProtocol(asyncio.Protocol):
     def _refuse(self, status: int, why: bytes) -> None:
         self._write(Response(status, why, "text/plain"), keep_alive=False)
 
+    async def _write_later(self, later: Coroutine[Any, Any, Response | Stream], keep_alive: bool) -> None:
+        try:
+            answer = await later
+        except Cut as cut:
+            self._streaming = None
+            self._cut(cut)
+            return
+        except Exception:
+            LOG.exception("The middleware failed; the connection is closed")
+            self._finish_stream(keep_alive=False)
+            return
+        if isinstance(answer, Stream):
+            await self._stream(answer, keep_alive)
+            return
+        self._streaming = None
+        self._write(answer, keep_alive)
+        self._finish_stream(keep_alive)
+
+    def _cut(self, cut: Cut) -> None:
+        if self._transport is None:
+            return
+        if cut.answer is None:
+            # Closing a socket that does not linger sends a reset.
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self._transport.abort()
+            return
+        answer = cut.answer
+        last = f"content-length: {len(answer.body)}".encode()
+        self._transport.write(
+            _head(answer.status, answer.content_type, answer.headers, last) + answer.body[: len(answer.body) // 2]
+        )
+        self._transport.close()
+
     async def _stream(self, answer: Stream, keep_alive: bool) -> None:
         try:
             head = _head(answer.status, answer.content_type, answer.headers, b"transfer-encoding: chunked")
@@ -200,6 +260,8 @@ class HttpProtocol(asyncio.Protocol):
                     return
             self._send(b"0\r\n\r\n")
         except asyncio.CancelledError:
+            keep_alive = False
+        except Cut:
             keep_alive = False
         except Exception:
             LOG.exception("A streamed answer ended by an error; its connection is closed")

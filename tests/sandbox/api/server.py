@@ -21,7 +21,7 @@ from .audit import AuditLog
 from .authentication import Authenticator, User, read_token_file
 from .authorization import MASTERS, Authorizer
 from .customresources import DefinitionController
-from .http import HttpProtocol
+from .http import HttpProtocol, Middleware
 from .kubeconfig import kubeconfig, write_private
 from .lifecycle import Lifecycle
 from .openapi import OpenApi
@@ -47,6 +47,8 @@ class Settings:
     token_file: Path | None = None
     history: int = 5000
     audit: bool = True
+    middleware: Middleware | None = None
+    """Sees every request before it is answered."""
 
 
 def build(users: dict[str, User], audit: AuditLog, history: int = 5000) -> Application:
@@ -83,7 +85,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     connections: set[HttpProtocol] = set()
     server = await loop.create_server(
-        lambda: HttpProtocol(application, connections),
+        lambda: HttpProtocol(application, connections, settings.middleware),
         "127.0.0.1",
         settings.port,
         ssl=_tls(directory),
