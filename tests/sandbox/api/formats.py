@@ -24,6 +24,10 @@ _POSIX = {
     "[:word:]": r"\w",
     "[:xdigit:]": "0-9A-Fa-f",
 }
+_LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
+_REGEX_TOKEN = re.compile(
+    r"\\.|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]|\(\?(?:[imsU-]+\)|<?[=!]|P?<|[imsU-]*:)|.", re.DOTALL
+)
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _DURATION = re.compile(r"[-+]?(0|(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+")
 _DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
@@ -36,13 +40,37 @@ _UUID = "[0-9a-f]{8}-?[0-9a-f]{4}-?%s[0-9a-f]{3}-?%s[0-9a-f]{3}-?[0-9a-f]{12}"
 
 @functools.lru_cache(maxsize=2048)
 def regex(pattern: str) -> re.Pattern[str]:
-    """A Go (RE2) pattern as a Python one: ASCII classes, ``$`` only at the very end. Raises re.error."""
+    """A pattern in the syntax of RE2, which Go has, as one of Python. Raises ValueError."""
+    try:
+        return re.compile(_translated(pattern), re.ASCII)
+    except re.error as error:
+        raise ValueError(f"error parsing regexp: {error.msg}: `{pattern}`") from None
+
+
+def _translated(pattern: str) -> str:
+    """Python has no flags in the middle of a pattern, ends ``$`` before a newline, and knows no POSIX classes."""
+    flags = [""]  # those switched on in each open group
+    found = ""
+    for token in _REGEX_TOKEN.findall(pattern):
+        if token in _LOOKAROUND:
+            raise ValueError(f"error parsing regexp: invalid or unsupported Perl syntax: `{token}`")
+        if token.startswith("(?") and token.endswith(")"):
+            flags[-1] += token[:-1] + ":"
+            found += token[:-1] + ":"
+            continue
+        closed = ")" * flags[-1].count(":")
+        if token == "|":
+            found += f"{closed}|{flags[-1]}"
+        elif token == ")":
+            found += closed + token
+            flags = flags[:-1] or [""]
+        else:
+            flags += [""] if token.startswith("(") else []
+            found += {"$": r"\Z", r"\z": r"\Z", "(?<": "(?P<"}.get(token, token)
+    found += ")" * flags[0].count(":")
     for name, members in _POSIX.items():
-        pattern = pattern.replace(name, members)
-    translated = pattern.replace(r"\z", r"\Z")
-    if translated.endswith("$") and not translated.endswith(r"\$"):
-        translated = translated[:-1] + r"\Z"
-    return re.compile(translated, re.ASCII)
+        found = found.replace(name, members)
+    return found
 
 
 def duration(text: str) -> int:

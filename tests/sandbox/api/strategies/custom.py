@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import fieldsets
-from ..cel.rules import RuleChecker
 from ..defaulting import apply_defaults, drop_nulls
 from ..fields import FieldError, invalid_type, invalid_value
 from ..fieldsets import FieldSet
 from ..metadata import qualified_name_problems, validate_metadata, validate_metadata_update
 from ..objects import Object, copy, lookup, same
 from ..pruning import prune
+from ..rules import Rules
 from ..schema import Node, Schema
 from ..validation import validate, validate_lists
 from .base import Strategy
@@ -36,7 +36,7 @@ class CustomStrategy(Strategy):
         self.has_status = False
         self._node = node
         self._scale = scale
-        self._rules = RuleChecker(node)
+        self._rules = Rules(node, root=True)
         self._rule_warnings: list[str] = []
 
     def decode(self, obj: Object) -> list[str]:
@@ -122,14 +122,15 @@ class CustomStrategy(Strategy):
             "FieldValueTooMany",
             "FieldValueTypeInvalid",
         }
-        if self._rules.found and any(error.reason in blocking for error in errors):
+        if self._rules and any(error.reason in blocking for error in errors):
             message = (
                 "some validation rules were not checked because the object was invalid; "
                 "correct the existing errors to complete validation"
             )
             return [invalid_value("<nil>", None, message)]
-        self._rule_warnings = []
-        return self._rules.check(obj, old, self._rule_warnings)
+        found = list(self._rules.check(_whole(obj), None if old is None else _whole(old)))
+        self._rule_warnings = [str(error) for error, warns in found if warns]
+        return [error for error, warns in found if not warns]
 
     def _validate_scale(self, obj: Object) -> list[FieldError]:
         errors: list[FieldError] = []

@@ -8,15 +8,14 @@ Follows apiextensions-apiserver/pkg/apis/apiextensions/validation and pkg/apiser
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..cel.rules import compile_problems
 from ..fields import FieldError, forbidden_value, invalid_value, not_supported, required
 from ..formats import regex
 from ..objects import same
+from ..rules import compile_problems
 from ..schema import Node
 from ..validation import validate
 
@@ -89,8 +88,8 @@ def _validate(node: Node, path: str, errors: list[FieldError], root: bool = Fals
 def _pattern(node: Node, path: str) -> list[FieldError]:
     try:
         regex(node.get("pattern") or "")
-    except re.error as error:
-        message = f"must be a valid regular expression, but isn't: error parsing regexp: {error}"
+    except ValueError as error:
+        message = f"must be a valid regular expression, but isn't: {error}"
         return [invalid_value(f"{path}.pattern", node["pattern"], message)]
     return []
 

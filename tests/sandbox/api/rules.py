@@ -1,0 +1,216 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""x-kubernetes-validations: the rules of a schema, checked against an object.
+
+Follows apiextensions-apiserver/pkg/apiserver/schema/cel: rules see declared fields, transition rules run only
+where there is an old value to compare with, and a rule that an unchanged value breaks only warns.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cel import OptionalValue
+
+from .cel import CompileError, EvaluationError, Expression, escaped
+from .fields import NO_VALUE, FieldError, Struct, invalid_value, required
+from .formats import duration
+from .objects import Object, encode, same
+from .schema import Node, Schema
+
+_STRING = {"type": "string"}
+_METADATA = {"type": "object", "properties": {"name": _STRING, "generateName": _STRING}}
+_EVERY_OBJECT = {"apiVersion": _STRING, "kind": _STRING, "metadata": _METADATA}
+
+
+def _timestamp(text: str) -> datetime:
+    return datetime.fromisoformat(text.upper().replace("Z", "+00:00")).astimezone(UTC)
+
+
+_FORMATS: dict[str, Callable[[str], Any]] = {
+    "byte": base64.b64decode,
+    "date": lambda text: _timestamp(f"{text}T00:00:00Z"),
+    "date-time": _timestamp,
+    "datetime": _timestamp,
+    "duration": lambda text: timedelta(microseconds=duration(text) / 1000),
+}
+"""String formats that rules see as something else."""
+
+
+class Rule:
+    """One rule of one schema node. Raises `CompileError`."""
+
+    def __init__(self, stated: Object, schema: Schema) -> None:
+        self.text: str = stated["rule"]
+        self.message: str = (stated.get("message") or "").strip() or f"failed rule: {' '.join(self.text.split())}"
+        self.about: str = (stated.get("message") or "").strip() or self.text
+        self.reason: str = stated.get("reason") or "FieldValueInvalid"
+        self.field_path: str = stated.get("fieldPath") or ""
+        self.optional_old = bool(stated.get("optionalOldSelf"))
+        variables = {"self": schema, "oldSelf": None if self.optional_old else schema}
+        self.condition = Expression(self.text, variables)
+        told = stated.get("messageExpression")
+        self.telling = Expression(told, variables) if told else None
+        self.compares = "oldSelf" in self.condition.used
+        """Whether this is a transition rule."""
+
+    def problem(self, scope: dict[str, Any], value: Any, kind: str, path: str) -> FieldError | None:
+        """What the rule says against a value."""
+        try:
+            if self.condition.run(scope) is True:
+                return None
+        except EvaluationError as error:
+            detail = f"{error} evaluating rule: {self.about}"
+            if str(error) == "no such overload":
+                signature = "call arguments did not match a supported operator, function or macro signature for rule"
+                detail = f"'{error}': {signature}: {self.about}"
+            return invalid_value(path or "<nil>", kind, detail)
+        shown = f"{path}{self.field_path}".lstrip(".") or "<nil>"
+        bad = NO_VALUE if isinstance(value, (dict, list)) else value
+        return FieldError(self.reason, shown, bad, self._told(scope))
+
+    def _told(self, scope: dict[str, Any]) -> str:
+        """The message of the expression when that gives a usable one, else the stated one."""
+        try:
+            text = self.telling.run(scope) if self.telling else ""
+        except EvaluationError:
+            text = ""
+        usable = isinstance(text, str) and text.strip() and "\n" not in text.strip()
+        return text.strip() if usable else self.message
+
+
+def compile_problems(node: Node, path: str, root: bool = False) -> list[FieldError]:
+    """Rules of one schema node (not of those below it) that do not compile."""
+    errors: list[FieldError] = []
+    for index, stated in enumerate(node.get("x-kubernetes-validations") or ()):
+        here = f"{path}.x-kubernetes-validations[{index}].rule"
+        if not stated.get("rule", "").strip():
+            errors.append(required(here, "rule is not specified"))
+            continue
+        try:
+            Rule(stated, _schema(node, root))
+        except CompileError as error:
+            shown = Struct(Rule=stated["rule"], Message=stated.get("message", ""), MessageExpression="")
+            shown |= {
+                "Reason": stated.get("reason"),
+                "FieldPath": stated.get("fieldPath") or "",
+                "OptionalOldSelf": None,
+            }
+            errors.append(invalid_value(here, shown, f"compilation failed: {error}"))
+    return errors
+
+
+def _schema(node: Node, root: bool) -> Schema:
+    """The schema that rules see: whole objects have more fields, and of their metadata only the names."""
+    if not root and not node.get("x-kubernetes-embedded-resource"):
+        return Schema(node)
+    return Schema({**node, "properties": {**(node.get("properties") or {}), **_EVERY_OBJECT}})
+
+
+class Rules:
+    """The rules at one place of a schema, and below it."""
+
+    def __init__(self, node: Node, root: bool = False) -> None:
+        stated = node.get("x-kubernetes-validations") or ()
+        schema = _schema(node, root) if stated else None
+        self._type: str = node.get("type", "")
+        self._rules = [Rule(rule, schema) for rule in stated if schema]
+        self._convert = bool(stated) and _looks_different(node)
+        self._node = node
+        self._properties = {
+            name: rules for name, child in (node.get("properties") or {}).items() if (rules := Rules(child))
+        }
+        extra, items = node.get("additionalProperties"), node.get("items")
+        self._extra = Rules(extra) if isinstance(extra, dict) else None
+        self._items = Rules(items) if isinstance(items, dict) else None
+        self._also = [rules for option in node.get("allOf") or () if (rules := Rules(option))]
+
+    def __bool__(self) -> bool:
+        return bool(self._rules or self._properties or self._extra or self._items or self._also)
+
+    def check(self, value: Any, old: Any, path: str = "") -> Iterator[tuple[FieldError, bool]]:
+        """What the rules say against a value; with each whether it only warns, because nothing changed.
+
+        ``old`` is what the value replaces, None when there is nothing.
+        """
+        if value is None:
+            return
+        if self._rules:
+            yield from self._check_here(value, old, path)
+        for other in self._also:
+            yield from other.check(value, old, path)
+        if isinstance(value, list) and self._items:
+            before = by_key(old, self._node)
+            for index, item in enumerate(value):
+                yield from self._items.check(item, before.get(item_key(item, self._node)), f"{path}[{index}]")
+        elif isinstance(value, dict):
+            previous = old if isinstance(old, dict) else {}
+            for name, item in value.items():
+                below = self._properties.get(name)
+                if below:
+                    yield from below.check(item, previous.get(name), f"{path}.{name}" if path else name)
+                elif self._extra and name not in (self._node.get("properties") or {}):
+                    yield from self._extra.check(item, previous.get(name), f"{path}[{name}]")
+
+    def _check_here(self, value: Any, old: Any, path: str) -> Iterator[tuple[FieldError, bool]]:
+        mine, before = (_seen(value, self._node), _seen(old, self._node)) if self._convert else (value, old)
+        unchanged: bool | None = None
+        for rule in self._rules:
+            if rule.compares and old is None and not rule.optional_old:
+                continue
+            scope = {"self": mine}
+            if rule.optional_old:
+                scope["oldSelf"] = OptionalValue.none() if old is None else OptionalValue.of(before)
+            elif rule.compares:
+                scope["oldSelf"] = before
+            error = rule.problem(scope, value, self._type, path)
+            if error:
+                unchanged = old is not None and same(value, old) if unchanged is None else unchanged
+                yield error, unchanged and not rule.compares
+
+
+def item_key(item: Any, node: Node) -> bytes:
+    """What tells an item of a list-map from the others."""
+    keys = node.get("x-kubernetes-list-map-keys") or ()
+    return encode([item.get(key) for key in keys]) if isinstance(item, dict) else b""
+
+
+def by_key(old: Any, node: Node) -> dict[bytes, Any]:
+    """Old items that can be told apart: those of a list-map."""
+    if not isinstance(old, list) or node.get("x-kubernetes-list-type") != "map":
+        return {}
+    return {item_key(item, node): item for item in old}
+
+
+def _looks_different(node: Node) -> bool:
+    """Whether rules see some value below a node otherwise than it is in JSON."""
+    if node.get("type") == "number" or node.get("format") in _FORMATS:
+        return True
+    properties = node.get("properties") or {}
+    children = [*properties.values(), node.get("items"), node.get("additionalProperties")]
+    return any(escaped(name) != name for name in properties) or any(
+        _looks_different(child) for child in children if isinstance(child, dict)
+    )
+
+
+def _seen(value: Any, node: Node) -> Any:
+    """A value as rules see it: names escaped, some strings as times, numbers as doubles."""
+    if isinstance(value, str):
+        convert = _FORMATS.get(node.get("format", "")) if node.get("type") == "string" else None
+        return convert(value) if convert else value
+    if node.get("type") == "number" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, list) and isinstance(node.get("items"), dict):
+        return [_seen(item, node["items"]) for item in value]
+    if isinstance(value, dict):
+        properties, extra = node.get("properties") or {}, node.get("additionalProperties")
+        other = extra if isinstance(extra, dict) else {}
+        return {
+            escaped(name) if name in properties else name: _seen(item, properties.get(name, other))
+            for name, item in value.items()
+        }
+    return value
