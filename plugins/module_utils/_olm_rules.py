@@ -144,7 +144,7 @@ def stage(sub: Object | None, plans: t.Mapping[str, Object], csvs: t.Mapping[str
         return Stage(DONE, str(installed), f"CSV {installed} is Succeeded")
     plan = plans.get(str((status.get("installPlanRef") or {}).get("name")))
     if plan is not None and _phase(plan) == "RequiresApproval" and not (plan.get("spec") or {}).get("approved"):
-        return _approval(plan, str(installed or ""), ready, wish)
+        return _approval(plan, str(installed or ""), csvs, wish)
     failure = _failure(status)
     if failure is not None:
         return failure
@@ -167,17 +167,23 @@ def plan_csvs(plan: Object) -> list[str]:
     return [str(name) for name in (plan.get("spec") or {}).get("clusterServiceVersionNames") or []]
 
 
-def _approval(plan: Object, installed: str, ready: bool, wish: Wish) -> Stage:
+def _approval(plan: Object, installed: str, csvs: t.Mapping[str, Object], wish: Wish) -> Stage:
+    """A plan waits for approval. OLM makes the plan of an upgrade as soon as the CSV before it exists, and long
+    before that has Succeeded (its resolver only looks at ``status.installedCSV``): a plan that is not ours to approve
+    is no failure then, and what is installed is followed."""
     name = plan["metadata"]["name"]
-    csvs = ", ".join(plan_csvs(plan))
+    offered = ", ".join(plan_csvs(plan))
     if wish.approve and (wish.starting_csv is None or wish.starting_csv in plan_csvs(plan)):
-        return Stage(APPROVE, name, f"InstallPlan {name} for {csvs} waits for approval")
-    if ready and wish.head is None:
-        return Stage(DONE, installed, f"CSV {installed} is Succeeded; InstallPlan {name} for {csvs} waits for approval")
+        return Stage(APPROVE, name, f"InstallPlan {name} for {offered} waits for approval")
+    if wish.head is None and installed in csvs and installed not in plan_csvs(plan):
+        if _phase(csvs[installed]) != "Succeeded":
+            return _csv_stage(installed, csvs, stale=False, wish=wish)
+        said = f"CSV {installed} is Succeeded; InstallPlan {name} for {offered} waits for approval"
+        return Stage(DONE, installed, said)
     return Stage(
         FAILED,
         name,
-        f"InstallPlan {name} for {csvs} waits for approval (RequiresApproval)",
+        f"InstallPlan {name} for {offered} waits for approval (RequiresApproval)",
         f"set approve to true, or approve it by hand: oc patch installplan {name} -n {wish.namespace} --type merge -p "
         '\'{"spec":{"approved":true}}\'',
     )

@@ -170,13 +170,13 @@ class Installation:
 
     def _failed(self, stage: olm.Stage) -> WaitFailed:
         hint = hint_of(stage.fix)
-        return WaitFailed(f"{self._label} cannot be installed: {stage.seen}{hint}", last_seen=stage.seen)
+        return WaitFailed(f"{self._label} cannot be installed: {stage.seen.rstrip('.')}{hint}", last_seen=stage.seen)
 
     def _timed_out(self, stage: olm.Stage) -> WaitTimeout:
         hint = hint_of(stage.fix)
         return WaitTimeout(
             f"Waited {self._limits[stage.step]:g} s for {self._label} to {WAITING[stage.step]}; last seen: "
-            f"{stage.seen}{hint}",
+            f"{stage.seen.rstrip('.')}{hint}",
             waited_for=WAITING[stage.step],
             last_seen=stage.seen,
         )

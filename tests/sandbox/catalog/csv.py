@@ -31,6 +31,11 @@ def controller_image(version: str) -> str:
     return f"{REGISTRY}/mcp-controller:v{version}"
 
 
+def bundle_image(version: str) -> str:
+    """Image of the bundle of a version."""
+    return f"{REGISTRY}/mcp-controller-bundle:v{version}"
+
+
 def cluster_service_version(
     version: str, *, replaces: str | None, crds: Sequence[Object], image: str | None = None
 ) -> Object:

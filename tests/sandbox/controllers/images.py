@@ -128,6 +128,11 @@ def _local(container: Json, place: Place) -> Program:
     return Program([place.on_host(argument) for argument in _arguments(container)], env)
 
 
+def _crash(_: Json, __: Place) -> Program:
+    """A program that ends at once, as one does that lacks something it needs."""
+    return Program(["/bin/sh", "-c", "echo 'panic: this image always fails' >&2; exit 1"])
+
+
 _TIME = ("--server", "mcp_server_time.server:create_server", "--argument", "UTC")
 
 _TABLE: Sequence[tuple[str, Image]] = (
@@ -138,4 +143,5 @@ _TABLE: Sequence[tuple[str, Image]] = (
     (r"sandbox\.mcpops\.io/weather", Image(_first_port, _server("weather"))),
     (r"sandbox\.mcpops\.io/mcp-server-time", Image(_first_port, _server("bridge", *_TIME))),
     (r"sandbox\.mcpops\.io/local", Image(_first_port, _local)),
+    (r"sandbox\.mcpops\.io/crash", Image(_serves_nothing, _crash)),
 )

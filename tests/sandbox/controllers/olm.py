@@ -11,7 +11,8 @@
 | `olm_install_plans` | InstallPlan | ClusterServiceVersion, CRDs, ServiceAccount, RBAC |
 | `olm_csvs` | ClusterServiceVersion | Deployment; phases up to Succeeded; upgrades; copies |
 
-Copies of a ClusterServiceVersion are made once it has succeeded; OLM makes them earlier.
+Left out: catalogues' priorities (each package is in one catalogue), dependencies between catalogues, the upgrade
+strategy TechPreviewUnsafeFailForward, APIServices, webhooks and OperatorConditions.
 """
 
 from __future__ import annotations

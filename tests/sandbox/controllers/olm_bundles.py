@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from sandbox.catalog import Bundle
+from sandbox.catalog import PROPERTIES, Bundle
 from sandbox.client import Resource
 from sandbox.controllers.olm_base import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CSVS, RBAC, SERVICE_ACCOUNTS
 from sandbox.controllers.runtime import CRDS
@@ -30,7 +30,11 @@ def owner_labels(csv_name: str, namespace: str) -> dict[str, str]:
 
 
 def objects(bundle: Bundle, namespace: str) -> Iterator[tuple[Resource, Object]]:
-    """Every object that installing the bundle in a namespace creates, in OLM's order: CSV, CRDs, then the rest."""
+    """Every object that installing the bundle in a namespace creates, in OLM's order: CSV, CRDs, the rest, RBAC.
+
+    Source: OrderSteps (operator-framework/api, installplan_types.go) and NewStepResourceFromBundle
+    (operator-lifecycle-manager, pkg/controller/registry/resolver/steps.go).
+    """
     csv = deepcopy(bundle.csv)
     csv["metadata"]["namespace"] = namespace
     csv["metadata"]["labels"] = {"olm.managed": "true"}
@@ -38,6 +42,12 @@ def objects(bundle: Bundle, namespace: str) -> Iterator[tuple[Resource, Object]]
     for crd in bundle.crds:
         labels = {"olm.managed": "true", f"operators.coreos.com/{bundle.name.partition('.')[0]}.{namespace}": ""}
         yield CRDS, {**crd, "metadata": {**crd["metadata"], "labels": labels}}
+    for obj in bundle.objects:
+        group, _, version = obj["apiVersion"].rpartition("/")
+        kind = obj["kind"]
+        labels = {**(obj["metadata"].get("labels") or {}), "olm.managed": "true"}
+        meta = {**obj["metadata"], "namespace": namespace, "labels": labels}
+        yield Resource(group, version, f"{kind.lower()}s", kind), {**obj, "metadata": meta}
     for permission in bundle.csv["spec"]["install"]["spec"].get("clusterPermissions", []):
         yield from _permission(bundle.name, namespace, permission)
 
@@ -67,6 +77,7 @@ def plan(bundle: Bundle, namespace: str, source: str, source_namespace: str) -> 
         "catalogSourceName": source,
         "catalogSourceNamespace": source_namespace,
         "replaces": bundle.replaces or "",
+        "properties": bundle.csv["metadata"]["annotations"][PROPERTIES],
     }
     return [
         {
@@ -84,3 +95,14 @@ def plan(bundle: Bundle, namespace: str, source: str, source_namespace: str) -> 
         }
         for resource, obj in objects(bundle, namespace)
     ]
+
+
+def lookup(bundle: Bundle, source: str, source_namespace: str) -> Object:
+    """An entry of the InstallPlan's ``status.bundleLookups``: a bundle that has been unpacked has no condition left."""
+    return {
+        "catalogSourceRef": {"name": source, "namespace": source_namespace},
+        "identifier": bundle.name,
+        "path": bundle.image,
+        "properties": bundle.csv["metadata"]["annotations"][PROPERTIES],
+        "replaces": bundle.replaces or "",
+    }

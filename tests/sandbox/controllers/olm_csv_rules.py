@@ -22,6 +22,9 @@ OPERATOR_GROUP_REASONS = frozenset(
     {"NoTargetNamespaces", "NoOperatorGroup", "TooManyOperatorGroups", "UnsupportedOperatorGroup"}
 )
 """Reasons of a failure that ends as soon as the OperatorGroup is right."""
+OWNER_CONFLICT = "InterOperatorGroupOwnerConflict"
+UNCOPIABLE_REASONS = OPERATOR_GROUP_REASONS | {OWNER_CONFLICT}
+"""Reasons for which a ClusterServiceVersion is not copied (operator-framework/api, clusterserviceversion.go)."""
 
 
 def set_phase(status: Object, phase: str, reason: str, message: str) -> Object:

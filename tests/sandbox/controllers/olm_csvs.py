@@ -1,7 +1,11 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OLM stand-in: ClusterServiceVersions are installed, watched over, replaced and cleaned up."""
+"""OLM stand-in: ClusterServiceVersions are installed, watched over, replaced and cleaned up.
+
+As operator-lifecycle-manager does it in pkg/controller/operators/olm/operator.go (transitionCSVState,
+operatorGroupForCSV, updateInstallStatus, syncCopyCSV).
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,8 @@ from sandbox.controllers.olm_base import (
 )
 from sandbox.controllers.olm_csv_rules import (
     OPERATOR_GROUP_REASONS,
+    OWNER_CONFLICT,
+    UNCOPIABLE_REASONS,
     copy_of,
     deployment_problem,
     deployments,
@@ -32,7 +38,13 @@ from sandbox.controllers.olm_csv_rules import (
     requirements,
     set_phase,
 )
-from sandbox.controllers.olm_operator_groups import annotations_for
+from sandbox.controllers.olm_operator_groups import (
+    PROVIDED_APIS,
+    annotations_for,
+    apis_of,
+    intersecting,
+    provided_apis,
+)
 from sandbox.controllers.runtime import CRDS, Key, Watch, itself, owner
 
 FINALIZER = "operators.coreos.com/csv-cleanup"
@@ -52,7 +64,7 @@ class CsvController(OlmController):
     def watches(self) -> Sequence[Watch]:
         return [
             Watch(CSVS, self._beside),
-            Watch(OPERATOR_GROUPS, self._beside),
+            Watch(OPERATOR_GROUPS, self._with_group),
             Watch(SERVICE_ACCOUNTS, self._beside),
             Watch(DEPLOYMENTS, owner(CSVS.kind)),
             Watch(CRDS, self._everywhere),
@@ -63,6 +75,15 @@ class CsvController(OlmController):
         namespace = obj["metadata"]["namespace"]
         beside = [(namespace, csv["metadata"]["name"]) for csv in self.cache(CSVS).list(namespace)]
         return [*(itself(obj) if obj["kind"] == CSVS.kind else ()), *beside]
+
+    def _with_group(self, group: Object) -> Iterable[Key]:
+        """Those of its namespace, and those that wait for a group to let go of what they provide."""
+        waiting = [
+            (csv["metadata"]["namespace"], csv["metadata"]["name"])
+            for csv in self.cache(CSVS).list()
+            if (csv.get("status") or {}).get("reason") == OWNER_CONFLICT
+        ]
+        return [*self._beside(group), *waiting]
 
     def _everywhere(self, crd: Object) -> Iterable[Key]:
         for csv in self.cache(CSVS).list():
@@ -127,10 +148,27 @@ class CsvController(OlmController):
                 return True
             if message := install_mode_problem(csv, targets):
                 problem = ("UnsupportedOperatorGroup", message)
+            elif not provided_apis(csv) <= apis_of(groups[0]):
+                if not self._provided_elsewhere(csv, groups[0]):
+                    apis = {PROVIDED_APIS: ",".join(sorted(apis_of(groups[0]) | provided_apis(csv)))}
+                    await self.patch(OPERATOR_GROUPS, groups[0], {"metadata": {"annotations": apis}})
+                    return True
+                problem = (OWNER_CONFLICT, "intersecting operatorgroups provide the same apis")
         if problem is None:
             return False
+        if problem[0] == OWNER_CONFLICT and status.get("reason") != OWNER_CONFLICT:
+            await self._delete_deployments(csv)
         await self.write_status(CSVS, csv, set_phase(status, "Failed", *problem))
         return True
+
+    def _provided_elsewhere(self, csv: Object, group: Object) -> bool:
+        """Whether an OperatorGroup that covers some of the same namespaces has an operator for the same APIs."""
+        others = intersecting(group, self.cache(OPERATOR_GROUPS).list())
+        return any(apis_of(other) & provided_apis(csv) for other in others)
+
+    async def _delete_deployments(self, csv: Object) -> None:
+        for wanted in deployments(csv):
+            await self.client.delete(DEPLOYMENTS, wanted["metadata"]["name"], wanted["metadata"]["namespace"])
 
     def _others(self, csv: Object) -> list[Object]:
         beside = self.cache(CSVS).list(csv["metadata"]["namespace"])
@@ -200,8 +238,10 @@ class CsvController(OlmController):
         return self._check(csv, status, ("Failed", "ComponentUnhealthy"))
 
     def _failed(self, csv: Object, status: Object) -> Object:
-        if status.get("reason") in OPERATOR_GROUP_REASONS:
+        if status.get("reason") in (*OPERATOR_GROUP_REASONS, OWNER_CONFLICT):
             message = "InstallModes now support target namespaces"
+            if status["reason"] == OWNER_CONFLICT:
+                message = "OperatorGroup no longer intersecting with conflicting owner"
             return set_phase(status, "Pending", "RequirementsUnknown", message)
         met, entries = self._requirements(csv)
         if not met:
@@ -232,7 +272,7 @@ class CsvController(OlmController):
 
 
 class CopyController(OlmController):
-    """Copies an installed ClusterServiceVersion to every other namespace that its OperatorGroup targets."""
+    """Copies a ClusterServiceVersion to every namespace that its OperatorGroup targets, from the first phase on."""
 
     name: ClassVar[str] = "olm"
 
@@ -249,7 +289,8 @@ class CopyController(OlmController):
     def _targets(self, csv: Object | None) -> set[str]:
         if csv is None or csv["metadata"].get("deletionTimestamp"):
             return set()
-        if (csv.get("status") or {}).get("phase") not in ("Succeeded", "Replacing"):
+        status = csv.get("status") or {}
+        if not status.get("phase") or status.get("reason") in UNCOPIABLE_REASONS:
             return set()
         targets = (csv["metadata"].get("annotations") or {}).get("olm.targetNamespaces")
         if targets is None:

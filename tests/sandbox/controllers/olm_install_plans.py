@@ -1,15 +1,21 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OLM stand-in: approved InstallPlans are carried out."""
+"""OLM stand-in: approved InstallPlans are carried out.
+
+As operator-lifecycle-manager does it in pkg/controller/operators/catalog/operator.go (syncInstallPlans,
+transitionInstallPlanState, ExecutePlan).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from http import HTTPStatus
 from typing import ClassVar
 
 from sandbox.catalog import Bundle, packages_in
+from sandbox.catalog.behaviour import RETRY_SECONDS, behaviour_of
 from sandbox.client import ApiError, Object, Resource
 from sandbox.controllers.olm_base import (
     CATALOG_SOURCES,
@@ -28,8 +34,6 @@ from sandbox.controllers.runtime import CRDS, Key, Watch
 
 STAMPS = ("lastTransitionTime", "lastUpdateTime")
 DONE = frozenset({"Created", "Present"})
-EXECUTION_SECONDS = 300.0
-"""How long a plan is tried before it counts as failed."""
 
 
 class InstallPlanController(OlmController):
@@ -70,11 +74,14 @@ class InstallPlanController(OlmController):
         try:
             await self._execute(key[0], status["plan"])
         except ApiError as error:
-            if seconds_since(status["startTime"]) < EXECUTION_SECONDS:
+            patience = self._patience(status["plan"])
+            if error.code == HTTPStatus.FORBIDDEN or seconds_since(status["startTime"]) < patience:
                 status["message"] = f"retrying execution due to error: {error.message}"
             else:
                 put_condition(status, _installed("False", "InstallComponentFailed", error.message), stamps=STAMPS)
                 status |= {"phase": "Failed", "message": error.message}
+                await self.write_status(INSTALL_PLANS, found, status)
+                return None
             await self.write_status(INSTALL_PLANS, found, status)
             raise
         status.pop("message", None)
@@ -91,6 +98,12 @@ class InstallPlanController(OlmController):
         if len(managing) > 1:
             return f"more than one operator group(s) are managing this namespace count={len(managing)}"
         return None
+
+    def _patience(self, steps: Sequence[Object]) -> float:
+        """How long errors are not final: the flag of the catalog operator, or what the catalogue's image says."""
+        sources = {(step["resource"]["sourceNamespace"], step["resource"]["sourceName"]) for step in steps}
+        catalogs = filter(None, (self.cache(CATALOG_SOURCES).get(*source) for source in sources))
+        return min((behaviour_of(one["spec"].get("image")).retry_seconds for one in catalogs), default=RETRY_SECONDS)
 
     def _bundle(self, step: Object) -> Bundle:
         source = step["resource"]
@@ -125,7 +138,12 @@ class InstallPlanController(OlmController):
         meta = obj["metadata"]
         found = await self.client.get(resource, meta["name"], meta.get("namespace"))
         if found is None:
-            await self.create(resource, obj)
+            try:
+                await self.create(resource, obj)
+            except ApiError as error:
+                if not error.not_found:
+                    raise
+                raise ApiError(error.code, error.reason, _unknown_kind(resource, meta["name"])) from error
             return "Created"
         if resource is CSVS:
             return "Present"
@@ -139,6 +157,15 @@ class InstallPlanController(OlmController):
         if merged != found:
             await self.replace(resource, merged)
         return "Present"
+
+
+def _unknown_kind(resource: Resource, name: str) -> str:
+    """What OLM says of an object whose kind is not served (pkg/controller/operators/catalog/not_found.go)."""
+    return (
+        f"api-server resource not found installing {resource.kind} {name}: GroupVersionKind {resource.api_version}, "
+        f"Kind={resource.kind} not found on the cluster. This API may have been deprecated and removed, see "
+        "https://kubernetes.io/docs/reference/using-api/deprecation-guide/ for more information."
+    )
 
 
 def _check_stored_versions(old: Object, new: Object) -> None:

@@ -1,16 +1,22 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OLM stand-in: Subscriptions are resolved, namespace by namespace, into InstallPlans."""
+"""OLM stand-in: Subscriptions are resolved, namespace by namespace, into InstallPlans.
+
+The order of things, the conditions and their reasons are those of operator-lifecycle-manager in
+pkg/controller/operators/catalog/operator.go (syncResolvingNamespace) and catalog/subscription/state.go.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import ClassVar
 
-from sandbox.catalog import Bundle, packages_in, unpack_problem
+from sandbox.catalog import Bundle, packages_in
+from sandbox.catalog.behaviour import Behaviour, behaviour_of
 from sandbox.client import ApiError, Object
 from sandbox.controllers.olm_base import (
     CATALOG_SOURCES,
@@ -27,7 +33,7 @@ from sandbox.controllers.olm_base import (
     owner_reference,
     put_condition,
 )
-from sandbox.controllers.olm_bundles import plan
+from sandbox.controllers.olm_bundles import lookup, plan
 from sandbox.controllers.olm_catalogs import connection_state
 from sandbox.controllers.olm_resolution import Catalog, NotSatisfiableError, resolve
 from sandbox.controllers.runtime import Key, Watch
@@ -36,6 +42,7 @@ log = logging.getLogger("sandbox.olm")
 
 PENDING, FAILED, MISSING = "InstallPlanPending", "InstallPlanFailed", "InstallPlanMissing"
 RESOLUTION_FAILED, UNHEALTHY, UNPACK_FAILED = "ResolutionFailed", "CatalogSourcesUnhealthy", "BundleUnpackFailed"
+UNPACKING = "BundleUnpacking"
 UNPACK_GUIDANCE = (
     "Auto-retry in ~5 min after job cleanup (TTL). Common causes: Missing ICSP (ppc64le/s390x/arm64), auth failure, "
     "invalid image. Manual retry: in the CatalogSource namespace, run `kubectl get jobs -l "
@@ -51,6 +58,10 @@ class SubscriptionController(OlmController):
     """Reconciles a whole namespace at a time, as OLM does: one Subscription that fails holds up the others in it."""
 
     name: ClassVar[str] = "catalog"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unpacking: dict[tuple[str, str], float] = {}
 
     def watches(self) -> Sequence[Watch]:
         return [
@@ -81,8 +92,7 @@ class SubscriptionController(OlmController):
             return None
         if all(_waits_for_plan(sub) for sub in subscriptions):
             return None
-        await self._resolve(namespace, subscriptions)
-        return None
+        return await self._resolve(namespace, subscriptions)
 
     async def _observe(self, subscription: Object) -> bool:
         """Writes what is known of catalogues and of the InstallPlan into the conditions."""
@@ -191,7 +201,8 @@ class SubscriptionController(OlmController):
             )
         return Catalog(name, namespace, packages_in(found["spec"].get("image")) or [])
 
-    async def _resolve(self, namespace: str, subscriptions: Sequence[Object]) -> None:
+    async def _resolve(self, namespace: str, subscriptions: Sequence[Object]) -> float | None:
+        """One resolution of the namespace; a number of seconds when bundles are still being unpacked."""
         csvs = [csv for csv in self.cache(CSVS).list(namespace) if not is_copied(csv)]
         chosen: list[tuple[Object, Bundle]] = []
         problem: tuple[str, str] | None = None
@@ -204,25 +215,31 @@ class SubscriptionController(OlmController):
             except UnavailableError as error:
                 problem = ("ErrorPreventedResolution", str(error))
                 break
-            if bundle and not _waits_for_plan(sub):
+            if bundle and not _waits_for_plan(sub) and not self._has(sub, bundle):
                 chosen.append((sub, bundle))
         if problem:
             for sub in subscriptions:
-                await self._set_failed(sub, RESOLUTION_FAILED, *problem)
-            return
-        if broken := next(filter(None, (self._unpack_problem(sub) for sub, _ in chosen)), None):
+                await self._set_condition(sub, _condition(RESOLUTION_FAILED, "True", *problem))
+            return None
+        if seconds := self._unpacking_takes(chosen):
+            for sub in subscriptions:
+                await self._set_condition(sub, _condition(UNPACKING, "True", "UnpackingInProgress", ""))
+            return seconds
+        if broken := next(filter(None, (self._behaviour(sub).unpack_problem for sub, _ in chosen)), None):
             message = f"Bundle unpacking failed - {broken}. {UNPACK_GUIDANCE}"
             for sub in subscriptions:
-                await self._set_failed(sub, UNPACK_FAILED, "BundleUnpackFailed", message)
-            return
+                await self._set_condition(
+                    sub, _condition(UNPACK_FAILED, "True", "BundleUnpackFailed", message), UNPACKING
+                )
+            return None
         reference = None
         if chosen:
             reference, generation = await self._ensure_plan(namespace, subscriptions, chosen)
         bundles = {sub["metadata"]["name"]: bundle for sub, bundle in chosen}
         for sub in subscriptions:
             status = deepcopy(sub.get("status") or {})
-            if find_condition(status, RESOLUTION_FAILED) or find_condition(status, UNPACK_FAILED):
-                drop_conditions(status, RESOLUTION_FAILED, UNPACK_FAILED)
+            if any(find_condition(status, type_) for type_ in (RESOLUTION_FAILED, UNPACKING, UNPACK_FAILED)):
+                drop_conditions(status, RESOLUTION_FAILED, UNPACKING, UNPACK_FAILED)
                 status["lastUpdated"] = now()
             bundle = bundles.get(sub["metadata"]["name"])
             if bundle and reference:
@@ -240,6 +257,7 @@ class SubscriptionController(OlmController):
                     "lastUpdated": now(),
                 }
             await self._settle(sub, status)
+        return None
 
     async def _settle(self, subscription: Object, status: Object) -> None:
         """Writes the outcome of a resolution even if the Subscription changed meanwhile: the plan exists already."""
@@ -255,14 +273,29 @@ class SubscriptionController(OlmController):
             else:
                 return
 
-    def _unpack_problem(self, subscription: Object) -> str | None:
+    def _has(self, subscription: Object, bundle: Bundle) -> bool:
+        """Whether the Subscription is at that version: a copy of an operator of another namespace counts for OLM."""
+        current = (subscription.get("status") or {}).get("currentCSV")
+        there = self.cache(CSVS).get(subscription["metadata"]["namespace"], bundle.name)
+        return current == bundle.name and there is not None
+
+    def _behaviour(self, subscription: Object) -> Behaviour:
         spec = subscription["spec"]
         found = self.cache(CATALOG_SOURCES).get(spec["sourceNamespace"], spec["source"])
-        return unpack_problem(found["spec"].get("image")) if found else None
+        return behaviour_of(found["spec"].get("image") if found else None)
 
-    async def _set_failed(self, subscription: Object, type_: str, reason: str, message: str) -> None:
+    def _unpacking_takes(self, chosen: Sequence[tuple[Object, Bundle]]) -> float:
+        """Seconds until all bundles have been unpacked; each is unpacked once for a Subscription."""
+        left = 0.0
+        for sub, bundle in chosen:
+            begun = self._unpacking.setdefault((sub["metadata"]["uid"], bundle.name), time.monotonic())
+            left = max(left, begun + self._behaviour(sub).unpack_seconds - time.monotonic())
+        return left
+
+    async def _set_condition(self, subscription: Object, condition: Object, *gone: str) -> None:
         status = deepcopy(subscription.get("status") or {})
-        if put_condition(status, _condition(type_, "True", reason, message)):
+        if put_condition(status, condition):
+            drop_conditions(status, *gone)
             status["lastUpdated"] = now()
             await self.write_status(SUBSCRIPTIONS, subscription, status)
 
@@ -300,6 +333,9 @@ class SubscriptionController(OlmController):
             "phase": "RequiresApproval" if manual else "Installing",
             "catalogSources": sorted({sub["spec"]["source"] for sub, _ in chosen}),
             "plan": steps,
+            "bundleLookups": [
+                lookup(bundle, sub["spec"]["source"], sub["spec"]["sourceNamespace"]) for sub, bundle in chosen
+            ],
         }
         await self.write_status(INSTALL_PLANS, created, status)
         fields = {field: created["metadata"][field] for field in ("name", "namespace", "uid", "resourceVersion")}
@@ -329,6 +365,8 @@ class AdoptionController(OlmController):
         status = sub.get("status") or {}
         label = component_label(sub["spec"]["name"], key[0])
         csv = self.cache(CSVS).get(key[0], status.get("installedCSV", ""))
+        if csv and is_copied(csv):
+            csv = None
         reference = status.get("installPlanRef") or {"name": ""}
         install_plan = self.cache(INSTALL_PLANS).get(key[0], reference["name"])
         for resource, obj in ((SUBSCRIPTIONS, sub), (CSVS, csv), (INSTALL_PLANS, install_plan)):

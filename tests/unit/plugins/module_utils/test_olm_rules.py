@@ -75,6 +75,16 @@ def test_only_a_plan_that_installs_what_was_asked_for_is_approved(starting: str 
     assert olm.stage(sub(currentCSV=NEW, **ref()), plans("RequiresApproval", approved=False), {}, wish).step == step
 
 
+@pytest.mark.parametrize(("phase", "step"), [("Installing", olm.CSV), ("Succeeded", olm.DONE), ("Failed", olm.FAILED)])
+def test_the_plan_of_an_upgrade_may_wait_before_what_was_asked_for_runs(phase: str, step: str) -> None:
+    pending = sub(currentCSV=NEW, installedCSV=OLD, **ref())
+    wish = olm.Wish("ns", approve=True, starting_csv=OLD)
+
+    stage = olm.stage(pending, plans("RequiresApproval", NEW, approved=False), csvs(old=phase), wish)
+
+    assert stage.step == step and OLD in stage.seen
+
+
 @pytest.mark.parametrize("name", list(olm.FAILURES))
 def test_failures_of_the_subscription_are_told_with_a_hint(name: str) -> None:
     condition = {"type": name, "status": "True", "reason": "Why", "message": "so it is"}

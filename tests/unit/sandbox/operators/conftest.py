@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from sandbox.client import Client
-from unit.sandbox.operators.kit import ApiServer, Cluster, Log
+from sandbox.controllers import olm
+from unit.sandbox.operators.kit import ApiServer, AvailableDeployments, Cluster, Log, running
+from unit.sandbox.operators.olm_kit import Olm
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +45,15 @@ def log() -> Iterator[Log]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@pytest.fixture
+async def world(cluster: Cluster) -> AsyncIterator[Olm]:
+    """The OLM stand-in at work, with a catalogue and a namespace to install into."""
+    await cluster.install()
+    market, namespace = await cluster.namespace(), await cluster.namespace()
+    found = Olm(cluster, market, namespace)
+    async with running(cluster.client, [*olm.controllers(), AvailableDeployments()]):
+        await found.catalog()
+        yield found
+        await found.clean()

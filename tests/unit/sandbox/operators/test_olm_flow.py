@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sandbox.catalog import BROKEN_BUNDLES
+from sandbox.catalog.behaviour import BROKEN_BUNDLES
 from sandbox.client import Object
-from sandbox.controllers import olm
 from sandbox.controllers.olm_base import (
     CATALOG_SOURCES,
     CLUSTER_ROLES,
@@ -23,88 +21,8 @@ from sandbox.controllers.olm_base import (
     SUBSCRIPTIONS,
 )
 from sandbox.controllers.runtime import CRDS
-from unit.sandbox.operators.kit import AvailableDeployments, Cluster, Log, running
-
-NAME = "mcp-gateway"
-OLD, NEW = "mcp-gateway.v0.6.0", "mcp-gateway.v0.9.0"
-EXTENSIONS_CRD = "mcpgatewayextensions.mcp.kuadrant.io"
-IMAGE = "sandbox.mcpops.io/catalog:1"
-
-
-class Olm:
-    """One test's namespaces: one with a catalogue and one to install into."""
-
-    def __init__(self, cluster: Cluster, market: str, namespace: str) -> None:
-        self.cluster, self.market, self.namespace = cluster, market, namespace
-        self.label = f"operators.coreos.com/{NAME}.{namespace}"
-
-    async def catalog(self, name: str = "redhat-operators", image: str = IMAGE) -> None:
-        await self.cluster.apply(CATALOG_SOURCES, self.market, name, {"sourceType": "grpc", "image": image})
-
-    async def group(self, name: str = NAME, **spec: Any) -> None:
-        await self.cluster.apply(OPERATOR_GROUPS, self.namespace, name, spec or {"targetNamespaces": [self.namespace]})
-
-    async def subscribe(self, **spec: Any) -> None:
-        source = {"source": "redhat-operators", "sourceNamespace": self.market}
-        await self.cluster.apply(
-            SUBSCRIPTIONS, self.namespace, NAME, {"name": NAME, "channel": "preview", **source, **spec}
-        )
-
-    async def phase(self, name: str, phase: str, text: str = "") -> Object:
-        def reached(csv: Object) -> bool:
-            status = csv.get("status") or {}
-            return status.get("phase") == phase and text in f"{status.get('reason')}: {status.get('message')}"
-
-        return await self.cluster.until(CSVS, self.namespace, name, reached, f"is not {phase}")
-
-    async def subscription(self, **status: Any) -> Object:
-        def reached(sub: Object) -> bool:
-            return status.items() <= (sub.get("status") or {}).items()
-
-        return await self.cluster.until(SUBSCRIPTIONS, self.namespace, NAME, reached, f"does not reach {status}")
-
-    async def failed(self, type_: str, text: str) -> Object:
-        return await self.cluster.condition(SUBSCRIPTIONS, (self.namespace, NAME), type_, "True", text)
-
-    async def plan(self) -> Object:
-        sub = await self.cluster.until(
-            SUBSCRIPTIONS, self.namespace, NAME, lambda obj: (obj.get("status") or {}).get("installPlanRef")
-        )
-        found = await self.cluster.client.get(INSTALL_PLANS, sub["status"]["installPlanRef"]["name"], self.namespace)
-        assert found
-        return found
-
-    async def approve(self, plan: Object) -> None:
-        await self.cluster.client.merge_patch(
-            INSTALL_PLANS, plan["metadata"]["name"], self.namespace, {"spec": {"approved": True}}
-        )
-
-    async def clean(self) -> None:
-        """Removes what would stand in the way of the next test."""
-        client = self.cluster.client
-        await client.delete(SUBSCRIPTIONS, NAME, self.namespace)
-        for csv in (await client.list(CSVS, self.namespace))[0]:
-            await client.delete(CSVS, csv["metadata"]["name"], self.namespace)
-            await self.cluster.gone(CSVS, self.namespace, csv["metadata"]["name"])
-        for group in (await client.list(OPERATOR_GROUPS, self.namespace))[0]:
-            await client.delete(OPERATOR_GROUPS, group["metadata"]["name"], self.namespace)
-        for deployment in (await client.list(DEPLOYMENTS, self.namespace))[0]:
-            await client.delete(DEPLOYMENTS, deployment["metadata"]["name"], self.namespace)
-        for crd in (await client.list(CRDS))[0]:
-            if crd["spec"]["group"] == "mcp.kuadrant.io":
-                await client.delete(CRDS, crd["metadata"]["name"])
-                await self.cluster.gone(CRDS, "", crd["metadata"]["name"])
-
-
-@pytest.fixture
-async def world(cluster: Cluster) -> AsyncIterator[Olm]:
-    await cluster.install()
-    market, namespace = await cluster.namespace(), await cluster.namespace()
-    found = Olm(cluster, market, namespace)
-    async with running(cluster.client, [*olm.controllers(), AvailableDeployments()]):
-        await found.catalog()
-        yield found
-        await found.clean()
+from unit.sandbox.operators.kit import Log
+from unit.sandbox.operators.olm_kit import EXTENSIONS_CRD, NAME, NEW, OLD, Olm
 
 
 async def test_a_catalogue_becomes_ready_and_shows_its_packages(world: Olm) -> None:
