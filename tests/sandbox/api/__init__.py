@@ -19,9 +19,10 @@ Layers, lowest first; a layer imports only from the ones before it and from its 
 * ``resources``, ``defaults``, ``strategies``, ``tables``, ``printers``, ``events``, ``builtins``: what kinds there are,
   their own rules, and how they look in tables;
 * ``registry``, ``admission``, ``deletion``, ``scaling``: the verbs on objects;
-* ``lifecycle``, ``customresources``: what goes on by itself (owners, namespaces, definitions);
 * ``listing``, ``watching``, ``presentation``, ``discovery``, ``openapi``: answers;
-* ``authentication``, ``authorization``, ``audit``: who may do what, and who did;
+* ``authentication``, ``rbac``, ``authorization``, ``reviews``, ``audit``: who may do what, and who did;
+* ``lifecycle``, ``customresources``, ``identities``, ``bootstrap``: what goes on by itself (owners, namespaces,
+  definitions, tokens), and what is there from the start;
 * ``application``: from a request to a verb and back;
 * ``certificates``, ``kubeconfig``, ``server``: the running process.
 """

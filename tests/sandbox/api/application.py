@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from . import authorization, errors, listing, patches, scaling
+from . import errors, listing, patches, scaling
 from .audit import AuditLog, Entry
 from .authentication import Authenticator, User
 from .authorization import Authorizer
@@ -36,6 +36,7 @@ from .presentation import Presentation
 from .registry import Outcome, Registry, Target
 from .requests import RequestInfo, flag, integer
 from .resources import Resource
+from .reviews import Reviews
 from .watching import Watch
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Context:
     info: RequestInfo
     resource: Resource
     presentation: Presentation
+    user: User
     warnings: list[str] = field(default_factory=list)
     """What the caller is to be warned of, whether the request succeeds or not."""
 
@@ -82,6 +84,7 @@ class Application:
         self._builtin_groups = {resource.group for resource in registry.catalog if not resource.custom}
         self._authenticator = authenticator
         self._authorizer = authorizer
+        self._reviews = Reviews(authorizer, authenticator)
         self._audit = audit
 
     def __call__(self, request: Request) -> Response | Stream:
@@ -91,9 +94,7 @@ class Application:
         answer: Response | Stream
         try:
             entry.info = info = RequestInfo.of(request)
-            if request.path in ("/healthz", "/livez", "/readyz"):
-                return Response(200, b"ok", "text/plain; charset=utf-8")
-            entry.user = user = self._authenticator.authenticate(request.headers.get("authorization", ""))
+            entry.user = user = self._caller(request)
             self._authorizer.check(user, info)
             answer = self._route(request, info, user)
         except ApiError as error:
@@ -110,6 +111,14 @@ class Application:
             self._audit.record(entry)
         return answer
 
+    def _caller(self, request: Request) -> User:
+        """Who sends a request, or who its sender wants to be taken for."""
+        user = self._authenticator.authenticate(request.headers.get("authorization", ""))
+        name, groups = request.headers.get("impersonate-user", ""), request.headers.get("impersonate-group", "")
+        if not name and not groups:
+            return user
+        return self._authorizer.impersonate(user, name, tuple(filter(None, groups.split(", "))))
+
     # routing
 
     def _route(self, request: Request, info: RequestInfo, user: User) -> Response | Stream:
@@ -124,7 +133,7 @@ class Application:
             raise errors.not_found(resource, info.name) if resource.custom else errors.unknown_path()
         if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
             raise errors.method_not_allowed()
-        context = Context(request, info, resource, Presentation.of(request, resource))
+        context = Context(request, info, resource, Presentation.of(request, resource), user)
         if resource.deprecated:
             context.warnings.append(resource.deprecated)
         try:
@@ -170,6 +179,8 @@ class Application:
             raise errors.page_not_found()
         if path in ("/api", "/apis"):
             return self._groups(request, core=path == "/api")
+        if path in ("/healthz", "/livez", "/readyz"):
+            return Response(200, b"ok", "text/plain; charset=utf-8")
         if path == "/version":
             return Response(200, encode(_version()))
         if path == "/openapi/v2":
@@ -210,8 +221,7 @@ class Application:
         if info.verb != "create":
             raise errors.method_not_allowed()
         body = read_object(request, info.resource)
-        answer = authorization.review(info.resource, body, user, self._authorizer, info.namespace)
-        return Response(201, encode(answer))
+        return Response(201, encode(self._reviews.answer(info.resource, body, user, info.namespace)))
 
     # reading
 
@@ -245,21 +255,26 @@ class Application:
 
     # writing
 
+    def _options(self, context: Context, kind: str, apply: bool = False) -> WriteOptions:
+        options = WriteOptions.of(context.request, kind, context.warnings, apply)
+        options.admit = lambda new, old: self._authorizer.check_grant(context.user, context.resource, new, old)
+        return options
+
     def _create(self, context: Context) -> Response:
-        options = WriteOptions.of(context.request, "CreateOptions", context.warnings)
+        options = self._options(context, "CreateOptions")
         body = _body(context)
         outcome = self._registry.create(context.target, body, options)
         return self._written(context, outcome)
 
     def _update(self, context: Context) -> Response:
-        options = WriteOptions.of(context.request, "UpdateOptions", context.warnings)
+        options = self._options(context, "UpdateOptions")
         body = _body(context)
         outcome = self._registry.replace(context.target, body, options)
         return self._written(context, outcome)
 
     def _patch(self, context: Context) -> Response:
         media = media_type(context.request)
-        options = WriteOptions.of(context.request, "PatchOptions", context.warnings, apply=media == APPLY_PATCH)
+        options = self._options(context, "PatchOptions", apply=media == APPLY_PATCH)
         if media == APPLY_PATCH:
             config = parse_yaml(context.request.body)
             outcome = self._registry.apply(context.target, config, options)
@@ -297,7 +312,7 @@ class Application:
         if info.verb not in _CHANGES:
             raise errors.method_not_allowed()
         kind = "PatchOptions" if info.verb == "patch" else "UpdateOptions"
-        options = WriteOptions.of(request, kind, context.warnings)
+        options = self._options(context, kind)
         patched = self._patcher(request, media_type(request), resource) if info.verb == "patch" else None
         body: Object = {} if patched else read_object(request, "Scale")
 

@@ -13,7 +13,7 @@ from .definitions import Definitions
 from .resources import Catalog, Resource, ScalePaths
 from .schema import Schema
 from .store import Location
-from .strategies import core, workloads
+from .strategies import core, rbac, workloads
 from .strategies.base import Strategy
 from .strategies.builtin import BuiltinStrategy, Traits
 from .strategies.definition import DefinitionStrategy
@@ -117,10 +117,10 @@ TABLE = (
     Builtin(_NETWORKING, "Ingress", "ingresses", True, ("ing",), (), _STATUS, _COUNTED),
     Builtin(_NETWORKING, "IngressClass", "ingressclasses", False, traits=_COUNTED),
     Builtin("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", True, ("pdb",), (), _STATUS, _GUARDED),
-    Builtin(_RBAC, "Role", "roles", traits=_ROLE),
-    Builtin(_RBAC, "RoleBinding", "rolebindings", traits=_ROLE, maker=workloads.BindingStrategy),
-    Builtin(_RBAC, "ClusterRole", "clusterroles", False, traits=_ROLE),
-    Builtin(_RBAC, "ClusterRoleBinding", "clusterrolebindings", False, traits=_ROLE, maker=workloads.BindingStrategy),
+    Builtin(_RBAC, "Role", "roles", traits=_ROLE, maker=rbac.RoleStrategy),
+    Builtin(_RBAC, "RoleBinding", "rolebindings", traits=_ROLE, maker=rbac.BindingStrategy),
+    Builtin(_RBAC, "ClusterRole", "clusterroles", False, traits=_ROLE, maker=rbac.RoleStrategy),
+    Builtin(_RBAC, "ClusterRoleBinding", "clusterrolebindings", False, traits=_ROLE, maker=rbac.BindingStrategy),
     Builtin("coordination.k8s.io/v1", "Lease", "leases", traits=_LOCKED),
     Builtin("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", False, ("pc",), traits=_COUNTED),
     Builtin("storage.k8s.io/v1", "StorageClass", "storageclasses", False, ("sc",), returns_deleted=True),

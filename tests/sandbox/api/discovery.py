@@ -15,6 +15,7 @@ AGGREGATED = "apidiscovery.k8s.io"
 _CHANGE = ["get", "patch", "update"]
 _REVIEWS = (
     ("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False),
+    ("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", False),
     ("authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", True),
     ("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False),
     ("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", False),

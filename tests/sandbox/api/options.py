@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,12 @@ from .requests import flag, integer
 
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
 _POLICIES = ("Foreground", "Background", "Orphan")
+Admit = Callable[[Object, Object | None], None]
+"""Refuses a new object, or a change of one, by raising an ApiError."""
+
+
+def _everything(new: Object, old: Object | None) -> None:
+    """Refuses nothing."""
 
 
 @dataclass
@@ -27,6 +34,7 @@ class WriteOptions:
     force: bool = False
     validation: str = "Warn"
     warnings: list[str] = field(default_factory=list)
+    admit: Admit = _everything
 
     @classmethod
     def of(cls, request: Request, kind: str, warnings: list[str], apply: bool = False) -> WriteOptions:

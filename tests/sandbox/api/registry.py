@@ -125,6 +125,7 @@ class Registry:
     def _store_new(self, resource: Resource, obj: Object, options: WriteOptions) -> Outcome:
         strategy = resource.strategy
         metadata = obj["metadata"]
+        options.admit(obj, None)
         strategy.prepare_create(obj)
         problems = strategy.validate(obj, None, "")
         if problems:
@@ -211,6 +212,7 @@ class Registry:
         resource, strategy = target.resource, target.resource.strategy
         before = live["metadata"]
         _check_resource_version(target, new["metadata"], before)
+        options.admit(new, live)
         _keep(new["metadata"], before, "generation")
         strategy.prepare_update(new, live, target.subresource)
         metadata = new["metadata"]

@@ -132,13 +132,21 @@ def parse_labels(text: str) -> list[Requirement]:
     return _Parser(text).requirements()
 
 
-FIELDS_OF_PODS = (
-    "spec.nodeName",
-    "spec.restartPolicy",
-    "spec.schedulerName",
-    "spec.serviceAccountName",
-    "status.phase",
-)
+def selects(selector: Object, labels: Labels) -> bool:
+    """Whether a LabelSelector object (matchLabels, matchExpressions) matches labels."""
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    for rule in selector.get("matchExpressions") or ():
+        value, values = labels.get(rule["key"]), rule.get("values") or []
+        holds = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not holds.get(rule["operator"], False):
+            return False
+    return True
 
 
 def parse_fields(text: str, supported: Callable[[str], bool]) -> list[tuple[str, str, bool]]:

@@ -20,20 +20,21 @@ from .application import Application
 from .audit import AuditLog
 from .authentication import Authenticator, User, read_token_file
 from .authorization import MASTERS, Authorizer
+from .bootstrap import furnish
 from .customresources import DefinitionController
 from .http import HttpProtocol, Middleware
+from .identities import AccountTokens, RoleAggregator
 from .kubeconfig import kubeconfig, write_private
 from .lifecycle import Lifecycle
 from .openapi import OpenApi
-from .options import WriteOptions
-from .registry import Registry, Target
+from .rbac import Policy
+from .registry import Registry
 from .resources import Catalog
 from .store import Store
 
 ADMIN = "sandbox-admin"
 CONTROLLERS = "sandbox-controllers"
 _KUBECONFIGS = {ADMIN: "kubeconfig", CONTROLLERS: "controllers.kubeconfig"}
-_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _CERTIFICATE_AGE = 300 * 24 * 3600
 """Seconds after which certificates found in the directory are made anew."""
 
@@ -51,8 +52,11 @@ class Settings:
     """Sees every request before it is answered."""
 
 
-def build(users: dict[str, User], audit: AuditLog, history: int = 5000) -> Application:
-    """An API server without a network: the handler of requests, with the start-up namespaces in its store."""
+def build(users: dict[str, User], audit: AuditLog, history: int, authority: Path) -> Application:
+    """An API server without a network: the handler of requests, with what a new cluster has in its store.
+
+    ``authority`` has the certificate that goes along with the token of a service account.
+    """
     store = Store(history)
     catalog = Catalog()
     definitions = builtins.load_definitions()
@@ -60,12 +64,12 @@ def build(users: dict[str, User], audit: AuditLog, history: int = 5000) -> Appli
     registry = Registry(store, catalog)
     DefinitionController(registry, definitions)
     Lifecycle(registry)
-    namespaces = catalog.find("", "v1", "namespaces")
-    for name in _NAMESPACES if namespaces else ():
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        if namespaces:
-            registry.create(Target(namespaces, ""), body, WriteOptions("kube-apiserver"))
-    return Application(registry, OpenApi(catalog, definitions), Authenticator(users), Authorizer(), audit)
+    RoleAggregator(registry)
+    accounts = AccountTokens(registry, authority)
+    authorizer = Authorizer(Policy(store))
+    furnish(registry)
+    authenticator = Authenticator(users, accounts.find)
+    return Application(registry, OpenApi(catalog, definitions), authenticator, authorizer, audit)
 
 
 async def serve(settings: Settings) -> None:
@@ -79,7 +83,8 @@ async def serve(settings: Settings) -> None:
     if settings.token_file:
         users |= read_token_file(settings.token_file)
     audit = AuditLog(directory / "audit.jsonl" if settings.audit else None)
-    application = build(users, audit, settings.history)
+    authority = directory / "ca.crt"
+    application = build(users, audit, settings.history, authority)
     if certificates and await certificates.wait() != 0:
         raise RuntimeError(f"No certificates could be made in {directory}; see the messages above.")
     loop = asyncio.get_running_loop()
@@ -92,9 +97,8 @@ async def serve(settings: Settings) -> None:
         backlog=512,
     )
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    ca = (directory / "ca.crt").read_bytes()
     for name, file in _KUBECONFIGS.items():
-        write_private(directory / file, kubeconfig(url, ca, name, tokens[name]))
+        write_private(directory / file, kubeconfig(url, authority.read_bytes(), name, tokens[name]))
     print(f"Kubernetes API at {url}, kubeconfig {directory / 'kubeconfig'}", flush=True)
     await _until_signal(loop)
     server.close()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 from collections.abc import Iterator
@@ -61,6 +62,24 @@ def test_other_users_may_not_do_everything(server: Cluster) -> None:
         'secrets is forbidden: User "guest" cannot list resource "secrets" in API group "" in the namespace "default"'
     )
     assert server.get("/version", Authorization="Bearer guest-token").status == 200
+
+
+def test_service_accounts_get_tokens(server: Cluster, default: Space) -> None:
+    """The token controller of a cluster fills Secrets of this type; envtest has none."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}}
+    server.post(default.core("serviceaccounts"), account).ok()
+    annotations = {"kubernetes.io/service-account.name": "robot"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token"}
+    body = {**secret, "metadata": {"name": "robot-token", "annotations": annotations}}
+    server.post(default.core("secrets"), body).ok()
+    data = server.get(f"{default.core('secrets')}/robot-token").ok()["data"]
+    assert sorted(data) == ["ca.crt", "namespace", "token"]
+    bearer = f"Bearer {base64.b64decode(data['token']).decode()}"
+    refused = server.get(default.core("pods"), Authorization=bearer)
+    assert 'User "system:serviceaccount:default:robot" cannot list resource "pods"' in refused.body["message"]
+    server.delete(f"{default.core('serviceaccounts')}/robot").ok()
+    assert server.get(f"{default.core('secrets')}/robot-token").status == 404
+    assert server.get("/version", Authorization=bearer).status == 401
 
 
 def test_start_up_namespaces(server: Cluster) -> None:

@@ -73,6 +73,10 @@ class SecretStrategy(BuiltinStrategy):
             errors += self.immutable(obj.get("type"), old.get("type"), "type")
         if obj.get("type") == "kubernetes.io/tls":
             errors += [required(f"data[{key}]") for key in ("tls.crt", "tls.key") if key not in (obj.get("data") or {})]
+        account = "kubernetes.io/service-account.name"
+        named = (obj["metadata"].get("annotations") or {}).get(account)
+        if obj.get("type") == "kubernetes.io/service-account-token" and not named:
+            errors.append(required(f"metadata.annotations[{account}]"))
         return errors
 
 

@@ -1,12 +1,13 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deployments and their like, jobs, and objects whose references may not change."""
+"""Deployments and their like, jobs, volume claims."""
 
 from __future__ import annotations
 
 from ..fields import FieldError, Struct, forbidden_value, invalid_value, not_supported, required
 from ..objects import Object, lookup, same
+from ..selectors import selects
 from .builtin import BuiltinStrategy
 from .pods import validate_pod_spec
 
@@ -38,7 +39,7 @@ class WorkloadStrategy(BuiltinStrategy):
             message = f"empty selector is invalid for {self.kind.lower()}"
             errors.append(invalid_value("spec.selector", selector, message))
         labels = lookup(spec, ("template", "metadata", "labels"))
-        if not selector or not _selects(selector, labels or {}):
+        if not selector or not selects(selector, labels or {}):
             message = "`selector` does not match template `labels`"
             errors.append(invalid_value("spec.template.metadata.labels", labels, message))
         template = lookup(spec, ("template", "spec")) or {}
@@ -71,22 +72,6 @@ class WorkloadStrategy(BuiltinStrategy):
         return [forbidden_value("spec", message)]
 
 
-def _selects(selector: Object, labels: dict[str, str]) -> bool:
-    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
-        return False
-    for rule in selector.get("matchExpressions") or ():
-        value, values = labels.get(rule["key"]), rule.get("values") or []
-        holds = {
-            "In": value in values,
-            "NotIn": value not in values,
-            "Exists": value is not None,
-            "DoesNotExist": value is None,
-        }
-        if not holds.get(rule["operator"], False):
-            return False
-    return True
-
-
 class JobStrategy(BuiltinStrategy):
     """A job without a selector gets one that matches its own pods only."""
 
@@ -112,15 +97,6 @@ class JobStrategy(BuiltinStrategy):
             for name in ("selector", "template", "completionMode"):
                 errors += self.immutable(obj["spec"].get(name), old["spec"].get(name), f"spec.{name}")
         return errors
-
-
-class BindingStrategy(BuiltinStrategy):
-    """The role of a role binding is fixed."""
-
-    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        if old is None or same(obj.get("roleRef"), old.get("roleRef")):
-            return []
-        return [invalid_value("roleRef", obj.get("roleRef"), "cannot change roleRef")]
 
 
 class ClaimStrategy(BuiltinStrategy):

@@ -19,7 +19,7 @@ from sandbox.api.http import Request, Response, Stream
 from sandbox.api.server import build
 
 Object = dict[str, Any]
-USERS = {"admin": User("admin", groups=("system:masters",)), "guest": User("guest")}
+USERS = {"admin": User("admin", groups=("system:masters",)), "guest": User.named("guest")}
 WIDGETS = "/apis/acme.example.com/v1/namespaces/default/widgets"
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -72,7 +72,7 @@ class Api:
 
     def __init__(self, history: int = 5000, audit: Path | None = None) -> None:
         self.audit = AuditLog(audit)
-        self.application = build(USERS, self.audit, history)
+        self.application = build(USERS, self.audit, history, Path(__file__))
 
     def raw(
         self, method: str, target: str, body: Any = None, media: str = "application/json", user: str = "admin"

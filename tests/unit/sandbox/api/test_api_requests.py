@@ -46,7 +46,7 @@ def test_paths_are_understood(request_line: str, understood: tuple[str, ...]) ->
 def test_tokens(api: Api) -> None:
     wrong = api("GET", CONFIGMAPS, user="stranger")
     assert (wrong.code, wrong.body["reason"], wrong.message) == (401, "Unauthorized", "Unauthorized")
-    assert api("GET", "/readyz", user="stranger").code == 200
+    assert api("GET", "/readyz", user="stranger").code == 401
 
 
 def test_rights(api: Api) -> None:
