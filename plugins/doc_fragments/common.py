@@ -35,10 +35,11 @@ options:
         real run.
       - Without this option, everything that is missing in check mode is a warning.
       - V(namespace) and V(kind) are those of the objects, V(catalog) is OLM's catalog, V(class) the GatewayClass,
-        V(certificate) the Secret of a listener, V(gateway) a Gateway with its listeners, and V(grant) a ReferenceGrant.
+        V(certificate) the Secret of a listener, V(gateway) a Gateway with its listeners, V(grant) a ReferenceGrant,
+        V(route) an HTTPRoute, and V(secret) a Secret that a registration refers to.
     type: list
     elements: str
-    choices: [namespace, kind, catalog, class, certificate, gateway, grant]
+    choices: [namespace, kind, catalog, class, certificate, gateway, grant, route, secret]
   wait:
     description:
       - Wait until the cluster has really done what was asked, by watching the objects.

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""The job of module ``server_registration``: check what it refers to, apply, wait, ask the broker."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils import _registration_rules as rules
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_status import (
+    Broker,
+    ServerStatus,
+    UnreachableError,
+    await_server,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, Forbidden, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import GROUP, VERSIONS
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import KIND as EXTENSION
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION as GATEWAY_API
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import GROUP as GATEWAY_GROUP
+from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Conditions
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
+from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import NEIGHBOUR_GRACE
+from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
+
+Params = dict[str, t.Any]
+KIND = "MCPServerRegistration"
+CREDENTIAL_KEY, CA_KEY = "token", "ca.crt"
+"""The operator's defaults for the entries of the two Secrets."""
+FINAL = {"Ready": ("PrefixConflict",)}
+
+
+def registration_job(engine: Engine, params: Params) -> tuple[Report, Params]:
+    """An MCPServerRegistration, present or absent."""
+    manifest = registration_manifest(params)
+    if params["state"] == "absent":
+        return engine.remove([manifest]), {"conditions": [], "broker": None}
+    _check_options(manifest, params)
+    steps = engine.plan([manifest])
+    if steps[0].difference:
+        _check_route(engine, manifest)
+        _check_secrets(engine, manifest, params)
+    report = engine.carry_out(steps)
+    live = _await_ready(engine, report, steps[0], params)
+    status = _ask_broker(engine, manifest, params) if params["enabled"] else None
+    return report, {
+        "conditions": ((live or {}).get("status") or {}).get("conditions") or [],
+        "broker": None
+        if status is None
+        else {"ready": status.ready, "total_tools": status.tools, "message": status.message},
+    }
+
+
+def registration_manifest(params: Params) -> Manifest:
+    """The object as the options describe it, in the newest version's words; the plan gives it the cluster's."""
+    metadata = {"name": params["name"], "namespace": params["namespace"]}
+    manifest: Manifest = {"apiVersion": GROUP, "kind": KIND, "metadata": metadata}
+    if params["state"] == "absent":
+        return manifest
+    spec: dict[str, t.Any] = {
+        "targetRef": {"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": params["http_route"] or params["name"]},
+        "prefix": params["prefix"],
+        "path": params["path"],
+        "credentialRef": _reference(params["credential_secret"]),
+        "caCertSecretRef": _reference(params["ca_cert_secret"]),
+        "hint": params["hint"],
+        "category": params["category"],
+        "tags": params["tags"],
+    }
+    if not params["enabled"]:
+        spec["state"] = "Disabled"
+    if params["user_specific_list"] is not None:
+        spec["userSpecificList"] = "Enabled" if params["user_specific_list"] else "Disabled"
+    if params["token_elicitation_url"]:
+        spec["tokenURLElicitation"] = {"url": params["token_elicitation_url"]}
+    manifest["spec"] = {field: value for field, value in spec.items() if value not in (None, "")}
+    return manifest
+
+
+def _reference(options: Params | None) -> dict[str, str] | None:
+    return {key: str(value) for key, value in options.items() if value} if options else None
+
+
+def _label(manifest: Manifest) -> str:
+    return f"{KIND} {manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
+
+
+def _check_options(manifest: Manifest, params: Params) -> None:
+    if params["user_specific_list"] and not params["prefix"]:
+        raise ConfigError(
+            f"{_label(manifest)}: user_specific_list needs a prefix, by which calls find their server; set prefix."
+        )
+
+
+def _check_route(engine: Engine, manifest: Manifest) -> None:
+    namespace, name = manifest["metadata"]["namespace"], manifest["spec"]["targetRef"]["name"]
+    said = f"{_label(manifest)} needs the HTTPRoute {namespace}/{name}"
+    route = engine.read(GATEWAY_API, "HTTPRoute", name, namespace)
+    if route is None:
+        engine.missing(
+            "route",
+            f"{said}, which does not exist",
+            "create it in the same namespace (the operator looks nowhere else) or correct http_route",
+        )
+        return
+    problem = rules.route_problem(route)
+    if problem:
+        raise Refused(f"{said}, which {problem}; correct the route or name another one in http_route.")
+
+
+def _check_secrets(engine: Engine, manifest: Manifest, params: Params) -> None:
+    for option, key, limit in (
+        ("credential_secret", CREDENTIAL_KEY, None),
+        ("ca_cert_secret", CA_KEY, rules.LARGEST_CA),
+    ):
+        wanted = params[option]
+        if not wanted:
+            continue
+        place = manifest["metadata"]["namespace"]
+        said = f"{_label(manifest)}: the Secret {place}/{wanted['name']} of {option}"
+        try:
+            secret = engine.client.get(SECRET, wanted["name"], place)
+        except Forbidden:
+            engine.warn(f"{said} could not be checked: reading Secrets in namespace {place} is not allowed.")
+            continue
+        if secret is None:
+            engine.missing("secret", f"{said} does not exist", f"create it with the label {rules.SECRET_LABEL}=true")
+            continue
+        problem = rules.secret_problem(secret, wanted["key"] or key, limit=limit)
+        if problem:
+            raise Refused(f"{said} {problem}; correct the Secret or the option.")
+
+
+def _await_ready(engine: Engine, report: Report, step: Step, params: Params) -> Object | None:
+    live = report.live(KIND)
+    if live is None or step.resource is None or not engine.wait or engine.check:
+        return live
+    fix = "look at the message, at the HTTPRoute's status.parents, and at the operator's log"
+    # A disabled registration reports Ready=False with the reason Disabled, and that is what was asked for.
+    wanted = {"Ready": "True" if params["enabled"] else "False"}
+    goal = Conditions(wanted, FINAL if params["enabled"] else None, fix=fix, grace=NEIGHBOUR_GRACE)
+    target = Target(step.resource, step.name, step.namespace, goal, live)
+    engine.await_all([target], report)
+    return target.live
+
+
+def _ask_broker(engine: Engine, manifest: Manifest, params: Params) -> ServerStatus | None:
+    """What the broker says; None when it was not asked, or could not be asked and need not be."""
+    if params["confirm"] == "never" or not engine.wait or engine.check:
+        return None
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    needed = params["confirm"] == "always" or params["min_tools"] > 0
+    try:
+        broker = _broker(engine, manifest, params)
+        if broker is None:
+            return None  # before 0.8, Ready itself is the broker's word
+        return await_server(
+            broker, namespace, name, min_tools=params["min_tools"], deadline=engine.deadline, patient=needed
+        )
+    except UnreachableError as error:
+        said = f"{_label(manifest)} is Ready, which only means that the broker's configuration is written"
+        if needed:
+            raise Refused(f"{said}; whether the server answers could not be found out: {error}.") from error
+        engine.warn(f"{said}; the broker could not be asked whether the server answers: {error}.")
+        return None
+
+
+def _broker(engine: Engine, manifest: Manifest, params: Params) -> Broker | None:
+    """Where to ask: as told by the option ``broker``, else the extension on the Gateway of the route.
+
+    Raises UnreachableError when no extension with a known address is found.
+    """
+    told = params["broker"] or {}
+    common = {key: told.get(key) for key in ("ca_cert", "headers")}
+    validate = told.get("validate_certs") is not False
+    if told.get("url"):
+        return Broker(told["url"], told.get("connect_to") or "", validate_certs=validate, **common)
+    newest = engine.discovery.find(f"{GROUP}/{VERSIONS[0]}", EXTENSION)
+    if newest is None:
+        return None
+    route = engine.read(
+        GATEWAY_API, "HTTPRoute", manifest["spec"]["targetRef"]["name"], manifest["metadata"]["namespace"]
+    )
+    try:
+        extensions = engine.client.list(newest)[0]
+    except Forbidden as error:
+        raise UnreachableError(f"{error.message} Tell its address in broker.url") from error
+    for place in rules.gateways_of(route or {}):
+        gateway = engine.read(GATEWAY_API, "Gateway", place[1], place[0])
+        for extension in extensions:
+            target = extension["spec"]["targetRef"]
+            if (target.get("namespace") or extension["metadata"]["namespace"], target["name"]) != place:
+                continue
+            wanted = {
+                "name": place[1],
+                "namespace": place[0],
+                "listener": target["sectionName"],
+                "public_host": extension["spec"].get("publicHost"),
+                "path": "",
+            }
+            found = endpoint_of(gateway, wanted)
+            if found["url"]:
+                address = told.get("connect_to") or found["connect_to"]
+                return Broker(found["url"], address, validate_certs=validate, **common)
+    raise UnreachableError("no MCPGatewayExtension stands on a Gateway of its route; tell its address in broker.url")

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""The operator's rules for MCPServerRegistrations, one function a rule, to be told before anything is written.
+
+The source of every rule is the operator's registration controller (0.6 to 0.9); its messages appear in the Ready
+condition only after the write.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Object = t.Mapping[str, t.Any]
+SECRET_LABEL = "mcp.kuadrant.io/secret"  # noqa: S105 - the name of a label
+LARGEST_CA = 64 * 1024
+"""The operator: at most so many bytes of CA certificates for one server."""
+BACKENDS = (("", "Service"), ("networking.istio.io", "Hostname"))
+
+
+def route_problem(route: Object) -> str:
+    """Why an HTTPRoute cannot stand for an MCP server; empty when it can."""
+    spec = route.get("spec") or {}
+    rules = spec.get("rules") or []
+    if len(rules) != 1:
+        return f"has {len(rules)} rules, and the operator takes exactly one"
+    backends = rules[0].get("backendRefs") or []
+    if len(backends) != 1:
+        return f"has {len(backends)} backendRefs in its rule, and the operator takes exactly one"
+    kind = (backends[0].get("group") or "", backends[0].get("kind") or "Service")
+    if kind not in BACKENDS:
+        return f"points to a {kind[1]}; the operator takes a Service, or a Hostname of networking.istio.io"
+    if not spec.get("hostnames"):
+        return "has no hostnames, and the operator routes by the first one"
+    return ""
+
+
+def secret_problem(secret: Object, key: str, *, limit: int | None = None) -> str:
+    """Why a Secret that a registration refers to will not be read by the operator; empty when it will."""
+    labels = (secret.get("metadata") or {}).get("labels") or {}
+    if labels.get(SECRET_LABEL) != "true":
+        return f"lacks the label {SECRET_LABEL}=true, without which the operator does not see it"
+    data = secret.get("data") or {}
+    if key not in data:
+        return f"has no entry {key} (it has: {', '.join(sorted(data)) or 'none'})"
+    if not data[key]:
+        return f"has an empty entry {key}"
+    # base64: four characters stand for three bytes
+    if limit is not None and len(str(data[key])) * 3 // 4 > limit:
+        return f"has more than {limit} bytes in its entry {key}"
+    return ""
+
+
+def gateways_of(route: Object) -> list[tuple[str, str]]:
+    """(namespace, name) of the Gateways that are parents of a route, in its order, each once."""
+    here = (route.get("metadata") or {}).get("namespace") or ""
+    parents = (route.get("spec") or {}).get("parentRefs") or []
+    found = [
+        (str(parent.get("namespace") or here), str(parent.get("name")))
+        for parent in parents
+        if (parent.get("kind") or "Gateway") == "Gateway"
+    ]
+    return list(dict.fromkeys(found))

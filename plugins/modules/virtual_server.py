@@ -1,0 +1,157 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtual_server
+short_description: Manage an MCPVirtualServer, a named selection of the gateway's tools
+version_added: 0.1.0
+author:
+  - mcpops contributors (@mcpops)
+description:
+  - Creates an MCPVirtualServer. Clients that send the header C(x-mcp-virtualserver) with C(NAMESPACE/NAME) see only the
+    tools and prompts that it lists.
+  - It is a selection, no protection. A name that does not exist is ignored by the operator's broker, and calls are not
+    limited.
+  - There is nothing to wait for, since no version of the operator writes the status of the object.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - mcpops.gateway.common
+  - mcpops.gateway.attributes
+options:
+  name:
+    description:
+      - Name of the virtual server.
+    type: str
+    required: true
+  namespace:
+    description:
+      - Its namespace.
+    type: str
+    required: true
+  description:
+    description:
+      - A sentence for people.
+    type: str
+  tools:
+    description:
+      - Names of tools as the gateway shows them, that is with the prefix. Required with O(state=present).
+    type: list
+    elements: str
+  prompts:
+    description:
+      - Names of prompts with the prefix. Without it, all prompts. Since version 0.7 of the operator.
+    type: list
+    elements: str
+seealso:
+  - module: mcpops.gateway.server_registration
+"""
+
+EXAMPLES = r"""
+- name: The tools for travel agents
+  mcpops.gateway.virtual_server:
+    name: travel
+    namespace: mcp-system
+    description: Weather and time
+    tools:
+      - weather_get_forecast
+      - time_get_current_time
+
+- name: Remove it
+  mcpops.gateway.virtual_server:
+    name: travel
+    namespace: mcp-system
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: What happened to every object (in check mode, what would happen).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: The object's apiVersion.
+      type: str
+      returned: always
+    kind:
+      description: The object's kind.
+      type: str
+      returned: always
+    namespace:
+      description: The object's namespace, null for a cluster-scoped object.
+      type: str
+      returned: always
+    name:
+      description: The object's name.
+      type: str
+      returned: always
+    action:
+      description: One of V(created), V(updated), V(unchanged), V(deleted), V(absent).
+      type: str
+      returned: always
+    fields:
+      description: Paths of the fields that changed.
+      type: list
+      elements: str
+      returned: always
+    resource_version:
+      description: The object's resourceVersion afterwards; null when it does not exist.
+      type: str
+      returned: always
+  sample:
+    - api_version: mcp.kuadrant.io/v1
+      kind: MCPVirtualServer
+      namespace: mcp-system
+      name: travel
+      action: created
+      fields: [spec]
+      resource_version: "4711"
+requests:
+  description: How many requests the job took.
+  returned: always
+  type: dict
+  contains:
+    reads:
+      description: Requests that only read.
+      type: int
+      returned: always
+    writes:
+      description: Requests that write; in check mode they are dry runs.
+      type: int
+      returned: always
+  sample:
+    reads: 2
+    writes: 1
+"""
+
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
+from ansible_collections.mcpops.gateway.plugins.module_utils._virtual_server_job import virtual_server_job
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "description": {"type": "str"},
+    "tools": {"type": "list", "elements": "str"},
+    "prompts": {"type": "list", "elements": "str"},
+}
+
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {"required_if": [("state", "present", ("tools",))]}
+JOB = virtual_server_job
+
+
+def main() -> None:
+    run(SPEC, JOB, **CONSTRAINTS)
+
+
+if __name__ == "__main__":
+    main()
