@@ -36,10 +36,10 @@ options:
       - Without this option, everything that is missing in check mode is a warning.
       - V(namespace) and V(kind) are those of the objects, V(catalog) is OLM's catalog, V(class) the GatewayClass,
         V(certificate) the Secret of a listener, V(gateway) a Gateway with its listeners, V(grant) a ReferenceGrant,
-        V(route) an HTTPRoute, and V(secret) a Secret that a registration refers to.
+        V(route) an HTTPRoute, V(secret) a Secret that is referred to, and V(extension) the MCPGatewayExtension.
     type: list
     elements: str
-    choices: [namespace, kind, catalog, class, certificate, gateway, grant, route, secret]
+    choices: [namespace, kind, catalog, class, certificate, gateway, grant, route, secret, extension]
   wait:
     description:
       - Wait until the cluster has really done what was asked, by watching the objects.

@@ -15,7 +15,7 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 
 Spec = dict[str, t.Any]
 
-ASSUMED = ("namespace", "kind", "catalog", "class", "certificate", "gateway", "grant", "route", "secret")
+ASSUMED = ("namespace", "kind", "catalog", "class", "certificate", "gateway", "grant", "route", "secret", "extension")
 """What an earlier task of the same play may make: the choices of ``assume``."""
 
 COMMON: Spec = {

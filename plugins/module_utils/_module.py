@@ -12,10 +12,12 @@ controller itself, an action plugin (``plugin_utils/_here.py``) that saves start
 
 from __future__ import annotations
 
+import copy
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import Spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
@@ -69,6 +71,18 @@ def run(spec: Spec, job: Job, **constraints: t.Any) -> None:
     if done.result.get("failed"):
         module.fail_json(**done.result)
     module.exit_json(**done.result)
+
+
+def run_info(options: Spec, read: t.Callable[[ApiClient, Params], dict[str, t.Any]]) -> None:
+    """Run a module that only reads: the auth options and its own, no engine, no state."""
+    module = Module(argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **options}, supports_check_mode=True)
+    try:
+        settings = resolve(module.params)
+        module.no_log_values.update(secrets_of(settings))
+        found = read(ApiClient(_transport(module.params, settings)), module.params)
+    except McpopsError as error:
+        module.fail_json(msg=error.message, **error.details)
+    module.exit_json(changed=False, **found)
 
 
 class Module(AnsibleModule):  # type: ignore[misc]

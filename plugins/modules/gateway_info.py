@@ -97,17 +97,14 @@ problem:
   sample: ""
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+import typing as t
+
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
-from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
 from ansible_collections.mcpops.gateway.plugins.module_utils._fields import managers_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
-from ansible_collections.mcpops.gateway.plugins.module_utils._settings import resolve, secrets_of
-from ansible_collections.mcpops.gateway.plugins.module_utils._transport import LightTransport
-from ansible_collections.mcpops.gateway.plugins.module_utils._transport_full import FullTransport
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import run_info
 
 OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -118,19 +115,15 @@ OPTIONS = {
 }
 
 
-def main() -> None:
-    module = AnsibleModule(argument_spec={**AUTH_ARG_SPEC, **OPTIONS}, supports_check_mode=True)
-    params = module.params
-    try:
-        settings = resolve(params)
-        module.no_log_values.update(secrets_of(settings))
-        transport = FullTransport(params, settings) if settings.beyond else LightTransport(settings)
-        engine = Engine(ApiClient(transport))
-        gateway = engine.read(API_VERSION, "Gateway", params["name"], params["namespace"])
-    except McpopsError as error:
-        module.fail_json(msg=error.message, **error.details)
+def _read(client: ApiClient, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    resource = Discovery(client).find(API_VERSION, "Gateway")
+    gateway = client.get(resource, params["name"], params["namespace"]) if resource is not None else None
     managers = managers_of(gateway or {}, ("f:spec", "f:gatewayClassName"))
-    module.exit_json(changed=False, managers=managers, **endpoint_of(gateway, params))
+    return {"managers": managers, **endpoint_of(gateway, params)}
+
+
+def main() -> None:
+    run_info(OPTIONS, _read)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,273 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""What an MCP gateway consists of, read in one request a kind; nothing is judged here and nothing is written."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils import _conditions
+from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_rules as extension_rules
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import envoy_filter, url_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._plan import run_all
+
+MCP, GATEWAY, OLM, KUADRANT, ISTIO = (
+    "mcp.kuadrant.io",
+    "gateway.networking.k8s.io",
+    "operators.coreos.com",
+    "kuadrant.io",
+    "networking.istio.io",
+)
+KINDS = (
+    (MCP, "MCPGatewayExtension"),
+    (MCP, "MCPServerRegistration"),
+    (MCP, "MCPVirtualServer"),
+    (GATEWAY, "Gateway"),
+    (GATEWAY, "HTTPRoute"),
+    (GATEWAY, "ReferenceGrant"),
+    (ISTIO, "EnvoyFilter"),
+    (OLM, "Subscription"),
+    (OLM, "ClusterServiceVersion"),
+    (KUADRANT, "DNSPolicy"),
+    (KUADRANT, "AuthPolicy"),
+    (KUADRANT, "TLSPolicy"),
+    (KUADRANT, "RateLimitPolicy"),
+)
+POLICIES = ("DNSPolicy", "AuthPolicy", "TLSPolicy", "RateLimitPolicy")
+PACKAGE = "mcp-gateway"
+COPIED = "olm.copiedFrom"
+
+Found = dict[str, list[Object]]
+Summary = dict[str, t.Any]
+
+
+def gather(client: ApiClient, namespace: str | None) -> Summary:
+    """The module's result: summaries by kind, and what could not be read.
+
+    With a ``namespace``, extensions, registrations and virtual servers are those of that namespace; Gateways, routes,
+    filters and policies are those which they use.
+    """
+    reader = Reader(client, namespace)
+    run_all([functools.partial(reader.read, group, kind) for group, kind in KINDS])
+    versions = reader.discovery.versions(MCP)
+    return {
+        **_summaries(reader.found, namespace, versions),
+        "not_served": sorted(reader.not_served),
+        "not_allowed": sorted(reader.not_allowed),
+    }
+
+
+class Reader:
+    """Lists kinds, from several threads at once."""
+
+    def __init__(self, client: ApiClient, namespace: str | None) -> None:
+        self.discovery = Discovery(client)
+        self.found: Found = {}
+        self.not_served: list[str] = []
+        self.not_allowed: list[str] = []
+        self._client = client
+        self._namespace = namespace
+
+    def read(self, group: str, kind: str) -> None:
+        """All objects of a kind; of the one namespace when this user has no rights on all."""
+        resource = self.discovery.find_in_group(group, kind)
+        if resource is None:
+            self.not_served.append(kind)
+            return
+        for place in dict.fromkeys((None, self._namespace)):
+            try:
+                self.found[kind] = self._client.list(resource, place)[0]
+            except Forbidden:
+                continue
+            return
+        self.not_allowed.append(kind)
+
+
+def _summaries(found: Found, namespace: str | None, versions: list[str]) -> Summary:
+    def of(kind: str) -> list[Object]:
+        return [one for one in found.get(kind, []) if namespace in {None, one["metadata"].get("namespace")}]
+
+    gateways = {_place(one): one for one in found.get("Gateway", [])}
+    extensions = [_extension(one, gateways, found) for one in of("MCPGatewayExtension")]
+    registrations = [_registration(one) for one in of("MCPServerRegistration")]
+    used = {one["gateway"] for one in extensions}
+    named = {_place(one) for one in found.get("HTTPRoute", []) if used & set(_parents(one))}
+    routes = [_route(one) for one in found.get("HTTPRoute", []) if namespace is None or _place(one) in named]
+    policies = [
+        _policy(kind, one)
+        for kind in POLICIES
+        for one in found.get(kind, [])
+        if namespace is None or _target(one) in used | named
+    ]
+    return {
+        "operator": _operator(found, versions),
+        "gateways": [_gateway(one) for place, one in gateways.items() if namespace is None or place in used],
+        "extensions": extensions,
+        "registrations": registrations,
+        "virtual_servers": [_virtual(one) for one in of("MCPVirtualServer")],
+        "routes": routes,
+        "policies": policies,
+    }
+
+
+# ---- one function a kind
+
+
+def _operator(found: Found, versions: list[str]) -> Summary:
+    """The operator's Subscription and the CSV that it installed; versions of the API that are served."""
+    subscriptions = [one for one in found.get("Subscription", []) if (one.get("spec") or {}).get("name") == PACKAGE]
+    subscription = subscriptions[0] if subscriptions else {}
+    status = subscription.get("status") or {}
+    installed = status.get("installedCSV")
+    place = (subscription.get("metadata") or {}).get("namespace")
+    csv: Object = next(
+        (
+            one
+            for one in found.get("ClusterServiceVersion", [])
+            if one["metadata"]["name"] == installed and one["metadata"].get("namespace") == place
+        ),
+        {},
+    )
+    return {
+        "installed": bool(csv),
+        "namespace": place,
+        "subscription": (subscription.get("metadata") or {}).get("name"),
+        "channel": (subscription.get("spec") or {}).get("channel"),
+        "state": status.get("state"),
+        "csv": installed,
+        "upgrade": status.get("currentCSV") if status.get("currentCSV") not in {None, installed} else None,
+        "phase": (csv.get("status") or {}).get("phase"),
+        "version": (csv.get("spec") or {}).get("version"),
+        "api_versions": versions,
+    }
+
+
+def _gateway(gateway: Object) -> Summary:
+    spec, status = gateway.get("spec") or {}, gateway.get("status") or {}
+    reported = {one.get("name"): one for one in status.get("listeners") or []}
+    return {
+        **_named(gateway),
+        "class": spec.get("gatewayClassName"),
+        "addresses": [one.get("value") for one in status.get("addresses") or []],
+        "programmed": _is_true(gateway, status.get("conditions"), "Programmed"),
+        "listeners": [
+            {
+                "name": one.get("name"),
+                "port": one.get("port"),
+                "protocol": one.get("protocol"),
+                "hostname": one.get("hostname"),
+                "programmed": _is_true(gateway, (reported.get(one.get("name")) or {}).get("conditions"), "Programmed"),
+                "attached_routes": (reported.get(one.get("name")) or {}).get("attachedRoutes", 0),
+            }
+            for one in spec.get("listeners") or []
+        ],
+    }
+
+
+def _extension(extension: Object, gateways: dict[str, Object], found: Found) -> Summary:
+    spec, metadata = extension.get("spec") or {}, extension["metadata"]
+    target = spec.get("targetRef") or {}
+    place = f"{target.get('namespace') or metadata.get('namespace')}/{target.get('name')}"
+    gateway = gateways.get(place) or {}
+    listener = extension_rules.listener_named(gateway, target.get("sectionName")) or {}
+    try:
+        host = extension_rules.public_host(listener.get("hostname"), spec.get("publicHost"))
+    except extension_rules.PublicHostError:
+        host = None
+    address = next((one.get("value") for one in (gateway.get("status") or {}).get("addresses") or []), None)
+    filters = {_place(one) for one in found.get("EnvoyFilter", [])}
+    wanted = f"{place.partition('/')[0]}/{envoy_filter(str(metadata.get('namespace')))}"
+    return {
+        **_named(extension),
+        **_ready(extension),
+        "gateway": place,
+        "listener": target.get("sectionName"),
+        "public_host": host,
+        "url": url_of(host, listener) if host and listener else None,
+        "connect_to": f"{address}:{listener.get('port')}" if address and listener else None,
+        "http_route_management": spec.get("httpRouteManagement") or "Enabled",
+        "envoy_filter": wanted if wanted in filters else None,
+    }
+
+
+def _registration(registration: Object) -> Summary:
+    spec = registration.get("spec") or {}
+    return {
+        **_named(registration),
+        **_ready(registration),
+        "prefix": spec.get("prefix") or spec.get("toolPrefix") or "",
+        "path": spec.get("path"),
+        "http_route": (spec.get("targetRef") or {}).get("name"),
+        "enabled": spec.get("state") != "Disabled",
+    }
+
+
+def _virtual(virtual: Object) -> Summary:
+    spec = virtual.get("spec") or {}
+    return {**_named(virtual), "tools": spec.get("tools") or [], "prompts": spec.get("prompts") or []}
+
+
+def _route(route: Object) -> Summary:
+    reported = (route.get("status") or {}).get("parents") or []
+    return {
+        **_named(route),
+        "hostnames": (route.get("spec") or {}).get("hostnames") or [],
+        "gateways": _parents(route),
+        "accepted": bool(reported) and all(_is_true(route, one.get("conditions"), "Accepted") for one in reported),
+    }
+
+
+def _policy(kind: str, policy: Object) -> Summary:
+    conditions = (policy.get("status") or {}).get("conditions")
+    return {
+        "kind": kind,
+        **_named(policy),
+        "target": _target(policy),
+        "accepted": _is_true(policy, conditions, "Accepted"),
+        "enforced": _is_true(policy, conditions, "Enforced"),
+    }
+
+
+# ---- what several have in common
+
+
+def _named(live: Object) -> Summary:
+    return {"name": live["metadata"]["name"], "namespace": live["metadata"].get("namespace")}
+
+
+def _ready(live: Object) -> Summary:
+    ready = _conditions.find((live.get("status") or {}).get("conditions"), "Ready") or {}
+    return {
+        "ready": ready.get("status") == "True" and _conditions.is_current(ready, live),
+        "reason": ready.get("reason"),
+        "message": ready.get("message"),
+    }
+
+
+def _is_true(live: Object, conditions: t.Any, name: str) -> bool:
+    found = _conditions.find(conditions, name)
+    return found is not None and found.get("status") == "True" and _conditions.is_current(found, live)
+
+
+def _place(live: Object) -> str:
+    """``namespace/name``."""
+    return f"{live['metadata'].get('namespace')}/{live['metadata']['name']}"
+
+
+def _parents(route: Object) -> list[str]:
+    here = route["metadata"].get("namespace")
+    parents = (route.get("spec") or {}).get("parentRefs") or []
+    return list(dict.fromkeys(f"{one.get('namespace') or here}/{one.get('name')}" for one in parents))
+
+
+def _target(policy: Object) -> str:
+    target = (policy.get("spec") or {}).get("targetRef") or {}
+    return f"{policy['metadata'].get('namespace')}/{target.get('name')}"

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module_util is PRIVATE to the collection: it may change at any time.
+
+"""The job of module ``http_route``: the custom route first, and the automatic one removed only when it serves."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_rules as extension_rules
+from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import GROUP as MCP_GROUP
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import KIND as EXTENSION
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import ROUTE, url_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import RouteReady
+from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
+from ansible_collections.mcpops.gateway.plugins.module_utils._route_manifest import route_manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
+
+Params = dict[str, t.Any]
+
+
+def route_job(engine: Engine, params: Params) -> tuple[Report, Params]:
+    """A custom HTTPRoute to the MCP gateway, present or absent."""
+    name, namespace = params["name"], params["namespace"]
+    if name == ROUTE and params["replace_automatic"]:
+        raise ConfigError(f"HTTPRoute {namespace}/{name}: that is the operator's own route; give yours another name.")
+    if params["state"] == "absent":
+        skeleton = {"apiVersion": API_VERSION, "kind": "HTTPRoute", "metadata": {"name": name, "namespace": namespace}}
+        return engine.remove([skeleton]), {"hostnames": [], "url": None, "parents": []}
+    label = f"HTTPRoute {namespace}/{name}"
+    listener = _listener(engine, params, label)
+    hostnames = params["hostnames"] or _hostnames(engine, params, listener, label)
+    manifest = route_manifest(params, hostnames)
+    automatic = _automatic(engine, params, label) if params["replace_automatic"] else None
+    report = engine.apply([manifest])
+    live = _await(engine, report, manifest)
+    if automatic is not None:
+        # Only now: two routes for one path serve side by side, none is an outage.
+        report.add(engine.remove([automatic]))
+    return report, {
+        "hostnames": hostnames,
+        "url": _url(hostnames, listener, params["path"]),
+        "parents": ((live or {}).get("status") or {}).get("parents") or [],
+    }
+
+
+def _listener(engine: Engine, params: Params, label: str) -> Object:
+    """The listener of the Gateway; empty in check mode when it is not there yet."""
+    place = params["gateway_namespace"] or params["namespace"]
+    gateway = engine.read(API_VERSION, "Gateway", params["gateway"], place)
+    found = extension_rules.listener_named(gateway or {}, params["listener"])
+    if found is not None:
+        return dict(found)
+    said = f"{label} needs the listener {params['listener']} of Gateway {place}/{params['gateway']}"
+    if gateway is None:
+        engine.missing("gateway", f"{said}, and the Gateway does not exist", "correct gateway and gateway_namespace")
+    else:
+        names = ", ".join(str(one.get("name")) for one in (gateway.get("spec") or {}).get("listeners") or [])
+        engine.missing("gateway", f"{said}, which does not exist (there are: {names})", "correct listener")
+    return {}
+
+
+def _hostnames(engine: Engine, params: Params, listener: Object, label: str) -> list[str]:
+    """The public host of the extension in the same namespace, or of the listener."""
+    extension = _extension(engine, params)
+    told = ((extension or {}).get("spec") or {}).get("publicHost")
+    try:
+        return [extension_rules.public_host(listener.get("hostname"), told)]
+    except extension_rules.PublicHostError as error:
+        if not listener:
+            return []
+        raise ConfigError(f"{label}: no host name is known ({error}); set hostnames.") from error
+
+
+def _extension(engine: Engine, params: Params) -> Object | None:
+    """The extension of the namespace whose broker the route leads to; a namespace has at most one that works."""
+    resource = engine.discovery.find_in_group(MCP_GROUP, EXTENSION)
+    found = engine.client.list(resource, params["namespace"])[0] if resource is not None else []
+    return min(found, key=lambda one: str(one["metadata"].get("creationTimestamp"))) if found else None
+
+
+def _automatic(engine: Engine, params: Params, label: str) -> Manifest | None:
+    """The operator's route as a manifest to remove; None when it is not there.
+
+    Raises Refused when the operator would make it again.
+    """
+    extension = _extension(engine, params)
+    spec = (extension or {}).get("spec") or {}
+    if extension is not None and spec.get("httpRouteManagement", "Enabled") != "Disabled":
+        metadata = extension["metadata"]
+        engine.missing(
+            "extension",
+            f"{label} cannot replace the route {ROUTE}: MCPGatewayExtension {metadata['namespace']}/{metadata['name']} "
+            "makes it again",
+            "set its http_route_management to Disabled first (module mcpops.gateway.extension), which leaves the route "
+            "in place until this one serves",
+            Refused,
+        )
+    live = engine.read(API_VERSION, "HTTPRoute", ROUTE, params["namespace"])
+    if live is None or not any(
+        owner.get("kind") == EXTENSION for owner in live["metadata"].get("ownerReferences") or []
+    ):
+        return None
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "HTTPRoute",
+        "metadata": {"name": ROUTE, "namespace": params["namespace"]},
+    }
+
+
+def _await(engine: Engine, report: Report, manifest: Manifest) -> Object | None:
+    live = report.live("HTTPRoute", manifest["metadata"]["name"])
+    if live is None or not engine.wait or engine.check:
+        return live
+    resource = engine.discovery.need(API_VERSION, "HTTPRoute")
+    target = Target(resource, manifest["metadata"]["name"], manifest["metadata"]["namespace"], RouteReady(), live)
+    engine.await_all([target], report)
+    return target.live
+
+
+def _url(hostnames: t.Sequence[str], listener: Object, path: str) -> str | None:
+    if not hostnames or not listener:
+        return None
+    return url_of(hostnames[0], listener).removesuffix("/mcp") + path

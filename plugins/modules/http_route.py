@@ -1,0 +1,304 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: http_route
+short_description: Manage a custom HTTPRoute to the MCP gateway, with CORS and OAuth metadata
+version_added: 0.1.0
+author:
+  - mcpops contributors (@mcpops)
+description:
+  - Creates an HTTPRoute that leads the MCP endpoint to the gateway's broker, as the operator's automatic route does,
+    and adds what that one lacks (CORS headers for web clients, the OAuth metadata path, rules of your own).
+  - As the automatic route, it takes the headers C(mcp-init-host) and C(router-key) away from clients, which are the
+    operator's own.
+  - It waits until every parent reports the route as C(Accepted) and with C(ResolvedRefs).
+  - With O(replace_automatic), the operator's route C(mcp-gateway-route) is removed after that, so that the endpoint
+    never goes away in between.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - mcpops.gateway.common
+  - mcpops.gateway.attributes
+options:
+  name:
+    description:
+      - Name of the HTTPRoute.
+    type: str
+    required: true
+  namespace:
+    description:
+      - Its namespace, which is that of the MCPGatewayExtension and of the broker's Service.
+    type: str
+    required: true
+  gateway:
+    description:
+      - Name of the Gateway. Required with O(state=present).
+    type: str
+  gateway_namespace:
+    description:
+      - Namespace of the Gateway. The default is O(namespace).
+    type: str
+  listener:
+    description:
+      - Name of the Gateway's listener. Required with O(state=present).
+    type: str
+  hostnames:
+    description:
+      - Host names of the route. The default is the public host of the MCPGatewayExtension in O(namespace), else that of
+        the listener (V(*.example.com) becomes V(mcp.example.com)).
+    type: list
+    elements: str
+  path:
+    description:
+      - Path of the MCP endpoint.
+    type: str
+    default: /mcp
+  backend_service:
+    description:
+      - The broker's Service.
+    type: str
+    default: mcp-gateway
+  backend_port:
+    description:
+      - Its port.
+    type: int
+    default: 8080
+  oauth_metadata:
+    description:
+      - Whether the path C(/.well-known/oauth-protected-resource) leads to the broker, too.
+    type: bool
+    default: true
+  status_path:
+    description:
+      - Whether the path C(/status) leads to the broker, too. It shows the names and errors of the MCP servers to
+        everybody unless a policy protects it.
+    type: bool
+    default: false
+  rules:
+    description:
+      - Further rules, as in the HTTPRoute.
+    type: list
+    elements: dict
+  cors:
+    description:
+      - Response headers with which browsers let web pages of other origins use the endpoint.
+      - The standard channel of the Gateway API has no filter for CORS, so every origin becomes a rule of its own, which
+        matches the header C(Origin).
+    type: dict
+    suboptions:
+      allow_origins:
+        description:
+          - Origins such as V(https://chat.example.com), or V(*) alone for all.
+        type: list
+        elements: str
+        required: true
+      allow_methods:
+        description:
+          - Methods. The default is GET, POST, PUT, DELETE, OPTIONS and HEAD.
+        type: list
+        elements: str
+      allow_headers:
+        description:
+          - Request headers. The default is what MCP clients send.
+        type: list
+        elements: str
+      expose_headers:
+        description:
+          - Response headers that the page may read. The default is what MCP clients need.
+        type: list
+        elements: str
+      max_age:
+        description:
+          - For how many seconds a browser may keep the answer.
+        type: int
+        default: 3600
+      allow_credentials:
+        description:
+          - Whether the page may send cookies. MCP clients send a token in a header and need it not.
+        type: bool
+        default: false
+      any_origin_with_credentials:
+        description:
+          - Send V(*) together with O(cors.allow_credentials) all the same, which browsers refuse.
+        type: bool
+        default: false
+  replace_automatic:
+    description:
+      - Remove the operator's route C(mcp-gateway-route) once this one serves.
+      - The MCPGatewayExtension must have C(http_route_management) C(Disabled), or the operator would make it again.
+    type: bool
+    default: false
+seealso:
+  - module: mcpops.gateway.extension
+  - module: mcpops.gateway.endpoint
+"""
+
+EXAMPLES = r"""
+- name: A route for a web client, in place of the automatic one
+  mcpops.gateway.http_route:
+    name: mcp-custom
+    namespace: mcp-system
+    gateway: mcp-gateway
+    gateway_namespace: openshift-ingress
+    listener: mcps
+    cors:
+      allow_origins:
+        - https://chat.example.com
+    replace_automatic: true
+
+- name: With a rule of its own
+  mcpops.gateway.http_route:
+    name: mcp-custom
+    namespace: mcp-system
+    gateway: mcp-gateway
+    gateway_namespace: openshift-ingress
+    listener: mcps
+    rules:
+      - name: dashboard
+        matches:
+          - path:
+              type: PathPrefix
+              value: /dashboard
+        backendRefs:
+          - name: dashboard
+            port: 3000
+
+- name: Remove it
+  mcpops.gateway.http_route:
+    name: mcp-custom
+    namespace: mcp-system
+    state: absent
+"""
+
+RETURN = r"""
+objects:
+  description: What happened to every object (in check mode, what would happen).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    api_version:
+      description: The object's apiVersion.
+      type: str
+      returned: always
+    kind:
+      description: The object's kind.
+      type: str
+      returned: always
+    namespace:
+      description: The object's namespace, null for a cluster-scoped object.
+      type: str
+      returned: always
+    name:
+      description: The object's name.
+      type: str
+      returned: always
+    action:
+      description: One of V(created), V(updated), V(unchanged), V(deleted), V(absent).
+      type: str
+      returned: always
+    fields:
+      description: Paths of the fields that changed.
+      type: list
+      elements: str
+      returned: always
+    resource_version:
+      description: The object's resourceVersion afterwards; null when it does not exist.
+      type: str
+      returned: always
+  sample:
+    - api_version: gateway.networking.k8s.io/v1
+      kind: HTTPRoute
+      namespace: mcp-system
+      name: mcp-custom
+      action: created
+      fields: [spec]
+      resource_version: "4711"
+requests:
+  description: How many requests the job took.
+  returned: always
+  type: dict
+  contains:
+    reads:
+      description: Requests that only read.
+      type: int
+      returned: always
+    writes:
+      description: Requests that write; in check mode they are dry runs.
+      type: int
+      returned: always
+  sample:
+    reads: 2
+    writes: 1
+hostnames:
+  description: Host names of the route.
+  returned: always
+  type: list
+  elements: str
+  sample: [mcp.example.com]
+url:
+  description: The address of the endpoint by the listener's protocol and port; null when it is not known.
+  returned: always
+  type: str
+  sample: https://mcp.example.com/mcp
+parents:
+  description: What the controllers of the Gateways report of the route.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - parentRef:
+        name: mcp-gateway
+      controllerName: istio.io/gateway-controller
+"""
+
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
+from ansible_collections.mcpops.gateway.plugins.module_utils._route_job import route_job
+
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "gateway": {"type": "str"},
+    "gateway_namespace": {"type": "str"},
+    "listener": {"type": "str"},
+    "hostnames": {"type": "list", "elements": "str"},
+    "path": {"type": "str", "default": "/mcp"},
+    "backend_service": {"type": "str", "default": "mcp-gateway"},
+    "backend_port": {"type": "int", "default": 8080},
+    "oauth_metadata": {"type": "bool", "default": True},
+    "status_path": {"type": "bool", "default": False},
+    "rules": {"type": "list", "elements": "dict"},
+    "cors": {
+        "type": "dict",
+        "options": {
+            "allow_origins": {"type": "list", "elements": "str", "required": True},
+            "allow_methods": {"type": "list", "elements": "str"},
+            "allow_headers": {"type": "list", "elements": "str"},
+            "expose_headers": {"type": "list", "elements": "str"},
+            "max_age": {"type": "int", "default": 3600},
+            "allow_credentials": {"type": "bool", "default": False},
+            "any_origin_with_credentials": {"type": "bool", "default": False},
+        },
+    },
+    "replace_automatic": {"type": "bool", "default": False},
+}
+
+SPEC = argument_spec(OPTIONS)
+CONSTRAINTS: dict[str, t.Any] = {"required_if": [("state", "present", ("gateway", "listener"))]}
+JOB = route_job
+
+
+def main() -> None:
+    run(SPEC, JOB, **CONSTRAINTS)
+
+
+if __name__ == "__main__":
+    main()

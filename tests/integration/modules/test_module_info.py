@@ -1,0 +1,120 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module info: what an MCP gateway consists of."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from integration.gateways import ALL, GATEWAYS, conditions, report
+from integration.kit import ApiServer, Modules, writes
+
+MCP = {"apiVersion": "mcp.kuadrant.io/v1"}
+GATEWAY_API = {"apiVersion": "gateway.networking.k8s.io/v1"}
+LISTENER = {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "*.example.com", "allowedRoutes": ALL}
+
+
+@pytest.fixture
+def place(api_server: ApiServer, ns: str) -> str:
+    """A Gateway in a namespace of its own, and in ``ns`` everything else; the name of the Gateway's namespace."""
+    home = api_server.namespace(f"g-{uuid.uuid4().hex[:8]}")
+    spec = {"gatewayClassName": "istio", "listeners": [LISTENER]}
+    api_server.apply(
+        f"{GATEWAYS.format(ns=home)}/gw", {**GATEWAY_API, "kind": "Gateway", "metadata": {"name": "gw"}, "spec": spec}
+    )
+    report(api_server, home, "gw", ["mcps"])
+    target = {"name": "gw", "namespace": home, "sectionName": "mcps"}
+    path = f"/apis/mcp.kuadrant.io/v1/namespaces/{ns}"
+    api_server.apply(
+        f"{path}/mcpgatewayextensions/ext",
+        {**MCP, "kind": "MCPGatewayExtension", "metadata": {"name": "ext"}, "spec": {"targetRef": target}},
+    )
+    api_server.status(f"{path}/mcpgatewayextensions/ext", {"conditions": conditions(1, Ready="!DeploymentNotReady")})
+    api_server.apply(
+        f"{path}/mcpserverregistrations/weather",
+        {
+            **MCP,
+            "kind": "MCPServerRegistration",
+            "metadata": {"name": "weather"},
+            "spec": {"targetRef": {"name": "weather"}, "prefix": "weather_"},
+        },
+    )
+    api_server.status(f"{path}/mcpserverregistrations/weather", {"conditions": conditions(1, Ready="Ready")})
+    api_server.apply(
+        f"{path}/mcpvirtualservers/travel",
+        {**MCP, "kind": "MCPVirtualServer", "metadata": {"name": "travel"}, "spec": {"tools": ["weather_today"]}},
+    )
+    api_server.apply(
+        f"/apis/gateway.networking.k8s.io/v1/namespaces/{ns}/httproutes/weather",
+        {
+            **GATEWAY_API,
+            "kind": "HTTPRoute",
+            "metadata": {"name": "weather"},
+            "spec": {"parentRefs": [{"name": "gw", "namespace": home}], "hostnames": ["weather.mcp.local"]},
+        },
+    )
+    api_server.apply(
+        f"/apis/kuadrant.io/v1/namespaces/{home}/dnspolicies/dns",
+        {
+            "apiVersion": "kuadrant.io/v1",
+            "kind": "DNSPolicy",
+            "metadata": {"name": "dns"},
+            "spec": {"targetRef": {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}},
+        },
+    )
+    return home
+
+
+def test_one_gateway(run: Modules, api_server: ApiServer, ns: str, place: str) -> None:
+    with api_server.watched() as requests:
+        found = run("info", namespace=ns)
+
+    assert writes(requests) == [] and not found["changed"]
+    assert [(one["name"], one["listeners"][0]["programmed"]) for one in found["gateways"]] == [("gw", True)]
+    assert found["extensions"] == [
+        {
+            "name": "ext",
+            "namespace": ns,
+            "ready": False,
+            "reason": "DeploymentNotReady",
+            "message": "Ready by the test",
+            "gateway": f"{place}/gw",
+            "listener": "mcps",
+            "public_host": "mcp.example.com",
+            "url": "http://mcp.example.com:8080/mcp",
+            "connect_to": "192.0.2.10:8080",
+            "http_route_management": "Enabled",
+            "envoy_filter": None,
+        }
+    ]
+    assert [(one["name"], one["ready"], one["prefix"]) for one in found["registrations"]] == [
+        ("weather", True, "weather_")
+    ]
+    assert [(one["name"], one["tools"]) for one in found["virtual_servers"]] == [("travel", ["weather_today"])]
+    assert [(one["name"], one["gateways"], one["accepted"]) for one in found["routes"]] == [
+        ("weather", [f"{place}/gw"], False)
+    ]
+    assert [(one["kind"], one["target"], one["enforced"]) for one in found["policies"]] == [
+        ("DNSPolicy", f"{place}/gw", False)
+    ]
+    assert found["operator"]["installed"] is False and found["operator"]["api_versions"][0] == "v1"
+    assert found["not_served"] == [] and found["not_allowed"] == []
+
+
+def test_the_whole_cluster(run: Modules, ns: str, place: str) -> None:
+    found = run("info")
+
+    assert ns in {one["namespace"] for one in found["extensions"]}
+    assert place in {one["namespace"] for one in found["gateways"]}
+
+
+def test_a_namespace_with_nothing(run: Modules, ns: str) -> None:
+    found = run("info", namespace=ns)
+
+    assert [found[key] for key in ("gateways", "extensions", "registrations", "virtual_servers", "routes")] == [[]] * 5
+
+
+def test_in_check_mode(run: Modules, ns: str, place: str) -> None:
+    assert run("info", check=True, namespace=ns)["extensions"][0]["gateway"] == f"{place}/gw"
