@@ -20,8 +20,8 @@ from .bodies import (
     MERGE_PATCH,
     STRATEGIC_MERGE_PATCH,
     media_type,
+    parse_configuration,
     parse_json,
-    parse_yaml,
     read_object,
     require_kind,
 )
@@ -276,7 +276,7 @@ class Application:
         media = media_type(context.request)
         options = self._options(context, "PatchOptions", apply=media == APPLY_PATCH)
         if media == APPLY_PATCH:
-            config = parse_yaml(context.request.body)
+            config = parse_configuration(context.request.body)
             outcome = self._registry.apply(context.target, config, options)
         else:
             patched = self._patcher(context.request, media, context.resource)

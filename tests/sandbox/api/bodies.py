@@ -80,8 +80,20 @@ def parse_yaml(body: bytes) -> Any:
     yaml, loader = _yaml()
     try:
         return yaml.load(body, Loader=loader)
-    except yaml.YAMLError as error:
-        raise bad_request(f"error decoding YAML: {error}") from error
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line}: " if error.problem_mark and error.problem_mark.line else ""
+        why = f"error converting YAML to JSON: yaml: {line}{error.problem}"
+        raise bad_request(f"error decoding YAML: {why}") from error
+
+
+def parse_configuration(body: bytes) -> dict[str, Any]:
+    """The object that an apply patch sends; an empty body is an empty one. Raises 400."""
+    config = parse_yaml(body)
+    if config is not None and not isinstance(config, dict):
+        given = "array" if isinstance(config, list) else "string" if isinstance(config, str) else "number"
+        why = f"json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
+        raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
+    return config or {}
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from .definitions import zero
 from .quantities import canonical
 from .schema import Schema
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NUMBERS = {"int32": "int32", "int64": "int64", "double": "float64"}
 
 
@@ -56,12 +57,13 @@ def _shape(value: dict[str, Any], schema: Schema, place: _Place, unknown: list[s
         if child is None:
             unknown.append(place.below(name, schema).path)
             del value[name]
+        elif item is None and schema.names(name):
+            del value[name]
         elif item is None:
-            if schema.names(name):
-                del value[name]
+            value[name] = zero(schema, name)
         elif not child.deduced:
             value[name] = _check(item, child, place.below(name, schema), unknown)
-            if _left_out(item, child) and schema.names(name) and name not in schema.required:
+            if _left_out(item, child) and schema.names(name) and name not in schema.source.get("x-always", ()):
                 del value[name]
     for name in schema.source.get("x-always", ()):
         if name not in value:
@@ -76,6 +78,8 @@ def _shape(value: dict[str, Any], schema: Schema, place: _Place, unknown: list[s
 
 def _check(value: Any, schema: Schema, place: _Place, unknown: list[str]) -> Any:
     """The value as it is kept."""
+    if schema.int_or_string and isinstance(value, (dict, list)):
+        raise DecodingError(f"json: cannot unmarshal {json_type(value)} into Go value of type int32")
     if isinstance(value, dict):
         if schema.type not in ("object", ""):
             raise _wrong_type(value, schema, place)
@@ -90,6 +94,9 @@ def _check(value: Any, schema: Schema, place: _Place, unknown: list[str]) -> Any
                     value[index] = _check(item, items, place._replace(path=f"{place.path}[{index}]"), unknown)
     elif not _scalar_fits(value, schema):
         raise _wrong_type(value, schema, place)
+    elif schema.source.get("format") == "date-time" and not _TIME.fullmatch(value):
+        layout = "2006-01-02T15:04:05Z07:00"
+        raise DecodingError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
     elif schema.source.get("format") == "byte":
         _check_base64(value)
     elif schema.source.get("format") == "quantity":
@@ -103,7 +110,7 @@ def _check(value: Any, schema: Schema, place: _Place, unknown: list[str]) -> Any
 def _wrong_type(value: Any, schema: Schema, place: _Place) -> DecodingError:
     field = f"{place.struct.rpartition('.')[2]}.{place.field}"
     return DecodingError(
-        f"json: cannot unmarshal {_json_type(value)} into Go struct field {field} of type {_go_type(schema)}"
+        f"json: cannot unmarshal {json_type(value)} into Go struct field {field} of type {_go_type(schema)}"
     )
 
 
@@ -137,7 +144,8 @@ def _scalar_fits(value: Any, schema: Schema) -> bool:
     return schema.type == ""
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """What Go's decoder calls a value."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, float):

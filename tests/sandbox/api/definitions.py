@@ -97,7 +97,7 @@ STRUCTS: dict[str, tuple[str, ...]] = {
 ALWAYS: dict[str, tuple[str, ...]] = {
     "apps.v1.StatefulSetStatus": ("availableReplicas",),
     "autoscaling.v2.HorizontalPodAutoscalerStatus": ("currentMetrics",),
-    "core.v1.Event": ("eventTime", "reportingComponent", "reportingInstance"),
+    "core.v1.Event": ("eventTime", "firstTimestamp", "lastTimestamp", "reportingComponent", "reportingInstance"),
     "events.v1.Event": ("deprecatedFirstTimestamp", "deprecatedLastTimestamp"),
     "rbac.v1.ClusterRole": ("rules",),
     "rbac.v1.Role": ("rules",),
@@ -180,6 +180,8 @@ def _complete(name: str, node: Node) -> Node:
     if short in STRUCTS:
         node["x-structs"] = STRUCTS[short]
     node["x-always"] = [*node.get("required", ()), *ALWAYS.get(short, ())]
+    if name.endswith("Condition"):  # their times are structs, which are written even when they are not set
+        node["x-always"] += [field for field, child in properties.items() if child.get("$ref", "").endswith(".v1.Time")]
     if name == _MANAGED_FIELDS:
         node["x-kubernetes-preserve-unknown-fields"] = True
     return node

@@ -58,6 +58,10 @@ class FieldError:
         return {"reason": self.reason, "message": self.body, "field": self.field}
 
 
+def _ordered(value: Any) -> bool:
+    return isinstance(value, Struct) or (isinstance(value, list) and any(map(_ordered, value)))
+
+
 _ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 """Go's JSON encoder escapes what HTML could misread."""
 
@@ -71,7 +75,7 @@ def _show(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, str):
         return quote(value)
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=not isinstance(value, Struct))
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=not _ordered(value))
     return text.translate(_ESCAPED)
 
 

@@ -26,19 +26,17 @@ MAX_UPDATE_MANAGERS = 10
 """Update entries that are kept apart; older ones are joined under ``ancient-changes``."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
-_STRIPPED = fieldsets.of(
-    [
-        ("f:apiVersion",),
-        ("f:kind",),
-        ("f:metadata",),
-        *(
-            ("f:metadata", f"f:{name}")
-            for name in ("name", "namespace", "creationTimestamp", "selfLink", "uid", "generation")
-        ),
-        ("f:metadata", "f:managedFields"),
-        ("f:metadata", "f:resourceVersion"),
-    ]
+_UNOWNED = (
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "selfLink",
+    "uid",
+    "generation",
+    "managedFields",
+    "resourceVersion",
 )
+_STRIPPED = {("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{name}") for name in _UNOWNED)}
 """Fields that nobody owns."""
 
 
@@ -71,10 +69,10 @@ class Entry:
 Entries = dict[Manager, Entry]
 
 
-def read(obj: Object) -> Entries:
-    """The entries of an object. Entries that are not FieldsV1 raise ValueError, as they cannot be understood."""
+def read(items: list[Object] | None) -> Entries:
+    """The entries in a list of managedFields. Raises ValueError when one of them cannot be understood."""
     entries: Entries = {}
-    for number, item in enumerate(obj.get("metadata", {}).get("managedFields") or ()):
+    for number, item in enumerate(items or ()):
         operation, version = item.get("operation"), item.get("apiVersion")
         if operation not in ("Apply", "Update"):
             raise ValueError("operation must be `Apply` or `Update`")
@@ -129,20 +127,21 @@ class ConflictError(Exception):
 
     def api_error(self) -> ApiError:
         """409 with the wording of a kube-apiserver."""
-        found = [(str(manager), path) for manager, fields in self.conflicts.items() for path in fieldsets.paths(fields)]
-        found.sort(key=lambda item: item[0])
+        found = [
+            (str(manager), fieldsets.describe(path))
+            for manager in sorted(self.conflicts, key=str)
+            for path in fieldsets.in_order(self.conflicts[manager])
+        ]
         causes = [
-            {"reason": "FieldManagerConflict", "message": f"conflict with {manager}", "field": fieldsets.describe(path)}
+            {"reason": "FieldManagerConflict", "message": f"conflict with {manager}", "field": path}
             for manager, path in found
         ]
         if len(found) == 1:
-            manager, path = found[0]
-            message = f"Apply failed with 1 conflict: conflict with {manager}: {fieldsets.describe(path)}"
+            message = f"Apply failed with 1 conflict: conflict with {found[0][0]}: {found[0][1]}"
         else:
             lines = []
             for manager, group in itertools.groupby(found, key=lambda item: item[0]):
-                lines.append(f"conflicts with {manager}:")
-                lines += [f"- {fieldsets.describe(path)}" for _, path in group]
+                lines += [f"conflicts with {manager}:", *(f"- {path}" for _, path in group)]
             message = f"Apply failed with {len(found)} conflicts: " + "\n".join(lines)
         return ApiError(409, "Conflict", message, {"causes": causes})
 
@@ -159,30 +158,33 @@ class FieldManager:
     kind: str
     schema: Callable[[str], Schema | None]
     subresource: str = ""
-    ignored: FieldSet = field(default_factory=dict)
+    ignored: FieldSet = field(default_factory=set)
     empty: Object = field(default_factory=dict)
     empty_resets: bool = True
     """Whether an empty list of managedFields resets them, as a list with one empty entry does always."""
 
-    def _own_schema(self) -> Schema:
-        schema = self.schema(self.version)
-        if schema is None:
-            raise LookupError(f"{self.kind} has no schema for its own version {self.version}")
-        return schema
-
     def update(self, live: Object | None, new: Object, name: str) -> None:
         """Write the managedFields of ``new``, which replaces ``live`` (None when it is created)."""
-        entries = self._stated_or_live(live, new)
-        new["metadata"].pop("managedFields", None)
-        if entries is None or (live is not None and not entries):
+        stated = new["metadata"].pop("managedFields", None)
+        reset = not self.subresource and (stated == [{}] or (stated == [] and self.empty_resets))
+        entries: Entries = (
+            {} if reset else self._read(stated) or self._read((live or {}).get("metadata", {}).get("managedFields"))
+        )
+        if live is not None and not entries:
             return
-        before = live if live is not None else {**self.empty, "apiVersion": self.version, "kind": self.kind}
-        manager = _identity(name, "Update", self.subresource, self.version)
+        before = {**self.empty, **self._type()} if live is None else live
         try:
-            entries = self._updated(before, new, entries, manager)
+            entries = self._updated(before, new, entries, self._manager(name, "Update"))
         except ValueError:
             return
         write(new, _capped(entries))
+
+    def _read(self, items: Any) -> Entries:
+        """Entries that can be understood, which a caller's own (and none of a subresource) need not be."""
+        try:
+            return read(items)
+        except ValueError:
+            return {}
 
     def apply(self, live: Object | None, config: Object, name: str, force: bool) -> Object:
         """The live object with the configuration applied.
@@ -191,61 +193,65 @@ class FieldManager:
         """
         if config["metadata"].get("managedFields") is not None:
             raise bad_request("metadata.managedFields must be nil")
-        schema = self._own_schema()
         try:
-            typed.check(config, schema)
+            typed.check(config, self._own_schema())
         except typed.SchemaMismatchError as mismatch:
-            metadata = config["metadata"]
-            group, _, version = self.version.rpartition("/")
-            gvk = f"{group}/{version}, Kind={self.kind}"
-            place = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-            message = f"failed to create typed patch object ({place}; {gvk}): {mismatch}"
-            raise ApiError(500, "", message) from mismatch
-        if live is None:
-            start: Object = {**copy(self.empty), "apiVersion": self.version, "kind": self.kind}
-            entries: Entries = {}
-        else:
+            raise ApiError(
+                500, "", f"failed to create typed patch object ({self._place(config)}): {mismatch}"
+            ) from mismatch
+        start: Object = {**copy(self.empty), **self._type()}
+        entries: Entries = {}
+        if live is not None:
             start = {**live, "metadata": {k: v for k, v in live["metadata"].items() if k != "managedFields"}}
-            entries = read(live)
+            entries = read(live["metadata"].get("managedFields"))
             if not entries:
-                first = _identity("before-first-apply", "Update", self.subresource, self.version)
-                entries = self._updated({"apiVersion": self.version, "kind": self.kind}, start, {}, first)
-        manager = _identity(name, "Apply", self.subresource, self.version)
+                entries = self._updated(self._type(), start, {}, self._manager("before-first-apply", "Update"))
+        manager = self._manager(name, "Apply")
         try:
             merged, entries = self._applied(start, config, entries, manager, force)
         except ConflictError as error:
-            if name != "kubectl" or not self._only_own_conflicts(live, error):
-                raise error.api_error() from error
+            serious = self._not_kubectls_own(live, error.conflicts) if name == "kubectl" else error.conflicts
+            if serious:
+                raise ConflictError(serious).api_error() from error
             merged, entries = self._applied(start, config, entries, manager, force=True)
         merged = dict(copy(merged))
-        merged.setdefault("metadata", {})
         if name == "kubectl":
             _renew_last_applied(merged, config)
         write(merged, entries)
         return merged
 
-    # the updater
+    def conversion_failed(self, config: Object, why: str) -> ApiError:
+        """500 for applied values that the kind cannot hold."""
+        place = self._place(config)
+        kind = place.partition("; ")[2]
+        message = f"failed to convert new object ({place}) to proper version: unable to convert unstructured object to"
+        return ApiError(500, "", f"{message} {kind}: {why}")
 
-    def _stated_or_live(self, live: Object | None, new: Object) -> Entries | None:
-        """The entries to start from; an explicitly emptied list resets them, None means leave them out."""
-        stated = new["metadata"].get("managedFields")
-        source = live
-        if not self.subresource and stated is not None:
-            if stated == [{}] or (stated == [] and self.empty_resets):
-                return {}
-            source = new if stated else live
-        try:
-            return read(source) if source is not None else {}
-        except ValueError:
-            return {}
+    def _place(self, config: Object) -> str:
+        metadata = config["metadata"]
+        group, _, version = self.version.rpartition("/")
+        return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {group}/{version}, Kind={self.kind}"
+
+    def _type(self) -> Object:
+        return {"apiVersion": self.version, "kind": self.kind}
+
+    def _own_schema(self) -> Schema:
+        schema = self.schema(self.version)
+        if schema is None:
+            raise LookupError(f"{self.kind} has no schema for its own version {self.version}")
+        return schema
+
+    def _manager(self, name: str, operation: str) -> Manager:
+        return _identity(name, operation, self.subresource, self.version)
+
+    # the updater
 
     def _updated(self, live: Object, new: Object, entries: Entries, manager: Manager) -> Entries:
         others, comparison = self._reconcile(live, new, entries, None, force=True)
-        gained = fieldsets.difference(fieldsets.without(comparison.changed, self.ignored), _STRIPPED)
+        gained = comparison.changed - _STRIPPED
         if gained:
-            kept = others.get(manager)
-            fields = fieldsets.union(kept.fields, gained) if kept else gained
-            others[manager] = Entry(fields, self.version, now())
+            fields = others[manager].fields | gained if manager in others else gained
+            others[manager] = Entry(fields, self.version, None if self.subresource == "scale" else now())
         return others
 
     def _applied(
@@ -254,12 +260,12 @@ class FieldManager:
         schema = self._own_schema()
         merged: Object = typed.merge(live, config, schema)
         last = entries.get(manager)
-        owned = fieldsets.without(typed.field_set(config, schema), self.ignored)
+        owned = fieldsets.without(typed.contents(config, schema).stated, self.ignored)
         current = {**entries, manager: Entry(owned, self.version, None)}
         if last:
             merged = self._pruned(merged, current, last)
         result, _ = self._reconcile(live, merged, current, manager, force)
-        owned = fieldsets.difference(owned, _STRIPPED)
+        owned = owned - _STRIPPED
         result.pop(manager, None)
         if owned:
             previous = last.time if last else None
@@ -270,103 +276,77 @@ class FieldManager:
         self, old: Object, new: Object, entries: Entries, manager: Manager | None, force: bool
     ) -> tuple[Entries, typed.Comparison]:
         """Take changed and removed fields from the other managers; without force, changed ones are conflicts."""
-        comparisons: dict[str, typed.Comparison] = {}
-
-        def compared(version: str) -> typed.Comparison | None:
-            if version not in comparisons:
-                schema = self.schema(version)
-                if schema is None:
-                    return None
-                comparisons[version] = typed.compare(old, new, schema).ignoring(self.ignored)
-            return comparisons[version]
-
+        comparisons: dict[str, typed.Comparison | None] = {}
+        for version in {self.version, *(entry.version for entry in entries.values())}:
+            schema = self.schema(version)
+            comparisons[version] = typed.compare(old, new, schema).ignoring(self.ignored) if schema else None
         conflicts: dict[Manager, FieldSet] = {}
         result: Entries = {}
         for other, entry in entries.items():
+            comparison = comparisons[entry.version]
             if other == manager:
                 result[other] = entry
-                continue
-            comparison = compared(entry.version)
-            if comparison is None:
-                continue
-            taken = fieldsets.intersection(entry.fields, comparison.changed)
-            if taken:
-                conflicts[other] = taken
-            left = fieldsets.difference(fieldsets.difference(entry.fields, taken), comparison.removed)
-            if left:
-                result[other] = replace(entry, fields=left)
+            elif comparison:
+                taken = entry.fields & comparison.changed
+                if taken:
+                    conflicts[other] = taken
+                left = entry.fields - taken - comparison.removed
+                if left:
+                    result[other] = replace(entry, fields=left)
         if conflicts and not force:
             raise ConflictError(conflicts)
-        return result, compared(self.version) or typed.Comparison()
+        return result, comparisons[self.version] or typed.Comparison()
 
     def _pruned(self, merged: Object, entries: Entries, last: Entry) -> Object:
         """Without what the manager applied last time, unless it or another manager still owns it."""
         schema = self.schema(last.version)
         if schema is None:
             return merged
-
-        def named(fields: FieldSet) -> FieldSet:
-            return typed.with_named_fields(fields, schema)
-
-        last_fields = named(last.fields)
-        pruned = typed.remove(merged, last_fields, schema)
-        everything = named(typed.field_set(merged, schema))
-        owned: FieldSet = {}
-        for entry in entries.values():
-            owned = fieldsets.union(owned, entry.fields)
-        kept = fieldsets.union(named(typed.field_set(pruned, schema)), named(owned))
-        pruned = typed.remove(merged, fieldsets.difference(everything, kept), schema)
-        gone = fieldsets.difference(everything, named(typed.field_set(pruned, schema)))
-        result: Object = typed.remove(merged, fieldsets.intersection(gone, last_fields), schema)
+        before = typed.with_named_fields(last.fields, schema)
+        everything = typed.with_named_fields(typed.contents(merged, schema).stated, schema)
+        owned = typed.with_named_fields(set().union(*(entry.fields for entry in entries.values())), schema)
+        kept = fieldsets.without(everything, before) | owned
+        gone = everything - fieldsets.without(everything, everything - kept)
+        result: Object = typed.remove(merged, gone & before, schema)
         return result
 
-    def _only_own_conflicts(self, live: Object | None, error: ConflictError) -> bool:
-        """Whether all conflicts are with fields that kubectl itself wrote by client-side apply."""
+    def _not_kubectls_own(self, live: Object | None, conflicts: dict[Manager, FieldSet]) -> dict[Manager, FieldSet]:
+        """Conflicts but for those with fields that still are as kubectl wrote them by client-side apply."""
         text = ((live or {}).get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
-        if not text or live is None:
-            return False
-        applied = decode(text.encode())
+        applied = decode(text.encode()) if text else {}
         if applied.get("apiVersion") != self.version:
-            return False
+            return conflicts
         schema = self._own_schema()
-        comparison = typed.compare(applied, live, schema)
-        allowed = typed.field_set(applied, schema)
-        for changed in (comparison.modified, comparison.added, comparison.removed):
-            allowed = fieldsets.difference(allowed, changed)
-        return not any(fieldsets.difference(fields, allowed) for fields in error.conflicts.values())
+        difference = typed.compare(applied, live, schema)
+        own = typed.contents(applied, schema).stated - difference.changed - difference.removed
+        return {manager: fields - own for manager, fields in conflicts.items() if fields - own}
 
 
 def _capped(entries: Entries) -> Entries:
     """Join the oldest Update entries of each version when there are too many."""
-    updates = sorted(
-        (manager for manager in entries if manager.operation == "Update"),
-        key=lambda manager: (entries[manager].time or "", str(manager)),
-    )
+    updates = [manager for manager in entries if manager.operation == "Update"]
+    updates.sort(key=lambda manager: (entries[manager].time or "", str(manager)))
     excess = len(updates) - MAX_UPDATE_MANAGERS
-    if excess <= 0:
-        return entries
     result = dict(entries)
     first: dict[str, Manager] = {}
     for manager in updates:
         if excess <= 0:
             break
         entry = result[manager]
-        earlier = first.get(entry.version)
-        if earlier is None:
-            first[entry.version] = manager
+        earlier = first.setdefault(entry.version, manager)
+        if earlier == manager:
             continue
         bucket = Manager("ancient-changes", "Update", "", entry.version)
         joined = result.get(bucket) or result.pop(earlier)
-        fields = fieldsets.union(entry.fields, joined.fields)
         del result[manager]
-        result[bucket] = Entry(fields, entry.version, entry.time)
+        result[bucket] = Entry(entry.fields | joined.fields, entry.version, entry.time)
         excess -= 1
     return result
 
 
 def _renew_last_applied(merged: Object, config: Object) -> None:
     """Keep kubectl's own annotation true when kubectl changes over to server-side apply."""
-    annotations = merged["metadata"].get("annotations") or {}
+    annotations = merged.get("metadata", {}).get("annotations") or {}
     if not annotations.get(LAST_APPLIED):
         return
     stated: Any = copy(config)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ApiError, bad_request, invalid
-from .fields import FieldError, forbidden_value, not_supported, required
+from .fields import FieldError, forbidden_value, invalid_value, not_supported, required
 from .http import Request
 from .objects import Object
 from .requests import flag, integer
@@ -53,6 +53,10 @@ class WriteOptions:
             errors.append(forbidden_value("force", "may not be specified for non-apply patch"))
         if len(manager) > 128:
             errors.append(FieldError("FieldValueTooLong", "fieldManager", "", "may not be more than 128 bytes"))
+        for at, letter in enumerate(manager):
+            if not letter.isprintable():
+                problem = f"invalid character U+{ord(letter):04X} (at position {at})"
+                errors.append(invalid_value("fieldManager", manager, problem))
         if errors:
             raise invalid("meta.k8s.io", kind, "", errors)
         agent = request.headers.get("user-agent", "").partition("/")[0]

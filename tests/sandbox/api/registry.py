@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import admission, errors
+from .decoding import DecodingError
 from .errors import ApiError
 from .fields import invalid_value
 from .managedfields import FieldManager, without_times
@@ -157,7 +158,7 @@ class Registry:
         admission.decode(self.catalog, resource, obj, options)
         metadata = obj["metadata"]
         admission.match_namespace(resource, target.namespace, metadata)
-        admission.match_name(target.name, metadata, required=True)
+        admission.match_name(target.name, metadata)
         if resource.strategy.create_on_update and not target.subresource and self.find(target) is None:
             return self.create(target, obj, options)
 
@@ -194,7 +195,10 @@ class Registry:
             raise errors.not_found(resource, target.name)
         live = resource.load(record) if record else None
         new = manager.apply(live, config, options.manager, options.force)
-        resource.strategy.decode(new)
+        try:
+            resource.strategy.decode(new)
+        except DecodingError as error:
+            raise manager.conversion_failed(config, str(error)) from error
         metadata = new["metadata"]
         if live is None and metadata.get("uid"):
             why = f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing object was found"
@@ -217,6 +221,7 @@ class Registry:
         strategy.prepare_update(new, live, target.subresource)
         metadata = new["metadata"]
         metadata["uid"] = metadata.get("uid") or before["uid"]
+        metadata.pop("selfLink", None)
         for field in _KEPT_FIELDS:
             if before.get(field) is not None:
                 metadata[field] = before[field]

@@ -174,10 +174,11 @@ class Catalog:
         served = self.at(location)
         return next((r for r in served if r.api_version == r.storage_version), served[0] if served else None)
 
-    def of_kind(self, api_version: str, kind: str) -> Resource | None:
-        """A resource by what objects call it, in any version of the group."""
+    def of_kind(self, api_version: str, kind: str, exact: bool = False) -> Resource | None:
+        """A resource by what objects call it, in any version of the group unless that has to be ``exact``."""
         group = api_version.rpartition("/")[0]
-        return next((r for r in self._resources.values() if r.group == group and r.kind == kind), None)
+        found = (r for r in self._resources.values() if r.group == group and r.kind == kind)
+        return next((r for r in found if not exact or r.api_version == api_version), None)
 
     def schema(self, location: Location, api_version: str) -> Schema | None:
         """The schema of a location's objects in a version, or None when that is not served."""

@@ -19,6 +19,7 @@ Resolver = Callable[[str], "Schema"]
 """Finds the schema that a ``$ref`` names."""
 
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 _RAW_EXTENSION = "io.k8s.apimachinery.pkg.runtime.RawExtension"
 
 
@@ -155,7 +156,9 @@ EMBEDDED_FIELDS: dict[str, Schema] = {"apiVersion": _STRING, "kind": _STRING}
 
 
 def special(name: str) -> Schema | None:
-    """Definitions that the conversion treats by name: quantities are scalars, raw extensions are atomic."""
+    """Definitions that the conversion treats by name: quantities and the like are scalars, raw extensions atomic."""
     if name == _QUANTITY:
         return Schema({"type": "string", "x-kubernetes-int-or-string": True, "format": "quantity"})
+    if name == _INT_OR_STRING:
+        return Schema({"x-kubernetes-int-or-string": True})
     return UNTYPED if name == _RAW_EXTENSION else None

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two objects under one schema: what is in one, how they differ, how one is merged into the other.
+"""Objects under a schema: which paths are in one, how two differ, how one is merged into the other.
 
-A port of the walkers of sigs.k8s.io/structured-merge-diff/typed. Schemas decide where a value is a leaf: scalars,
-atomic lists and maps, and empty containers on both sides. Lists with keys and sets are walked by element.
+The rules are those of sigs.k8s.io/structured-merge-diff/typed. Schemas decide where a value is a leaf: scalars,
+atomic lists and maps. Lists with keys and sets are walked by element.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from typing import Any
 
 import orjson
 
-from . import fieldsets
-from .fieldsets import MEMBER, FieldSet
+from .definitions import zero
+from .fieldsets import FieldSet, Path, describe, without
 from .objects import same
 from .schema import DEDUCED, Schema
 
 ABSENT: Any = object()
 """Stands for a value that one of two objects does not have."""
+_INNER: Any = object()
+"""Stands for a map or list of which the members have paths of their own."""
 
 
 class SchemaMismatchError(Exception):
@@ -33,21 +35,14 @@ class SchemaMismatchError(Exception):
 
 
 def element_of(schema: Schema, item: Any) -> str:
-    """The path element of a list item: ``k:{…}`` in a list-map, ``v:…`` in a set.
+    """The path element of a list item: ``k:{…}`` in a list with keys, ``v:…`` in a set.
 
     Raises ValueError, worded as structured-merge-diff words it, when the item cannot be in such a list.
     """
     if schema.list_type == "map":
         if not isinstance(item, dict):
             raise ValueError("associative list with keys may not have non-map elements")
-        key = {}
-        for name in schema.list_keys:
-            value = item.get(name)
-            if value is None:
-                child = schema.items.field(name)
-                value = child.default if child else None
-            if value is not None:
-                key[name] = value
+        key = {name: value for name in schema.list_keys if (value := _key(schema.items, item, name)) is not None}
         if not key:
             names = " ".join(f'"{name}"' for name in schema.list_keys)
             raise ValueError(
@@ -64,6 +59,16 @@ def element_of(schema: Schema, item: Any) -> str:
     return "v:" + orjson.dumps(item).decode()
 
 
+def _key(schema: Schema, item: dict[str, Any], name: str) -> Any:
+    """A key's value or default; fields that Go always writes have their zero value for a default."""
+    if item.get(name) is not None:
+        return item[name]
+    child = schema.field(name)
+    if child and child.default is None and name in schema.source.get("x-always", ()):
+        return zero(schema, name)
+    return child.default if child else None
+
+
 def _is_leaf(value: Any, schema: Schema) -> bool:
     """Whether a value merges as a whole; an absent value does in any case."""
     if isinstance(value, dict):
@@ -77,228 +82,136 @@ def _child(schema: Schema, name: str) -> Schema:
     return schema.field(name) or DEDUCED
 
 
-def field_set(value: Any, schema: Schema) -> FieldSet:
-    """The members that an applied configuration owns (ToFieldSet)."""
-    found: FieldSet = {}
-    if value is not None:
-        _walk_fields(value, schema, found)
+@dataclass
+class Contents:
+    """All paths in an object with their values, and those that somebody who applies the object comes to own."""
+
+    values: dict[Path, Any] = field(default_factory=dict)
+    stated: FieldSet = field(default_factory=set)
+
+
+def contents(value: Any, schema: Schema) -> Contents:
+    """Walk an object. An item that a list has several times is one leaf, the list of them all."""
+    found = Contents()
+    _walk(value, schema, (), found)
     return found
 
 
-def _walk_fields(value: Any, schema: Schema, found: FieldSet) -> None:
+def _walk(value: Any, schema: Schema, path: Path, found: Contents) -> None:
     if _is_leaf(value, schema):
-        found[MEMBER] = True
-    elif isinstance(value, dict):
+        found.values[path] = value
+        found.stated.add(path)
+        return
+    found.values[path] = _INNER
+    if isinstance(value, dict):
         for name, item in value.items():
-            below: FieldSet = {}
-            if item is not None:
-                _walk_fields(item, _child(schema, name), below)
-            if item is None or item == {} or not schema.names(name):
-                below[MEMBER] = True
-            if below:
-                found[f"f:{name}"] = below
-    else:
-        seen: set[str] = set()
-        for item in value:
-            element = element_of(schema, item)
-            below = {MEMBER: True}
-            if element not in seen and isinstance(item, dict):
-                _walk_fields(item, schema.items, below)
-            seen.add(element)
-            found[element] = below
+            below = (*path, f"f:{name}")
+            if item == {} or not schema.names(name):
+                found.stated.add(below)
+            _walk(item, _child(schema, name), below, found)
+        return
+    items: dict[str, list[Any]] = {}
+    for item in value:
+        items.setdefault(element_of(schema, item), []).append(item)
+    for element, alike in items.items():
+        below = (*path, element)
+        found.stated.add(below)
+        if len(alike) == 1:
+            _walk(alike[0], schema.items, below, found)
+        else:
+            found.values[below] = alike
 
 
 @dataclass
 class Comparison:
-    """Differences between two objects; no path is in more than one of the sets."""
+    """Differences between two objects; no path is in both sets."""
 
-    removed: FieldSet = field(default_factory=dict)
-    modified: FieldSet = field(default_factory=dict)
-    added: FieldSet = field(default_factory=dict)
+    removed: FieldSet = field(default_factory=set)
+    changed: FieldSet = field(default_factory=set)
+    """Added and modified members."""
 
     def ignoring(self, ignored: FieldSet) -> Comparison:
         """The same without the ignored paths and what is below them."""
-        parts = (self.removed, self.modified, self.added)
-        return Comparison(*(fieldsets.without(part, ignored) for part in parts))
-
-    @property
-    def changed(self) -> FieldSet:
-        """Modified and added members."""
-        return fieldsets.union(self.modified, self.added)
+        return Comparison(without(self.removed, ignored), without(self.changed, ignored))
 
 
 def compare(old: Any, new: Any, schema: Schema) -> Comparison:
     """How ``new`` differs from ``old``."""
-    result = Comparison()
-    _compare(old, new, schema, (), result)
-    return result
+    before, after = contents(old, schema).values, contents(new, schema).values
+    changed = {path for path, value in after.items() if path not in before or _differ(before[path], value)}
+    return Comparison(before.keys() - after.keys(), changed)
 
 
-def _compare(old: Any, new: Any, schema: Schema, path: fieldsets.Path, result: Comparison) -> None:
-    if old is new and old is not ABSENT:
-        return
-    if old is None and not _is_leaf(new, schema):
-        old = type(new)()  # null takes the form of what it is compared with
-    elif new is None and not _is_leaf(old, schema):
-        new = type(old)()
-    present = old if new is ABSENT else new
-    descend = not _is_leaf(present, schema) and (old is ABSENT or new is ABSENT or type(old) is type(new))
-    if descend and (not _empty(old) or not _empty(new)):
-        if isinstance(present, dict):
-            _compare_maps(old, new, schema, path, result)
-        else:
-            _compare_lists(old, new, schema, path, result)
-    elif old is not ABSENT and new is not ABSENT and not same(old, new):
-        fieldsets.insert(result.modified, path)
-    if old is ABSENT:
-        fieldsets.insert(result.added, path)
-    elif new is ABSENT:
-        fieldsets.insert(result.removed, path)
-
-
-def _empty(value: Any) -> bool:
-    return value is ABSENT or not value
-
-
-def _compare_maps(old: Any, new: Any, schema: Schema, path: fieldsets.Path, result: Comparison) -> None:
-    left: dict[str, Any] = {} if old is ABSENT else old
-    right: dict[str, Any] = {} if new is ABSENT else new
-    for name, value in left.items():
-        other = right.get(name, ABSENT)
-        if value is not other:
-            _compare(value, other, _child(schema, name), (*path, f"f:{name}"), result)
-    for name, value in right.items():
-        if name not in left:
-            _compare(ABSENT, value, _child(schema, name), (*path, f"f:{name}"), result)
-
-
-def _index(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
-    index: dict[str, list[Any]] = {}
-    for item in items:
-        index.setdefault(element_of(schema, item), []).append(item)
-    return index
-
-
-def _compare_lists(old: Any, new: Any, schema: Schema, path: fieldsets.Path, result: Comparison) -> None:
-    left = {} if old is ABSENT else _index(old, schema)
-    right = {} if new is ABSENT else _index(new, schema)
-    for element in left | right:
-        before, after = left.get(element, []), right.get(element, [])
-        here = (*path, element)
-        if len(before) <= 1 and len(after) <= 1:
-            one = before[0] if before else ABSENT
-            other = after[0] if after else ABSENT
-            _compare(one, other, schema.items, here, result)
-        elif len(before) > 1 and len(after) > 1:
-            if not same(before, after):
-                fieldsets.insert(result.modified, here)
-        elif len(before) > 1:
-            if after:
-                _compare(ABSENT, after[0], schema.items, here, result)
-            fieldsets.insert(result.removed, here)
-        else:
-            if before:
-                _compare(before[0], ABSENT, schema.items, here, result)
-            fieldsets.insert(result.added, here)
+def _differ(old: Any, new: Any) -> bool:
+    """Whether the values of one path differ; null and an empty map or list do not."""
+    if old is _INNER or new is _INNER:
+        return old is not new and old is not None and new is not None
+    return old is not new and not same(old, new)
 
 
 def merge(live: Any, config: Any, schema: Schema) -> Any:
     """``live`` with everything that ``config`` states; the result shares parts with both."""
-    if (
-        live is not ABSENT
-        and not config
-        and not _is_leaf(live, schema)
-        and (config is None or type(live) is type(config))
-    ):
+    if live is not ABSENT and not _is_leaf(live, schema) and (config is None or config == type(live)()):
         return live
     if live is ABSENT or type(live) is not type(config) or _is_leaf(config, schema):
         return config
     if isinstance(config, dict):
-        merged = dict(live)
-        for name, value in config.items():
-            merged[name] = merge(live.get(name, ABSENT), value, _child(schema, name))
-        return merged
+        stated = {name: merge(live.get(name, ABSENT), item, _child(schema, name)) for name, item in config.items()}
+        return {**live, **stated}
     return _merge_lists(live, config, schema)
 
 
 def _merge_lists(live: list[Any], config: list[Any], schema: Schema) -> list[Any]:
     """Items of both lists: those of the configuration in its order, the others where they stood before them."""
-    live_elements = [element_of(schema, item) for item in live]
-    config_elements = [element_of(schema, item) for item in config]
-    live_items: dict[str, Any] = {}
-    for element, item in zip(live_elements, live, strict=True):
-        live_items[element] = ABSENT if element in live_items else item
-    config_items = dict(zip(config_elements, config, strict=True))
-    shared = [element for element in config_elements if element in live_items]
+    elements = [element_of(schema, item) for item in live]
+    wanted = {element_of(schema, item): item for item in config}
+    known = {
+        element: ABSENT if elements.count(element) > 1 else item for element, item in zip(elements, live, strict=True)
+    }
+    shared = [element for element in wanted if element in known]
     merged: list[Any] = []
-    done: set[str] = set()
-    left = right = 0
-    while left < len(live) or right < len(config):
-        if left < len(live) and right < len(config):
-            element = live_elements[left]
-            if element == config_elements[right]:
-                merged.append(merge(live_items[element], config_items[element], schema.items))
-                done.add(element)
-                left, right = left + 1, right + 1
-                shared = shared[1:]
-                continue
-            if element in config_items and shared and shared[0] != element:
-                left += 1
-                continue
-        if left < len(live):
-            element = live_elements[left]
-            if element not in config_items:
-                merged.append(live[left])
-                left += 1
-                continue
-            if element in done:
-                left += 1
-        if right < len(config):
-            element = config_elements[right]
-            done.add(element)
-            merged.append(merge(live_items.get(element, ABSENT), config_items[element], schema.items))
-            right += 1
-            if shared and shared[0] == element:
-                shared = shared[1:]
-    return merged
+    position = 0
+    for element, item in wanted.items():
+        while position < len(live) and elements[position] not in shared[:1]:
+            if elements[position] not in wanted:
+                merged.append(live[position])
+            position += 1
+        if shared[:1] == [element]:
+            shared.pop(0)
+            position += position < len(live)
+        merged.append(merge(known.get(element, ABSENT), item, schema.items))
+    return merged + [
+        item for name, item in zip(elements[position:], live[position:], strict=True) if name not in wanted
+    ]
 
 
-def remove(value: Any, gone: FieldSet, schema: Schema) -> Any:
+def remove(value: Any, gone: FieldSet, schema: Schema, path: Path = ()) -> Any:
     """``value`` without the members of ``gone``; containers that become empty stay, as empty ones."""
-    if _is_leaf(value, schema) or not value:
+    if _is_leaf(value, schema):
         return value
     if isinstance(value, dict):
-        kept: dict[str, Any] = {}
-        for name, item in value.items():
-            below = gone.get(f"f:{name}")
-            if below is None:
-                kept[name] = item
-            elif MEMBER not in below:
-                kept[name] = remove(item, below, _child(schema, name))
-        return kept
-    items: list[Any] = []
-    for item in value:
-        below = gone.get(element_of(schema, item))
-        if below is None:
-            items.append(item)
-        elif MEMBER not in below:
-            items.append(remove(item, below, schema.items))
-    return items
+        return {
+            name: remove(item, gone, _child(schema, name), below)
+            for name, item in value.items()
+            if (below := (*path, f"f:{name}")) not in gone
+        }
+    return [
+        remove(item, gone, schema.items, below)
+        for item in value
+        if (below := (*path, element_of(schema, item))) not in gone
+    ]
 
 
 def with_named_fields(fields: FieldSet, schema: Schema) -> FieldSet:
     """The set, plus every field that ``properties`` names and that has members below it."""
-    named: FieldSet = {}
-    for element, below in fields.items():
-        if element == MEMBER:
-            named[MEMBER] = True
-            continue
-        kind, _, name = element.partition(":")
-        child = schema.items if kind != "f" else _child(schema, name)
-        inner = with_named_fields(below, child)
-        if kind == "f" and MEMBER not in inner and schema.names(name):
-            inner = {MEMBER: True, **inner}
-        named[element] = inner
+    named = set(fields)
+    for path in fields:
+        above = schema
+        for end, element in enumerate(path[:-1], 1):
+            kind, _, name = element.partition(":")
+            if kind == "f" and above.names(name):
+                named.add(path[:end])
+            above = _child(above, name) if kind == "f" else above.items
     return named
 
 
@@ -348,9 +261,9 @@ def _check_list(value: list[Any], schema: Schema, path: str, problems: list[tupl
                 problems.append((path, f"element {index}: {error}"))
                 return
             if element in seen:
-                problems.append((path, f"duplicate entries for key {fieldsets.describe((element,))}"))
+                problems.append((path, f"duplicate entries for key {describe((element,))}"))
             seen.add(element)
-        _check(item, schema.items, path + fieldsets.describe((element,)), problems)
+        _check(item, schema.items, path + describe((element,)), problems)
 
 
 def _scalar_problem(value: Any, schema: Schema) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from .. import fieldsets
 from ..fields import FieldError
 from ..fieldsets import FieldSet
 from ..objects import Object
@@ -81,8 +80,8 @@ class Strategy:
         """Fields that an endpoint resets, and that nobody comes to own through it."""
         if subresource == "status":
             return _STATUS_IGNORES
-        return _MAIN_IGNORES if self.has_status else {}
+        return _MAIN_IGNORES if self.has_status else set()
 
 
-_MAIN_IGNORES = fieldsets.of([("f:status",)])
-_STATUS_IGNORES = fieldsets.of([("f:spec",)])
+_MAIN_IGNORES: FieldSet = {("f:status",)}
+_STATUS_IGNORES: FieldSet = {("f:spec",)}

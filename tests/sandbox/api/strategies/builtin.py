@@ -60,6 +60,7 @@ class BuiltinStrategy(Strategy):
             defaulter(obj)
 
     def prepare_create(self, obj: Object) -> None:
+        self._drop_empty(obj)
         if self.has_status:
             obj["status"] = copy(self.empty().get("status", {}))
         if self.has_generation:
@@ -67,7 +68,14 @@ class BuiltinStrategy(Strategy):
         else:
             obj["metadata"].pop("generation", None)
 
+    def _drop_empty(self, obj: Object) -> None:
+        """What is stored in protobuf does not tell an empty list from none, such as the rules of a role."""
+        for name in self.schema.source.get("x-always", ()):
+            if obj.get(name) == []:
+                obj[name] = None
+
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
+        self._drop_empty(new)
         if subresource == "status":
             status = new.get("status", {})
             metadata = new["metadata"]
@@ -96,17 +104,18 @@ class BuiltinStrategy(Strategy):
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
         if old is None:
-            errors = validate_metadata(obj["metadata"], self.name_rule)
+            errors = validate_metadata(obj["metadata"], self.name_rule, builtin=True)
         else:
-            errors = validate_metadata_update(obj["metadata"], old["metadata"])
+            errors = validate_metadata_update(obj["metadata"], old["metadata"], builtin=True)
+        own: list[FieldError] = []
         if subresource != "status":
             for name, value in obj.items():
                 child = self.schema.field(name)
                 if name not in ("metadata", "status") and child:
-                    _required(value, child, name, errors)
-            errors += [required(name) for name in self.schema.required if name not in obj]
-            errors += self.validate_own(obj, old)
-        return list({str(error): error for error in errors}.values())
+                    _required(value, child, name, own)
+            own += [required(name) for name in self.schema.required if name not in obj]
+            own += self.validate_own(obj, old)
+        return errors + list({str(error): error for error in own}.values())
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
         """Rules of the kind beyond required fields."""

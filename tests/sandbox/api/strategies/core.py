@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import ipaddress
 
-from .. import fieldsets
 from ..errors import ApiError, invalid
 from ..fields import FieldError, Struct, duplicate, forbidden_value, invalid_value, not_supported, required
 from ..fieldsets import FieldSet
@@ -21,9 +20,7 @@ from .pods import PROTOCOLS, validate_config_keys, validate_pod_spec, validate_p
 SERVICE_NETWORK = ipaddress.IPv4Network("10.96.0.0/16")
 NODE_PORTS = range(30000, 32768)
 SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-_POD_STATUS_IGNORES = fieldsets.of(
-    [("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")]
-)
+_POD_STATUS_IGNORES = {("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")}
 
 
 class NamespaceStrategy(BuiltinStrategy):

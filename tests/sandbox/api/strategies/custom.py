@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import fieldsets
 from ..defaulting import apply_defaults, drop_nulls
 from ..fields import FieldError, invalid_type, invalid_value
 from ..fieldsets import FieldSet
@@ -20,7 +19,7 @@ from ..validation import validate, validate_lists
 from .base import Strategy
 
 _STANDARD_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes"}
-_STATUS_IGNORES = fieldsets.of([("f:metadata",), ("f:spec",)])
+_STATUS_IGNORES: FieldSet = {("f:metadata",), ("f:spec",)}
 _MAX_INT32 = 2**31 - 1
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import fieldsets
 from ..fields import FieldError, invalid_value, required
 from ..fieldsets import FieldSet
 from ..objects import Object, now, same
@@ -15,7 +14,7 @@ from .builtin import BuiltinStrategy
 from .structural import validate_schema
 
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
-_STATUS_IGNORES = fieldsets.of([("f:metadata",), ("f:spec",)])
+_STATUS_IGNORES: FieldSet = {("f:metadata",), ("f:spec",)}
 
 
 class DefinitionStrategy(BuiltinStrategy):

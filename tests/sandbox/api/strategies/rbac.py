@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..fields import FieldError, forbidden_value, invalid_value, not_supported, required
+from ..fields import FieldError, Struct, forbidden_value, invalid_value, not_supported, required
 from ..objects import Object, same
 from .builtin import BuiltinStrategy
 
@@ -39,7 +39,8 @@ class BindingStrategy(BuiltinStrategy):
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
         role = obj.get("roleRef") or {}
         if old is not None and not same(role, old.get("roleRef")):
-            return [invalid_value("roleRef", role, "cannot change roleRef")]
+            shown = Struct(APIGroup=role.get("apiGroup"), Kind=role.get("kind"), Name=role.get("name"))
+            return [invalid_value("roleRef", shown, "cannot change roleRef")]
         errors: list[FieldError] = []
         kinds = ("ClusterRole",) if self.kind == "ClusterRoleBinding" else ("Role", "ClusterRole")
         if role.get("kind") not in kinds:
