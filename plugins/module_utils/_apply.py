@@ -83,7 +83,7 @@ class Applier:
             if self._check:
                 return self._predicted(step)
             raise
-        if created:
+        if created or step.live is None:  # an answer that was lost, asked for again, does not say "created"
             return self._outcome(step, CREATED, now)
         if step.live is not None and self._same(step.live, now):
             return Outcome(step.manifest, UNCHANGED, live=now)

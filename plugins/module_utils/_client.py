@@ -38,6 +38,8 @@ ATTEMPTS = 6
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 LONGEST_RETRY_AFTER = 30.0
+PATIENCE = 60.0
+"""Seconds after which a request is not repeated any more, however few attempts there were."""
 RETRIED_5XX = (500, 502, 503, 504)
 PAGE = 500
 APPLY = "application/apply-patch+yaml"
@@ -96,6 +98,8 @@ class ApiClient:
             try:
                 page = self._call(asked, "GET", resource.path(namespace), query=query)
             except Gone:
+                if query is fixed:
+                    raise
                 # The pages took longer than the API server keeps them: take everything at once.
                 items, query = [], fixed
                 continue
@@ -209,6 +213,7 @@ class ApiClient:
         content_type: str = "",
         accept: str = "",
     ) -> Answer:
+        began = time.monotonic()
         for attempt in range(1, ATTEMPTS + 1):
             self._count(method)
             delay: float | None = None
@@ -221,23 +226,27 @@ class ApiClient:
                 if answer.status < 300:
                     return answer
                 error: ApiError | ConnectionFailed = to_error(answer.status, parse_status(answer.body), asked)
-                delay = _retry_after(answer)
+                delay = _retry_after(answer) or error.retry_after
             except ConnectionFailed as failed:
                 error = failed
-            if attempt == ATTEMPTS or not self._worth_repeating(error):
+            late = time.monotonic() - began > PATIENCE
+            if attempt == ATTEMPTS or late or not self._worth_repeating(error):
                 raise error
             backoff = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) * (0.5 + self._jitter() / 2)
             self._sleep(backoff if delay is None else min(delay, LONGEST_RETRY_AFTER) + self._jitter() * FIRST_DELAY)
         raise AssertionError("the loop returns or raises")
 
     def _worth_repeating(self, error: ApiError | ConnectionFailed) -> bool:
-        """409, 429, 5xx and a connection lost on a server that has answered before."""
+        """409, 429, 5xx and a connection that broke, or cannot be made to a server that has answered before.
+
+        All requests of this client may be repeated: applying is idempotent, a deletion names its object's uid.
+        """
         if isinstance(error, ConnectionFailed):
-            return self._answered
+            return error.broke or self._answered
         if isinstance(error, FieldConflict | Forbidden | NamespaceTerminating | Invalid):
             return False
         if isinstance(error, Conflict):
-            return "Precondition failed" not in error.message
+            return not error.of_precondition
         return isinstance(error, Throttled) or (isinstance(error, ServerError) and error.status in RETRIED_5XX)
 
     def _count(self, method: str) -> None:

@@ -44,7 +44,9 @@ def _job(client: ApiClient, step: Step, check: bool) -> t.Callable[[], Outcome]:
         if not check:
             try:
                 client.delete(step.resource, step.name, step.namespace, uid=step.live["metadata"].get("uid"))
-            except Conflict:
+            except Conflict as error:
+                if not error.of_precondition:
+                    raise
                 # The one we read is gone and another one of that name has been made: that one was asked to go, too.
                 client.delete(step.resource, step.name, step.namespace)
                 step.live["metadata"].pop("uid", None)

@@ -37,7 +37,14 @@ class Refused(McpopsError):
 
 
 class ConnectionFailed(McpopsError):
-    """The API server could not be reached, or the connection broke and retries did not help."""
+    """The API server could not be reached, or the connection broke and retries did not help.
+
+    ``broke``: there was a connection, and it ended before the answer did.
+    """
+
+    def __init__(self, message: str, *, broke: bool = False, **details: t.Any) -> None:
+        super().__init__(message, **details)
+        self.broke = broke
 
 
 class KindNotServed(McpopsError):
@@ -59,6 +66,8 @@ class ApiError(McpopsError):
         super().__init__(message, **details)
         self.status = status
         self.reason = reason
+        self.retry_after: float | None = None
+        """Seconds after which the API server asks to try again."""
 
 
 class Unauthorized(ApiError):
@@ -83,6 +92,11 @@ class NamespaceTerminating(ApiError):
 
 class Conflict(ApiError):
     """409 that goes away when the request is repeated on the newest state."""
+
+    @property
+    def of_precondition(self) -> bool:
+        """Whether the object is another one than the request was for (its uid differs): repeating does not help."""
+        return "Precondition failed" in self.message
 
 
 class FieldConflict(ApiError):

@@ -125,10 +125,14 @@ def _remove_listener(engine: Engine, params: Params) -> Report:
     """Remove it whoever owns it: a JSON patch that tests the place first, repeated when the list has moved."""
     manifest = _skeleton(params["gateway"], params["namespace"])
     resource = engine.discovery.find(API_VERSION, "Gateway")
+    tried: Outcome | None = None
     for _attempt in range(REMOVAL_ATTEMPTS):
         live = engine.client.get(resource, params["gateway"], params["namespace"]) if resource is not None else None
         listeners = ((live or {}).get("spec") or {}).get("listeners") or []
         place = next((place for place, one in enumerate(listeners) if one.get("name") == params["name"]), None)
+        if tried is not None and live is not None and place is None:
+            tried.live = live
+            return Report([tried])  # our patch did it, and its answer was lost on the way
         if live is None or place is None or resource is None:
             return Report([Outcome(manifest, ABSENT, live=live)])
         if len(listeners) == 1:
@@ -141,14 +145,15 @@ def _remove_listener(engine: Engine, params: Params) -> Report:
         path = f"/spec/listeners/{place}"
         operations = [{"op": "test", "path": f"{path}/name", "value": params["name"]}, {"op": "remove", "path": path}]
         manager = listener_manager(engine.manager, params["name"])
+        before, after = ({**manifest, "spec": {"listeners": shown}} for shown in ([listeners[place]], []))
+        tried = Outcome(manifest, UPDATED, [f"spec.listeners[name={params['name']}]"], before, after)
         try:
-            now = engine.client.json_patch(
+            tried.live = engine.client.json_patch(
                 resource, params["gateway"], params["namespace"], operations, manager=manager, dry_run=engine.check
             )
         except Invalid:
-            continue  # somebody else changed the list between our look and our patch
-        before, after = ({**manifest, "spec": {"listeners": shown}} for shown in ([listeners[place]], []))
-        return Report([Outcome(manifest, UPDATED, [f"spec.listeners[name={params['name']}]"], before, after, now)])
+            continue  # the list has changed between our look and our patch
+        return Report([tried])
     raise Refused(
         f"The listener {params['name']} of Gateway {params['namespace']}/{params['gateway']} could not be removed: "
         "somebody else kept "

@@ -18,7 +18,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engi
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, WaitFailed, WaitTimeout
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import UPDATED, Outcome, Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource
-from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Event, Follower, hint_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Event, Follower, blind, hint_of
 
 KINDS = ("Subscription", "InstallPlan", "ClusterServiceVersion")
 WAITING = {
@@ -75,7 +75,7 @@ class Installation:
             Follower(self._engine.client, self._resource(kind), self._namespace, news).start() for kind in KINDS
         ]
         try:
-            self._follow(news, report)
+            self._follow(news, report, followers)
         except McpopsError as error:
             for key, value in report.as_result(diff=False).items():
                 error.details.setdefault(key, value)
@@ -91,7 +91,7 @@ class Installation:
     def _stage(self) -> olm.Stage:
         return olm.stage(self.subscription, self._seen["InstallPlan"], self._seen["ClusterServiceVersion"], self._wish)
 
-    def _follow(self, news: queue.Queue[Event], report: Report) -> None:
+    def _follow(self, news: queue.Queue[Event], report: Report, followers: t.Sequence[Follower]) -> None:
         visit, since, failing = ("", ""), time.monotonic(), None
         while True:
             stage = self._stage()
@@ -113,7 +113,7 @@ class Installation:
                         visit, since = (stage.step, stage.key), now
                     left = since + self._limits[stage.step] - now
                     if left <= 0:
-                        raise self._timed_out(stage)
+                        raise self._timed_out(stage, blind(follower.trouble for follower in followers))
             self._take(news, left)
 
     def _take(self, news: queue.Queue[Event], seconds: float) -> None:
@@ -172,8 +172,8 @@ class Installation:
         hint = hint_of(stage.fix)
         return WaitFailed(f"{self._label} cannot be installed: {stage.seen.rstrip('.')}{hint}", last_seen=stage.seen)
 
-    def _timed_out(self, stage: olm.Stage) -> WaitTimeout:
-        hint = hint_of(stage.fix)
+    def _timed_out(self, stage: olm.Stage, blindness: str) -> WaitTimeout:
+        hint = blindness or hint_of(stage.fix)
         return WaitTimeout(
             f"Waited {self._limits[stage.step]:g} s for {self._label} to {WAITING[stage.step]}; last seen: "
             f"{stage.seen.rstrip('.')}{hint}",

@@ -85,6 +85,18 @@ def to_error(code: int, status: t.Mapping[str, t.Any], asked: Request) -> ApiErr
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or "").strip()
     known: dict[str, t.Any] = {"status": code, "reason": reason}
+    error = _error(code, message, status, asked, known)
+    error.retry_after = _retry_after(status)
+    return error
+
+
+def _retry_after(status: t.Mapping[str, t.Any]) -> float | None:
+    details = status.get("details")
+    seconds = details.get("retryAfterSeconds") if isinstance(details, dict) else None
+    return float(seconds) if isinstance(seconds, int) and seconds > 0 else None
+
+
+def _error(code: int, message: str, status: t.Mapping[str, t.Any], asked: Request, known: dict[str, t.Any]) -> ApiError:
     if code == 401:
         return Unauthorized(
             f"The API server {asked.host} did not accept the credentials (401 Unauthorized): the token or "
@@ -100,7 +112,9 @@ def to_error(code: int, status: t.Mapping[str, t.Any], asked: Request) -> ApiErr
         if any(cause.get("reason") == "FieldManagerConflict" for cause in causes_of(status)):
             return _field_conflict(status, asked, known)
         return Conflict(
-            f"{asked.target} was changed by somebody else at the same time, again and again: {message}", **known
+            f"{asked.target} was changed by somebody else at the same time, again and again: {message.rstrip('.')}; "
+            "run again.",
+            **known,
         )
     if code == 410:
         return Gone(f"The history of {asked.target} that was asked for is no longer kept by the API server.", **known)
@@ -115,7 +129,8 @@ def to_error(code: int, status: t.Mapping[str, t.Any], asked: Request) -> ApiErr
         )
     return ServerError(
         f"The API server {asked.host} failed to {asked.verb} {asked.target} (HTTP {code}): "
-        f"{message or 'no reason given'}.",
+        f"{message.rstrip('.') or 'no reason given'}; it kept failing when asked again: run again when the cluster is "
+        "healthy.",
         **known,
     )
 

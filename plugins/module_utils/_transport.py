@@ -28,6 +28,9 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 USER_AGENT = "mcpops.gateway"
 
+BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, http.client.IncompleteRead)
+"""How a connection ends that was there (RemoteDisconnected of http.client is a ConnectionResetError)."""
+
 Query = t.Sequence[tuple[str, str]]
 
 
@@ -68,7 +71,9 @@ class Transport(t.Protocol):
 
 def failure(host: str, error: BaseException) -> ConnectionFailed:
     """One sentence for why the API server cannot be reached."""
-    return ConnectionFailed(f"The API server {host} cannot be reached: {_reason(error)}.")
+    broke = isinstance(error, BROKEN)
+    said = f"The connection to the API server {host} broke" if broke else f"The API server {host} cannot be reached"
+    return ConnectionFailed(f"{said}: {_reason(error)}.", broke=broke)
 
 
 def _reason(error: BaseException) -> str:
@@ -83,11 +88,11 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message
         return f"its TLS certificate is not trusted ({why}); give the right CA in ca_cert or the kubeconfig"
+    if isinstance(error, BROKEN):
+        return "it was closed before the answer was complete; the API server, or a proxy before it, may be restarting"
     if isinstance(error, ssl.SSLError):
         hint = "; does it speak plain HTTP?" if error.reason == "WRONG_VERSION_NUMBER" else ""
         return f"TLS failed ({(error.reason or str(error)).replace('_', ' ').lower()}){hint}"
-    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
-        return "it closed the connection without an answer"
     if isinstance(error, http.client.HTTPException):
         return f"it does not answer in HTTP ({type(error).__name__})"
     if isinstance(error, OSError):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import queue
+import random
 import threading
 import time
 import typing as t
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
+    ApiError,
     ConnectionFailed,
     McpopsError,
     ServerError,
@@ -110,6 +112,8 @@ class Follower:
         self._seen: set[str] = {name} if name and since else set()
         self._stop = threading.Event()
         self._stream: t.Any = None
+        self.trouble: McpopsError | None = None
+        """Why nothing is seen at present: the last failure, until a watch is open again."""
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch-{resource.plural}")
 
     def start(self) -> Follower:
@@ -128,20 +132,23 @@ class Follower:
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             began = time.monotonic()
+            asked: float | None = None
             try:
                 if not self._version:
                     self._relist()
                 self._watch()
             except TooOld:
                 self._version = ""
-                continue
-            except (ConnectionFailed, ServerError, Throttled):
-                pass  # taken up again after a pause; the deadline is the waiter's
+            except (ConnectionFailed, ServerError, Throttled) as error:
+                self.trouble = error  # taken up again after a pause; the deadline is the waiter's
+                asked = error.retry_after if isinstance(error, ApiError) else None
             except McpopsError as error:
                 self._news.put(Event(self, "", None, error))
                 return
-            pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2)
-            self._stop.wait(pause)
+            if time.monotonic() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            self._stop.wait(max(asked or 0.0, pause * (0.5 + random.random() / 2)))  # noqa: S311 - jitter
+            pause = min(LONGEST_PAUSE, pause * 2)
 
     @property
     def _fields(self) -> str | None:
@@ -167,6 +174,7 @@ class Follower:
             fields=self._fields,
             timeout=LONGEST_WATCH,
         )
+        self.trouble = None
         try:
             for line in self._stream:
                 if self._stop.is_set():
@@ -252,7 +260,7 @@ def _follow(
             if target.failing_since is not None and _grace_left(target) <= 0:
                 raise failed(target)
         if pending and deadline.remaining <= 0:
-            raise timed_out(pending, deadline)
+            raise timed_out(pending, deadline, [follower.trouble for follower in followers])
 
 
 def _settle(target: Target, live: Object | None) -> bool:
@@ -283,17 +291,25 @@ def failed(target: Target) -> WaitFailed:
     )
 
 
-def timed_out(pending: t.Sequence[Target], deadline: Deadline) -> WaitTimeout:
+def timed_out(
+    pending: t.Sequence[Target], deadline: Deadline, troubles: t.Iterable[McpopsError | None] = ()
+) -> WaitTimeout:
     """The sentence for the deadline: what was waited for, what was seen last, what may help."""
     first = pending[0]
     names = ", ".join(target.label for target in pending[1:6])
     more = f" ({len(pending) - 1} more objects are not ready: {names})" if names else ""
     return WaitTimeout(
         f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: "
-        f"{first.last.seen}{more}{hint_of(first.goal.fix)}",
+        f"{first.last.seen}{more}{blind(troubles) or hint_of(first.goal.fix)}",
         waited_for=first.goal.what,
         last_seen=first.last.seen,
     )
+
+
+def blind(troubles: t.Iterable[McpopsError | None]) -> str:
+    """How a sentence ends when the API server could not be asked at the end; empty when it could."""
+    trouble = next((one for one in troubles if one is not None), None)
+    return f"; since then nothing could be seen: {trouble.message}" if trouble else ""
 
 
 def hint_of(fix: str) -> str:

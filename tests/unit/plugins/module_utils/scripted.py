@@ -119,6 +119,15 @@ def hangs_up(handler: Handler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
+def breaks_off(handler: Handler) -> None:
+    """Promise a long answer and end in the middle of it."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"kind": "Conf')
+    hangs_up(handler)
+
+
 def closes_after(body: Any) -> Reply:
     """Answer and promise to keep the connection, then close it: a server that restarts."""
 

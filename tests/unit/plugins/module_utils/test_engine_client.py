@@ -12,14 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.mcpops.gateway.plugins.module_utils import _errors
+from ansible_collections.mcpops.gateway.plugins.module_utils import _client, _errors
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ATTEMPTS, ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import BUILT_IN
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import Settings
 from ansible_collections.mcpops.gateway.plugins.module_utils._transport import LightTransport
 from sandbox.seed import self_signed
 from unit.plugins.module_utils.scripted import (
+    Reply,
     Server,
+    breaks_off,
     closes_after,
     config_map,
     hangs_up,
@@ -125,6 +127,13 @@ class TestLists:
         assert [item["metadata"]["name"] for item in items] == ["b"]
         assert "limit" not in server.seen[2].query
 
+    def test_a_history_that_is_always_too_short_is_told(self, server: Server) -> None:
+        client, _slept = server.client()
+        server.will(refuses(410, "Expired"), refuses(410, "Expired"))
+
+        with pytest.raises(_errors.Gone):
+            client.list(MAPS, "ns")
+
 
 class TestRepeating:
     @pytest.mark.parametrize("code", [429, 500, 502, 503, 504, 409])
@@ -142,6 +151,15 @@ class TestRepeating:
         get(client)
 
         assert slept == [3.2]
+
+    def test_as_long_as_its_answer_asks_for(self, server: Server) -> None:
+        client, slept = server.client()
+        status = {"kind": "Status", "message": "busy", "code": 503, "details": {"retryAfterSeconds": 4}}
+        server.will(says(status, 503), says(config_map()))
+
+        get(client)
+
+        assert slept == [4.2]
 
     def test_not_for_ever(self, server: Server) -> None:
         client, slept = server.client()
@@ -207,11 +225,27 @@ class TestConnections:
 
         assert slept == [0.2]  # the kept connection was replaced at once, the second loss was waited out
 
-    def test_one_that_never_answered_is_not(self, server: Server) -> None:
+    @pytest.mark.parametrize("breaks", [hangs_up, breaks_off])
+    def test_a_connection_that_broke_is_made_again(self, server: Server, breaks: Reply) -> None:
         client, slept = server.client()
-        server.will(hangs_up)
+        server.will(breaks, says(config_map()))
 
-        with pytest.raises(_errors.ConnectionFailed, match="closed the connection without an answer"):
+        assert get(client) == config_map() and slept == [0.2]
+
+    def test_one_that_always_breaks_is_given_up(self, server: Server) -> None:
+        client, slept = server.client()
+        server.will(*[hangs_up] * ATTEMPTS)
+
+        with pytest.raises(_errors.ConnectionFailed, match=r"broke: it was closed before the answer was complete; .*"):
+            get(client)
+        assert len(slept) == ATTEMPTS - 1
+
+    def test_patience_ends_before_the_attempts_do(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_client, "PATIENCE", -1.0)
+        client, slept = server.client()
+        server.will(refuses(503))
+
+        with pytest.raises(_errors.ServerError, match="run again when the cluster is healthy"):
             get(client)
         assert slept == []
 

@@ -129,6 +129,40 @@ def test_a_version_that_is_too_old_leads_to_a_new_list(server: Server, old: Any)
     assert server.seen[2].query["resourceVersion"] == "21"
 
 
+def test_versions_that_are_always_too_old_are_asked_for_at_a_calm_pace(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_wait, "FIRST_PAUSE", 30.0)
+    server.will(refuses(410, "Expired"))
+
+    with pytest.raises(_errors.WaitTimeout, match="last seen: its state is new; push it"):
+        wait(server, seconds=0.3, known=state("new", "7"))
+
+    assert len(server.seen) == 1
+
+
+def test_a_wait_that_could_see_nothing_at_its_end_says_so(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_wait, "FIRST_PAUSE", 30.0)
+    server.will(refuses(503, message="etcd is down"))
+
+    with pytest.raises(_errors.WaitTimeout) as caught:
+        wait(server, seconds=0.3, known=state("new", "7"))
+
+    said = caught.value.message
+    assert said.startswith("Waited 0.3 s for ConfigMap ns/x to be done; last seen: its state is new; since then ")
+    assert "(HTTP 503): etcd is down" in said
+
+
+def test_a_watch_waits_as_long_as_the_server_asks_for(server: Server) -> None:
+    status = {"kind": "Status", "message": "busy", "code": 429, "details": {"retryAfterSeconds": 30}}
+    server.will(says(status, 429))
+
+    with pytest.raises(_errors.WaitTimeout, match="too many requests"):
+        wait(server, seconds=0.3, known=state("new", "7"))
+
+    assert len(server.seen) == 1
+
+
 def test_an_object_that_vanished_while_nobody_looked_is_noticed(server: Server) -> None:
     server.will(refuses(410, "Expired"), says(listed(version="21")))
 
