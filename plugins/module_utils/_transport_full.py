@@ -13,6 +13,7 @@ its ``request`` is used, so both transports look the same from above.
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import typing as t
@@ -183,7 +184,7 @@ def _cause(error: BaseException) -> BaseException:
     """What is at the bottom of urllib3's nested exceptions, when it is one that can be told in words."""
     seen: BaseException | None = error
     for _step in range(8):
-        if seen is None or isinstance(seen, OSError):
+        if seen is None or isinstance(seen, OSError | http.client.IncompleteRead):
             break
         inner = [getattr(seen, "reason", None), *seen.args, seen.__cause__, seen.__context__]
         seen = next((one for one in inner if isinstance(one, BaseException)), None)

@@ -126,7 +126,7 @@ KINDS: Sequence[Kind] = (
     ),
     Kind("api-error", API, "answers a server error", (_code((500, 502, 503, 504)), *MATCH)),
     Kind("api-conflict", API, "answers writes with 409 Conflict", MATCH, WRITES),
-    Kind("api-slow", API, "answers late", (_seconds("seconds", 2, "how late"), *MATCH)),
+    Kind("api-slow", API, "answers late", (_seconds("delay", 2, "how late"), *MATCH)),
     Kind(
         "api-drop",
         API,

@@ -128,7 +128,7 @@ async def _conflict(_: Fault, info: RequestInfo, __: Forward) -> Answer:
 
 
 async def _slow(fault: Fault, _: RequestInfo, forward: Forward) -> Answer:
-    await asyncio.sleep(fault.number("seconds"))
+    await asyncio.sleep(fault.number("delay"))
     return await forward()
 
 
