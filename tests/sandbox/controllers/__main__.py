@@ -28,7 +28,11 @@ from sandbox.controllers.children import Supervisor
 from sandbox.controllers.envoy_config import Folder
 from sandbox.controllers.envoy_process import Envoy
 from sandbox.controllers.gateway import GatewayController
+from sandbox.controllers.kuadrant import KuadrantController
+from sandbox.controllers.kuadrant_dns import DnsPolicyController
+from sandbox.controllers.kuadrant_tls import TlsPolicyController
 from sandbox.controllers.lifecycle import GarbageCollector, NamespaceController
+from sandbox.controllers.outside import Outside
 from sandbox.controllers.ports import PortBook
 from sandbox.controllers.runner import RunnerController
 from sandbox.processes import write_private
@@ -58,7 +62,14 @@ class Setting:
 
 
 def _gateway(setting: Setting) -> Sequence[runtime.Controller]:
-    return [GatewayController(setting.envoy(), setting.ports, owned_only=setting.owned_only)]
+    kuadrant = KuadrantController()
+    outside = Outside(setting.folder / "outside")
+    return [
+        GatewayController(setting.envoy(), setting.ports, kuadrant, outside, owned_only=setting.owned_only),
+        kuadrant,
+        DnsPolicyController(setting.folder / "outside" / "records.json"),
+        TlsPolicyController(),
+    ]
 
 
 def _runner(setting: Setting) -> Sequence[runtime.Controller]:

@@ -26,6 +26,20 @@ ROUTER = {
     "name": "envoy.filters.http.router",
     "typed_config": {"@type": f"{TYPES}.extensions.filters.http.router.v3.Router"},
 }
+JWT_FILE = "ecds/jwt.json"
+"""The token checks: a file of its own, because a changed listener would end the streams that are open on it."""
+FILTERS = [
+    {"name": "envoy.filters.http.lua", "typed_config": {"@type": f"{TYPES}.extensions.filters.http.lua.v3.Lua"}},
+    {
+        "name": "envoy.filters.http.local_ratelimit",
+        "typed_config": {
+            "@type": f"{TYPES}.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            "stat_prefix": "limit",
+        },
+    },
+    {"name": "envoy.filters.http.cors", "typed_config": {"@type": f"{TYPES}.extensions.filters.http.cors.v3.Cors"}},
+]
+"""What a route may ask for after the token check: policies first, as Kuadrant puts them, then CORS."""
 CONNECTION_LIMIT = {
     "name": "envoy.resource_monitors.global_downstream_max_connections",
     "typed_config": {
@@ -66,11 +80,30 @@ class Folder:
 
 @dataclass(slots=True)
 class Config:
-    """What Envoy is to serve: clusters, route configurations and listeners, each by name."""
+    """What Envoy is to serve: clusters, route configurations and listeners, each by name; and the token checks.
+
+    ``providers`` and ``requirements`` are those of Envoy's jwt_authn.
+    """
 
     clusters: dict[str, Json] = field(default_factory=dict)
     routes: dict[str, Json] = field(default_factory=dict)
     listeners: dict[str, Json] = field(default_factory=dict)
+    providers: dict[str, Json] = field(default_factory=dict)
+    requirements: dict[str, Json] = field(default_factory=dict)
+
+
+def token_checks(providers: Json, requirements: Json) -> Json:
+    """The resource of `JWT_FILE`."""
+    config = {
+        "@type": f"{TYPES}.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+        "providers": providers,
+        "requirement_map": requirements,
+    }
+    return {
+        "@type": f"{TYPES}.config.core.v3.TypedExtensionConfig",
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": config,
+    }
 
 
 def bootstrap(folder: Folder, *, mesh_port: int) -> Json:
@@ -79,7 +112,7 @@ def bootstrap(folder: Folder, *, mesh_port: int) -> Json:
     The mesh listener, through which pods reach Services, is static: only its routes change.
     """
     mesh = {"name": "mesh", "address": address(mesh_port), **_no_reuse()}
-    mesh["filter_chains"] = [{"filters": [_connection_manager("mesh", folder)]}]
+    mesh["filter_chains"] = [{"filters": [_connection_manager("mesh", folder, filters=[])]}]
     return {
         "node": {"id": "sandbox", "cluster": "sandbox"},
         "admin": {"address": {"pipe": {"path": "admin.sock", "mode": 0o600}}},
@@ -112,7 +145,7 @@ def add_port(
             chains.append(_tls_chain(listener, route_name, folder))
     else:
         config.routes[name] = route_configuration(name, virtual_hosts(listeners, routes, ports))
-        chains.append({"filters": [_connection_manager(name, folder)]})
+        chains.append({"filters": [_connection_manager(name, folder, filters=_filters(folder))]})
     config.listeners[name] = {
         "@type": f"{TYPES}.config.listener.v3.Listener",
         "name": name,
@@ -158,11 +191,17 @@ def virtual_hosts(listeners: Sequence[Listener], routes: Iterable[BoundRoute], p
                     continue
                 for hostname in hostnames:
                     if most_specific(names, hostname) == listener.hostname:
-                        hosts.setdefault(hostname, []).extend(route.entries)
+                        hosts.setdefault(hostname, []).extend(_guarded(route, listener))
     return [
         {"name": name, "domains": [name], "routes": _ordered(entries, listeners[0].port, ports)}
         for name, entries in sorted(hosts.items())
     ]
+
+
+def _guarded(route: BoundRoute, listener: Listener) -> list[Entry]:
+    meta = listener.gateway["metadata"]
+    where = (meta["namespace"], meta["name"]), listener.name
+    return [entry.guarded(route.guards.get((*where, entry.rule), {})) for entry in route.entries]
 
 
 def _ordered(entries: Iterable[Entry], port: int, ports: Mapping[int, int]) -> list[Json]:
@@ -171,7 +210,15 @@ def _ordered(entries: Iterable[Entry], port: int, ports: Mapping[int, int]) -> l
     return [unique[order].envoy_route(port, ports) for order in sorted(unique)]
 
 
-def _connection_manager(route_name: str, folder: Folder) -> Json:
+def _filters(folder: Folder) -> list[Json]:
+    source = {
+        "config_source": folder.source(JWT_FILE),
+        "type_urls": [f"{TYPES}.extensions.filters.http.jwt_authn.v3.JwtAuthentication"],
+    }
+    return [{"name": "envoy.filters.http.jwt_authn", "config_discovery": source}, *FILTERS]
+
+
+def _connection_manager(route_name: str, folder: Folder, *, filters: Sequence[Json]) -> Json:
     log = {
         "name": "envoy.access_loggers.file",
         "typed_config": {
@@ -186,7 +233,7 @@ def _connection_manager(route_name: str, folder: Folder) -> Json:
         "codec_type": "AUTO",
         "server_name": "istio-envoy",
         "rds": {"route_config_name": route_name, "config_source": folder.source(f"rds/{route_name}.json")},
-        "http_filters": [ROUTER],
+        "http_filters": [*filters, ROUTER],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "use_remote_address": True,
         "normalize_path": True,
@@ -211,7 +258,7 @@ def _tls_chain(listener: Listener, route_name: str, folder: Folder) -> Json:
     return {
         "name": listener.name,
         **match,
-        "filters": [_connection_manager(route_name, folder)],
+        "filters": [_connection_manager(route_name, folder, filters=_filters(folder))],
         "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": tls},
     }
 

@@ -17,7 +17,14 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from sandbox.controllers.children import Child, Supervisor
-from sandbox.controllers.envoy_config import Config, Folder, bootstrap, route_configuration
+from sandbox.controllers.envoy_config import (
+    JWT_FILE,
+    Config,
+    Folder,
+    bootstrap,
+    route_configuration,
+    token_checks,
+)
 
 log = logging.getLogger("sandbox.envoy")
 
@@ -51,19 +58,27 @@ class Envoy:
         self._child: Child | None = None
         self._written: dict[str, str] = {}
         self._refused: dict[str, str] = {}
+        self._checks: tuple[Json, Json] = ({}, {})
         self._unsure = True
         self._admin: aiohttp.ClientSession | None = None
+
+    @property
+    def mesh_port(self) -> int:
+        """Where pods reach Services by name, as through a forward proxy."""
+        return self._mesh_port
 
     async def start(self) -> None:
         """Writes an empty configuration and starts Envoy."""
         root = self.folder.root
-        (root / "rds").mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("rds", "ecds"):
+            (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         for stale in (root / "rds").glob("*.json"):
             stale.unlink()
         (root / "admin.sock").unlink(missing_ok=True)
         self._written.clear()
         self._write("rds/mesh.json", [route_configuration("mesh", [], ignore_port=False)])
         self._write("cds.json", [])
+        self._write(JWT_FILE, [token_checks({}, {})])
         self._write("lds.json", [])
         _replace(root / "bootstrap.json", json.dumps(bootstrap(self.folder, mesh_port=self._mesh_port)))
         command = [self._binary, "-c", str(root / "bootstrap.json"), "--concurrency", "1", "--disable-hot-restart"]
@@ -89,16 +104,22 @@ class Envoy:
         routes["rds/mesh.json"] = [route_configuration("mesh", mesh, ignore_port=False)]
         # What is referred to comes first, so that no request meets a gap: clusters, routes, listeners.
         changed = [self._write("cds.json", list(config.clusters.values()))]
+        changed.append(self._write_token_checks(config))
         changed += [self._write(name, resources) for name, resources in routes.items()]
         changed.append(self._write("lds.json", list(config.listeners.values())))
         if any(changed) or self._unsure:
             self._unsure = True
-            self._refused = await self._accepted(before)
+            self._refused = await self._accepted(before, ignored=set() if config.listeners else {JWT_FILE})
             self._unsure = False
-        for name in set(self._written) - set(routes) - {"cds.json", "lds.json"}:
+        for name in set(self._written) - set(routes) - {"cds.json", "lds.json", JWT_FILE}:
             (self.folder.root / name).unlink(missing_ok=True)
             del self._written[name]
         return self._refused
+
+    def _write_token_checks(self, config: Config) -> bool:
+        """Also those of the last time: routes that refer to them are replaced a moment later."""
+        before, self._checks = self._checks, (config.providers, config.requirements)
+        return self._write(JWT_FILE, [token_checks(before[0] | config.providers, before[1] | config.requirements)])
 
     def _write(self, name: str, resources: list[Json]) -> bool:
         text = json.dumps(resources, separators=(",", ":"), sort_keys=True)
@@ -109,12 +130,16 @@ class Envoy:
         self._written[name] = version
         return True
 
-    async def _accepted(self, before: _State) -> dict[str, str]:
-        """Waits until Envoy serves every file, or refuses one; see `push`."""
+    async def _accepted(self, before: _State, ignored: set[str]) -> dict[str, str]:
+        """Waits until Envoy serves every file but the ignored ones (nobody reads them), or refuses one; see `push`."""
         deadline = time.monotonic() + ACCEPT_SECONDS
         while True:
             state = await self._state()
-            waiting = [name for name, version in self._written.items() if state.versions.get(_stat(name)) != version]
+            waiting = [
+                name
+                for name, version in self._written.items()
+                if state.versions.get(_stat(name)) != version and name not in ignored
+            ]
             if not waiting and not state.warming:
                 return {}
             late = time.monotonic() > deadline
@@ -166,6 +191,8 @@ def _stat(name: str) -> str:
         return "cluster_manager.cds"
     if name == "lds.json":
         return "listener_manager.lds"
+    if name == JWT_FILE:
+        return "extension_config_discovery.http_filter.envoy.filters.http.jwt_authn"
     route = name.removeprefix("rds/").removesuffix(".json")
     return f"http.{route}.rds.{route}"
 

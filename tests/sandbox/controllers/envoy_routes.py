@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -47,12 +47,21 @@ class Backend:
 class Entry:
     """One match of one rule as an Envoy route, and where it stands among all others of its virtual host.
 
-    ``redirect_port`` is the port of the specification that a redirect leads to, 0 for the listener's.
+    ``redirect_port`` is the port of the specification that a redirect leads to, 0 for the listener's;
+    ``rule`` is the number of the rule.
     """
 
     order: tuple[Any, ...]
     route: Json = field(hash=False)
     redirect_port: int | None = None
+    rule: int = 0
+
+    def guarded(self, filters: Json) -> Entry:
+        """The entry with filters (``typed_per_filter_config``) in front of it."""
+        if not filters:
+            return self
+        all_filters = {**self.route.get("typed_per_filter_config", {}), **filters}
+        return replace(self, route={**self.route, "typed_per_filter_config": all_filters})
 
     def envoy_route(self, port: int, ports: Mapping[int, int]) -> Json:
         """The route as it is on a listener of ``port``; ``ports`` maps the Gateway's ports to the local ones.
@@ -98,7 +107,7 @@ def rule_entries(
         age = (meta.get("creationTimestamp", ""), meta.get("namespace", ""), meta["name"], index, position)
         envoy = {"name": f"{meta.get('namespace', '')}.{meta['name']}.{index}", "match": _match(match)}
         envoy |= _behaviour(rule, match, backends, mirrors or {})
-        entries.append(Entry((*_specificity(match), *age), envoy, _redirect_port(rule)))
+        entries.append(Entry((*_specificity(match), *age), envoy, _redirect_port(rule), index))
     return entries
 
 
@@ -241,12 +250,12 @@ def _headers(modifier: Json | None) -> _Headers:
 
 def _timeout(timeouts: Json) -> str:
     """Seconds for Envoy; "0s" is no limit, which event streams need, unless the rule sets one."""
-    given = [_seconds(timeouts[name]) for name in ("request", "backendRequest") if timeouts.get(name)]
-    limits = [seconds for seconds in given if seconds]
+    given = [seconds(timeouts[name]) for name in ("request", "backendRequest") if timeouts.get(name)]
+    limits = [limit for limit in given if limit]
     return f"{min(limits):g}s" if limits else "0s"
 
 
-def _seconds(duration: str) -> float:
+def seconds(duration: str) -> float:
     """A Gateway API duration (GEP-2257), for example 1m30s."""
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
     return sum(int(amount) * units[unit] for amount, unit in re.findall(r"(\d+)(ms|h|m|s)", duration))

@@ -34,6 +34,11 @@ from sandbox.controllers.gateway_world import (
     World,
     is_owned,
 )
+from sandbox.controllers.kuadrant import KuadrantController
+from sandbox.controllers.kuadrant_enforcement import Enforcement, enforce
+from sandbox.controllers.kuadrant_issuers import Issuers
+from sandbox.controllers.kuadrant_policies import AUTH_POLICIES, KUADRANTS, RATE_LIMIT_POLICIES, Policy, of_part
+from sandbox.controllers.outside import Outside
 from sandbox.controllers.ports import PortBook
 from sandbox.controllers.runtime import Controller, Watch, key_of
 
@@ -58,6 +63,7 @@ class Plan:
     ports: dict[Key, dict[int, int]]
     config: envoy_config.Config
     mesh: list[Json]
+    enforcement: Enforcement
 
 
 class GatewayController(Controller):
@@ -65,21 +71,34 @@ class GatewayController(Controller):
 
     name: ClassVar[str] = "sandbox-gateway"
 
-    def __init__(self, envoy: Envoy, ports: PortBook, *, owned_only: bool = False) -> None:
+    def __init__(
+        self,
+        envoy: Envoy,
+        ports: PortBook,
+        kuadrant: KuadrantController,
+        outside: Outside,
+        *,
+        owned_only: bool = False,
+    ) -> None:
         super().__init__()
         self._owned_only = owned_only
         self._envoy = envoy
         self._ports = ports
+        self._kuadrant = kuadrant
+        self._outside = outside
+        self._issuers = Issuers(outside, envoy.mesh_port, lambda: self.queue.add(EVERYTHING))
 
     def watches(self) -> Sequence[Watch]:
         resources = (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS, SERVICES, PODS, SECRETS, NAMESPACES)
-        return [Watch(resource, _everything) for resource in resources]
+        policies = (AUTH_POLICIES, RATE_LIMIT_POLICIES, KUADRANTS)
+        return [Watch(resource, _everything) for resource in (*resources, *policies)]
 
     async def start(self) -> None:
         await self._envoy.start()
         self.queue.add(EVERYTHING)
 
     async def stop(self) -> None:
+        await self._issuers.stop()
         await self._envoy.stop()
 
     def world(self) -> World:
@@ -116,6 +135,10 @@ class GatewayController(Controller):
             return 0.05
         for name, reason in refused.items():
             log.error("Envoy refused %s: %s", name, reason)
+        plan.enforcement.refused(
+            {key: fault.message for key in plan.listeners if (fault := self._fault(key, plan, refused))}
+        )
+        self._kuadrant.publish(plan.enforcement, _parents(plan.routes), set(plan.listeners))
         await self._write_statuses(world, plan, refused)
         return 2.0 if refused else None
 
@@ -124,7 +147,12 @@ class GatewayController(Controller):
         listeners = {key_of(gateway): judge(gateway, world) for gateway in gateways}
         routes = [bind(route, world, listeners) for route in world.routes]
         routes = [route for route in routes if route.parents]
+        enforcement = self._enforce(world, routes)
         config = envoy_config.Config(clusters=service_clusters(world))
+        for guard in enforcement.guards:
+            if guard.providers:
+                config.providers |= guard.providers
+                config.requirements[guard.requirement] = guard.requirement_config()
         ports: dict[Key, dict[int, int]] = {}
         for key, judged in listeners.items():
             numbers = sorted({listener.port for listener in judged if listener.programmed})
@@ -137,7 +165,16 @@ class GatewayController(Controller):
                 config.clusters[target] = cluster(target, [local])
         self._ports.keep({"mesh", *(_book_name(key, port) for key, numbers in ports.items() for port in numbers)})
         names = {key_of(gateway): gateway_service.service_name(gateway) for gateway in gateways}
-        return Plan(listeners, routes, ports, config, mesh_hosts(world, ports, names))
+        return Plan(listeners, routes, ports, config, mesh_hosts(world, ports, names), enforcement)
+
+    def _enforce(self, world: World, routes: Sequence[BoundRoute]) -> Enforcement:
+        resources = (AUTH_POLICIES, RATE_LIMIT_POLICIES)
+        policies = [Policy(resource.kind, obj) for resource in resources for obj in self.cache(resource).list()]
+        kuadrant = bool(self.cache(KUADRANTS).list())
+        result = enforce(world, policies, routes, self._issuers.get, kuadrant=kuadrant)
+        identities = [rule.spec for policy in policies for rule in of_part(policy.rules, "authentication").values()]
+        self._issuers.keep(spec["jwt"] for spec in identities if spec.get("jwt"))
+        return result
 
     async def _write_statuses(self, world: World, plan: Plan, refused: dict[str, str]) -> None:
         """Writes what changed; a refused write does not keep the others from being made."""
@@ -204,6 +241,16 @@ class GatewayController(Controller):
         if (obj.get("status") or {"parents": []}) != status:
             meta = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
             await self.replace(resource, {**obj, "metadata": meta, "status": status}, subresource="status")
+
+
+def _parents(routes: Iterable[BoundRoute]) -> dict[Key, list[tuple[Key, str]]]:
+    """Of each route the Gateways and listeners that it is bound to."""
+    return {
+        key_of(route.route): [
+            (key_of(listener.gateway), listener.name) for parent in route.parents for listener, _ in parent.bound
+        ]
+        for route in routes
+    }
 
 
 def _book_name(key: Key, port: int) -> str:

@@ -32,12 +32,16 @@ class Parent:
 
 @dataclass(slots=True)
 class BoundRoute:
-    """A route with the state of its parents and its rules as Envoy routes (none when it cannot be programmed)."""
+    """A route with the state of its parents and its rules as Envoy routes (none when it cannot be programmed).
+
+    ``guards``: filters in front of a rule behind a listener, by Gateway, listener and number of the rule.
+    """
 
     route: Json
     parents: list[Parent]
     entries: list[Entry] = field(default_factory=list)
     problem: Problem | None = None
+    guards: dict[tuple[Key, str, int], Json] = field(default_factory=dict)
 
 
 def cluster_name(namespace: str, service: str, port: int) -> str:

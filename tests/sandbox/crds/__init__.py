@@ -9,12 +9,12 @@ The MCP gateway operator's own CRDs come with its package: see ``sandbox.catalog
 
 from __future__ import annotations
 
-from sandbox.crds import gateway_api, http_route, istio, kuadrant, olm
+from sandbox.crds import cert_manager, gateway_api, http_route, istio, kuadrant, olm
 from sandbox.crds.schema import Schema
 
 
 def load() -> list[Schema]:
-    """Gateway API, OLM, Istio and Kuadrant, as an OpenShift or a prepared Kubernetes cluster has them."""
+    """Gateway API, OLM, Istio, Kuadrant and issuers of cert-manager, as a prepared cluster has them."""
     return [
         gateway_api.gateway_class(),
         gateway_api.gateway(),
@@ -34,4 +34,6 @@ def load() -> list[Schema]:
         kuadrant.tls_policy(),
         kuadrant.auth_policy(),
         kuadrant.rate_limit_policy(),
+        cert_manager.issuer(),
+        cert_manager.cluster_issuer(),
     ]
