@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from sandbox.api.cel import parser as cel
+from sandbox.controllers import kuadrant_expressions as cel
 
 ROOTS = {"request": "request", "auth": "auth"}
 REQUEST_FIELDS = ("path", "url_path", "query", "method", "host", "scheme", "headers", "protocol")
@@ -128,7 +128,7 @@ def to_lua(expression: str) -> str:
     try:
         tree = cel.parse(expression)
     except cel.ParseError as error:
-        raise UnsupportedCelError(f"is not a CEL expression: {error} at position {error.position}") from error
+        raise UnsupportedCelError(f"is not a CEL expression: {error}") from error
     return _lua(tree, {})
 
 
@@ -144,10 +144,10 @@ def _lua(node: cel.Node, names: Mapping[str, str]) -> str:
             return _literal(value)
         case cel.Name(name):
             return _name(name, names)
-        case cel.Select(operand, field, False):
+        case cel.Select(operand, field):
             _check_attribute(node)
             return f"get({_lua(operand, names)},{quoted(field)})"
-        case cel.Index(operand, index, False):
+        case cel.Index(operand, index):
             return f"get({_lua(operand, names)},{_lua(index, names)})"
         case cel.Unary("!", operand):
             return f"(not truth({_lua(operand, names)}))"
@@ -158,8 +158,8 @@ def _lua(node: cel.Node, names: Mapping[str, str]) -> str:
         case cel.Condition(test, yes, no):
             branches = f"return {_lua(yes, names)} else return {_lua(no, names)} end"
             return f"(function() if truth({_lua(test, names)}) then {branches} end)()"
-        case cel.ListNode(items) if not any(optional for _, optional in items):
-            return "{" + ",".join(_lua(item, names) for item, _ in items) + "}"
+        case cel.ListNode(items):
+            return "{" + ",".join(_lua(item, names) for item in items) + "}"
         case cel.Call():
             return _call(node, names)
     raise UnsupportedCelError(f"uses {type(node).__name__}, which this data plane cannot evaluate")
