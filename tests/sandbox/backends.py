@@ -54,7 +54,15 @@ class Embedded:
     ours = True
 
     def start(self, folder: Folder) -> None:
-        command = processes.python("sandbox.api", "--dir", str(folder.path), "--middleware", FAULTS)
+        command = processes.python(
+            "sandbox.api",
+            "--dir",
+            str(folder.path),
+            "--state",
+            str(folder.path / "objects.log"),
+            "--middleware",
+            FAULTS,
+        )
         processes.start_detached(folder.processes, "api", command, folder.logs / "api.log", processes.environment())
 
     def complaint(self, folder: Folder) -> str | None:

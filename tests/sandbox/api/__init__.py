@@ -15,7 +15,7 @@ Layers, lowest first; a layer imports only from the ones before it and from its 
 * ``schema``, ``definitions``, ``decoding``, ``defaulting``, ``pruning``, ``validation``, ``rules``,
   ``cel``, ``cellibrary``: what a schema says about an object;
 * ``fieldsets``, ``typed``, ``managedfields``, ``patches``: how two objects become one, and who owns what;
-* ``store``, ``selectors``: where objects are, which of them, what changed;
+* ``store``, ``journal``, ``selectors``: where objects are, which of them, what changed;
 * ``resources``, ``defaults``, ``strategies``, ``tables``, ``printers``, ``events``, ``builtins``: what kinds there are,
   their own rules, and how they look in tables;
 * ``registry``, ``admission``, ``deletion``, ``scaling``: the verbs on objects;
@@ -24,5 +24,5 @@ Layers, lowest first; a layer imports only from the ones before it and from its 
 * ``lifecycle``, ``customresources``, ``identities``, ``bootstrap``: what goes on by itself (owners, namespaces,
   definitions, tokens), and what is there from the start;
 * ``application``: from a request to a verb and back;
-* ``certificates``, ``kubeconfig``, ``server``: the running process.
+* ``certificates``, ``kubeconfig``, ``listener``, ``server``: the running process.
 """

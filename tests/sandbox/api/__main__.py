@@ -1,7 +1,10 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m sandbox.api --dir DIR``: serve a Kubernetes API on loopback until a signal ends it."""
+"""``python -m sandbox.api --dir DIR``: serve a Kubernetes API on loopback until a signal ends it.
+
+``DIR/tokens.csv`` names its users, one a line: token,user,uid,"group1,group2".
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.api", description=__doc__)
     parser.add_argument("--dir", required=True, type=Path, help="where kubeconfigs, certificates and logs are written")
     parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0 is any free one")
-    parser.add_argument("--token-file", type=Path, help='more users, one a line: token,user,uid,"group1,group2"')
+    parser.add_argument("--state", type=Path, help="file in which objects outlive the process; without it none do")
     parser.add_argument("--history", type=int, default=5000, help="changes that watches can look back on")
     parser.add_argument("--no-audit", action="store_true", help="write no audit.jsonl")
     parser.add_argument(
@@ -33,9 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     middleware = _load(options.middleware)(options.dir) if options.middleware else None
-    settings = Settings(
-        options.dir, options.port, options.token_file, options.history, not options.no_audit, middleware
-    )
+    settings = Settings(options.dir, options.port, options.state, options.history, not options.no_audit, middleware)
     uvloop.run(serve(settings))
 
 

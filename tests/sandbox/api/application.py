@@ -42,6 +42,8 @@ from .watching import Watch
 LOG = logging.getLogger(__name__)
 _REVIEW_GROUPS = ("authorization.k8s.io", "authentication.k8s.io")
 _CHANGES = ("update", "patch")
+_KNOWN_PATHS = ("/api", "/apis", "/version", "/openapi/v2", "/openapi/v3")
+_LEFT_OUT = ("attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "token")
 _DEFAULT_WATCH_SECONDS = (1800, 3600)
 _CUSTOM_PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 _BUILTIN_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
@@ -100,6 +102,9 @@ class Application:
         except ApiError as error:
             entry.reason = error.reason
             answer = _refusal(error)
+        except RecursionError:
+            entry.reason = "BadRequest"
+            answer = _refusal(errors.bad_request("the object is nested too deeply"))
         except Exception as error:
             LOG.exception("%s %s failed", request.method, request.target)
             entry.reason = "InternalError"
@@ -130,7 +135,7 @@ class Application:
         if resource is None or info.extra:
             raise self._nothing_there(info)
         if info.subresource and info.subresource not in resource.subresources:
-            raise errors.not_found(resource, info.name) if resource.custom else errors.unknown_path()
+            raise self._no_subresource(info, resource)
         if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
             raise errors.method_not_allowed()
         context = Context(request, info, resource, Presentation.of(request, resource), user)
@@ -144,8 +149,19 @@ class Application:
         answer.headers += _warnings(context.warnings)
         return answer
 
+    def _no_subresource(self, info: RequestInfo, resource: Resource) -> ApiError:
+        """Why there is no such subresource; some are those of real clusters that are left out here."""
+        if resource.custom:
+            return errors.not_found(resource, info.name)
+        if info.subresource not in _LEFT_OUT:
+            return errors.unknown_path()
+        self._registry.get(Target(resource, info.namespace, info.name))
+        return errors.left_out(resource, info.subresource)
+
     def _verb(self, context: Context) -> Response | Stream:
         info = context.info
+        if context.request.method == "HEAD":
+            raise errors.method_not_allowed()
         if info.subresource == "log":
             raise errors.not_found(context.resource, info.name)
         if info.subresource == "scale":
@@ -175,8 +191,8 @@ class Application:
 
     def _other(self, request: Request, info: RequestInfo) -> Response:
         path = info.path.rstrip("/")
-        if request.method not in ("GET", "HEAD"):
-            raise errors.page_not_found()
+        if request.method != "GET" and (path in _KNOWN_PATHS or info.version):
+            raise errors.method_not_allowed()
         if path in ("/api", "/apis"):
             return self._groups(request, core=path == "/api")
         if path in ("/healthz", "/livez", "/readyz"):

@@ -21,7 +21,9 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
-_OBJECTS = (JSON, YAML, "application/vnd.kubernetes.protobuf")
+_MAX_DEPTH = 500
+"""Levels of YAML that are read."""
+_OBJECTS = (JSON, YAML)
 
 
 def media_type(request: Request) -> str:
@@ -37,12 +39,16 @@ def read_object(request: Request, kind: str) -> Any:
     media = media_type(request)
     body = request.body
     if media not in (JSON, YAML, "", "text/json"):
-        raise unsupported_media_type(_OBJECTS[:2])
+        raise unsupported_media_type(_OBJECTS)
     try:
-        obj = parse_yaml(body) if media == YAML else orjson.loads(body)
+        obj = _load_yaml(body) if media == YAML else _load_json(body)
+    except _YamlError as error:
+        raise _unrecognized(kind, str(error), body) from error
     except orjson.JSONDecodeError as error:
         why = "unexpected end of JSON input" if "end of data" in str(error) or not body else str(error)
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", body) from error
+    if obj is None:
+        return {}
     if not isinstance(obj, dict):
         why = f"json: cannot unmarshal {'array' if isinstance(obj, list) else 'string'} into Go value of type struct"
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", body)
@@ -65,25 +71,51 @@ def require_kind(obj: Any, kind: str, body: bytes) -> None:
 def parse_json(body: bytes) -> Any:
     """JSON text of a patch as a value. Raises 400."""
     try:
-        return orjson.loads(body)
+        return _load_json(body)
     except orjson.JSONDecodeError as error:
         raise bad_request(f"error decoding patch: {error}") from error
 
 
+def _load_json(body: bytes) -> Any:
+    """JSON as a value; what is no UTF-8 becomes question marks, as in Go."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        text = body.decode("utf-8", "replace")
+        if "\ufffd" not in text:
+            raise
+        return orjson.loads(text)
+
+
 def parse_yaml(body: bytes) -> Any:
     """YAML (or JSON) text as a value of JSON types. Raises 400."""
+    try:
+        return _load_yaml(body)
+    except _YamlError as error:
+        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from error
+
+
+class _YamlError(ValueError):
+    """Text that is no YAML, or YAML that is no JSON; the message says why."""
+
+
+def _load_yaml(body: bytes) -> Any:
     if body.lstrip()[:1] in (b"{", b"["):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             pass  # YAML's flow style looks like JSON at first sight
+    if _is_too_deep(body):
+        raise _YamlError(f"yaml: exceeded max depth of {_MAX_DEPTH}")
     yaml, loader = _yaml()
     try:
-        return yaml.load(body, Loader=loader)
+        # The way over JSON refuses what JSON does not have, such as values that contain themselves.
+        return orjson.loads(orjson.dumps(yaml.load(body, Loader=loader), option=orjson.OPT_NON_STR_KEYS))
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line}: " if error.problem_mark and error.problem_mark.line else ""
-        why = f"error converting YAML to JSON: yaml: {line}{error.problem}"
-        raise bad_request(f"error decoding YAML: {why}") from error
+        raise _YamlError(f"yaml: {line}{error.problem}") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise _YamlError(f"yaml: {error}") from error
 
 
 def parse_configuration(body: bytes) -> dict[str, Any]:
@@ -94,6 +126,18 @@ def parse_configuration(body: bytes) -> dict[str, Any]:
         why = f"json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
         raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
     return config or {}
+
+
+def _is_too_deep(body: bytes) -> bool:
+    """Whether YAML text nests so deeply that its parser, which is recursive, would not come back."""
+    if re.search(rb"(?:[-?:][ \t]+){%d}" % _MAX_DEPTH, body):
+        return True
+    depth = 0
+    for bracket in re.findall(rb"[\[{}\]]", body):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _MAX_DEPTH:
+            return True
+    return False
 
 
 @functools.cache

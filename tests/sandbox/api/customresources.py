@@ -58,7 +58,7 @@ class DefinitionController:
             self._registry.terminating_definitions.add(location)
         names = self._accept(obj, location)
         if not names.reason and not same(self._specs.get(location), obj["spec"]):
-            self._serve(obj, location)
+            self._serve(obj, location, event.record.revision)
         new = {**obj, "metadata": dict(obj["metadata"]), "status": _status(obj, names)}
         if same(obj["status"], new["status"]):
             return
@@ -87,7 +87,7 @@ class DefinitionController:
                 found.accepted[field] = stated
         return found
 
-    def _serve(self, obj: Object, location: Location) -> None:
+    def _serve(self, obj: Object, location: Location, revision: int) -> None:
         spec = obj["spec"]
         self._catalog.remove(location)
         storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
@@ -95,7 +95,7 @@ class DefinitionController:
             if version.get("served"):
                 resource = self._resource(spec, version, f"{spec['group']}/{storage}")
                 resource.location = location
-                resource.schema_revision = self._store.revision
+                resource.schema_revision = revision
                 self._catalog.add(resource)
         self._specs[location] = copy(spec)
 

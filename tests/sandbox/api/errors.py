@@ -104,6 +104,12 @@ def unknown_path() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
 
+def left_out(resource: Named, subresource: str) -> ApiError:
+    """404 for what a cluster has and this server leaves out."""
+    message = f"the server could not find the requested resource: {_label(resource)}/{subresource} is not served here"
+    return ApiError(404, "NotFound", message, {})
+
+
 def page_not_found() -> ApiError:
     """404 where nothing is served at all, as Go's own HTTP server words it."""
     error = ApiError(404, "NotFound", "404 page not found")
@@ -137,8 +143,8 @@ def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
 
 
 def not_acceptable(accepted: Sequence[str]) -> ApiError:
-    message = "only the following media types are accepted: " + ", ".join(accepted)
-    return ApiError(406, "NotAcceptable", message)
+    message = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(accepted)
+    return ApiError(406, "NotAcceptable", message, {})
 
 
 def method_not_allowed(resource: Named | None = None, action: str = "") -> ApiError:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -22,12 +24,19 @@ from urllib.parse import parse_qsl, unquote
 
 import httptools
 
+from .errors import too_large
+from .objects import encode
+
 LOG = logging.getLogger(__name__)
 MAX_BODY = 3 * 1024 * 1024
 """Bytes of request body that are accepted, as a kube-apiserver limits them."""
 SLOW_CLIENT = 32 * 1024 * 1024
 """Bytes waiting for a client that does not read, after which its connection is closed."""
 
+MAX_HEAD = 1024 * 1024
+"""Bytes of target and headers that are accepted."""
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NO_LINGER = struct.pack("ii", 1, 0)
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -112,6 +121,10 @@ class HttpProtocol(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._size = 0
+        self._head_size = 0
+        self._refused = False
+        self._began: float | None = None
+        """When the request that is not complete yet began, on the monotonic clock."""
 
     # asyncio calls these
 
@@ -127,6 +140,8 @@ class HttpProtocol(asyncio.Protocol):
             self._streaming.cancel()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -146,12 +161,15 @@ class HttpProtocol(asyncio.Protocol):
         self._url = b""
         self._headers = {}
         self._body = []
-        self._size = 0
+        self._size = self._head_size = 0
+        self._began = time.monotonic()
 
     def on_url(self, url: bytes) -> None:
+        self._grow_head(len(url))
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._grow_head(len(name) + len(value))
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
@@ -165,11 +183,16 @@ class HttpProtocol(asyncio.Protocol):
             self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if self._transport is None:
+        self._began = None
+        if self._transport is None or self._refused:
             return
         keep_alive = self._parser.should_keep_alive()
         if self._size > MAX_BODY:
-            self._refuse(413, f"request body is larger than {MAX_BODY} bytes".encode())
+            error = too_large(f"limit is {MAX_BODY}")
+            self._refuse(error.code, encode(error.status()), "application/json")
+            return
+        if _BAD_ESCAPE.search(self._url.partition(b"?")[0]):
+            self._refuse(400, b"400 Bad Request: the path has a broken percent escape")
             return
         request = self._request()
         later = self._middleware(request, self._handler) if self._middleware else None
@@ -185,6 +208,16 @@ class HttpProtocol(asyncio.Protocol):
             self._streaming = asyncio.get_running_loop().create_task(self._stream(answer, keep_alive))
 
     # our own
+
+    def expire(self, seconds: float) -> None:
+        """Close the connection if its present request has been incomplete for longer than that."""
+        if self._transport and self._began and time.monotonic() - self._began > seconds:
+            self._refuse(408, b"408 Request Timeout")
+
+    def _grow_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > MAX_HEAD and not self._refused:
+            self._refuse(431, b"431 Request Header Fields Too Large")
 
     def _request(self) -> Request:
         target = self._url.decode("latin-1")
@@ -207,15 +240,18 @@ class HttpProtocol(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
+        body = b"" if self._parser.get_method() == b"HEAD" else answer.body
         last = f"content-length: {len(answer.body)}"
         if not keep_alive:
             last += "\r\nconnection: close"
-        transport.write(_head(answer.status, answer.content_type, answer.headers, last.encode()) + answer.body)
+        transport.write(_head(answer.status, answer.content_type, answer.headers, last.encode()) + body)
         if not keep_alive:
             transport.close()
 
-    def _refuse(self, status: int, why: bytes) -> None:
-        self._write(Response(status, why, "text/plain"), keep_alive=False)
+    def _refuse(self, status: int, why: bytes, content_type: str = "text/plain; charset=utf-8") -> None:
+        """Answer for good: nothing that comes after it is read."""
+        self._refused = True
+        self._write(Response(status, why, content_type), keep_alive=False)
 
     async def _write_later(self, later: Coroutine[Any, Any, Response | Stream], keep_alive: bool) -> None:
         try:

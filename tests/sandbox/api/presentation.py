@@ -14,8 +14,8 @@ from .resources import Resource
 from .store import Record
 from .tables import partial, table
 
-_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
-_JSON = ("application/json", "application/*", "*/*", "text/plain", "text/html", "")
+_TYPES = ("application/json",)
+_JSON = ("application/json", "application/*", "*/*", "")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from . import admission, errors
 from .decoding import DecodingError
 from .errors import ApiError
 from .fields import invalid_value
+from .journal import Journal
 from .managedfields import FieldManager, without_times
 from .objects import Object, copy, encode, generate_name, new_uid, now, same
 from .options import WriteOptions
@@ -87,6 +88,15 @@ class Registry:
             empty=resource.strategy.empty(),
             empty_resets=not resource.custom,
         )
+
+    def restore(self, journal: Journal) -> None:
+        """Fill the store with what a journal holds, and give out again what the objects have (addresses, ports)."""
+        journal.restore(self.store)
+        for location in self.store.locations():
+            resource = self.catalog.storage(location)
+            for record in self.store.records(location) if resource else ():
+                if resource:
+                    resource.strategy.finish(resource.load(record), None)
 
     # creating
 

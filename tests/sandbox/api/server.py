@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import signal
 import ssl
@@ -22,10 +21,12 @@ from .authentication import Authenticator, User, read_token_file
 from .authorization import MASTERS, Authorizer
 from .bootstrap import furnish
 from .customresources import DefinitionController
-from .http import HttpProtocol, Middleware
+from .http import Middleware
 from .identities import AccountTokens, RoleAggregator
+from .journal import Journal
 from .kubeconfig import kubeconfig, write_private
 from .lifecycle import Lifecycle
+from .listener import Listener
 from .openapi import OpenApi
 from .rbac import Policy
 from .registry import Registry
@@ -45,17 +46,21 @@ class Settings:
 
     directory: Path
     port: int = 0
-    token_file: Path | None = None
+    state: Path | None = None
+    """File in which objects outlive the process."""
     history: int = 5000
     audit: bool = True
     middleware: Middleware | None = None
     """Sees every request before it is answered."""
 
 
-def build(users: dict[str, User], audit: AuditLog, history: int, authority: Path) -> Application:
+def build(
+    users: dict[str, User], audit: AuditLog, history: int, authority: Path, journal: Journal | None = None
+) -> Application:
     """An API server without a network: the handler of requests, with what a new cluster has in its store.
 
-    ``authority`` has the certificate that goes along with the token of a service account.
+    ``authority`` has the certificate that goes along with the token of a service account, ``journal`` what an earlier
+    server stored.
     """
     store = Store(history)
     catalog = Catalog()
@@ -67,6 +72,8 @@ def build(users: dict[str, User], audit: AuditLog, history: int, authority: Path
     RoleAggregator(registry)
     accounts = AccountTokens(registry, authority)
     authorizer = Authorizer(Policy(store))
+    if journal:
+        registry.restore(journal)
     furnish(registry)
     authenticator = Authenticator(users, accounts.find)
     return Application(registry, OpenApi(catalog, definitions), authenticator, authorizer, audit)
@@ -78,32 +85,26 @@ async def serve(settings: Settings) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
     certificates = await _start_certificates(directory)
-    tokens = _tokens(directory)
-    users = {token: User(name, name, (MASTERS, "system:authenticated")) for name, token in tokens.items()}
-    if settings.token_file:
-        users |= read_token_file(settings.token_file)
+    users = _users(directory / "tokens.csv")
     audit = AuditLog(directory / "audit.jsonl" if settings.audit else None)
     authority = directory / "ca.crt"
-    application = build(users, audit, settings.history, authority)
+    journal = Journal(settings.state) if settings.state else None
+    application = build(users, audit, settings.history, authority, journal)
     if certificates and await certificates.wait() != 0:
         raise RuntimeError(f"No certificates could be made in {directory}; see the messages above.")
-    loop = asyncio.get_running_loop()
-    connections: set[HttpProtocol] = set()
-    server = await loop.create_server(
-        lambda: HttpProtocol(application, connections, settings.middleware),
-        "127.0.0.1",
-        settings.port,
-        ssl=_tls(directory),
-        backlog=512,
-    )
-    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    for name, file in _KUBECONFIGS.items():
-        write_private(directory / file, kubeconfig(url, authority.read_bytes(), name, tokens[name]))
+    listener = Listener(settings.port, _tls(directory), application, settings.middleware)
+    listener.start()
+    url = f"https://127.0.0.1:{listener.port}"
+    for token, user in users.items():
+        if user.name in _KUBECONFIGS:
+            text = kubeconfig(url, authority.read_bytes(), user.name, token)
+            write_private(directory / _KUBECONFIGS[user.name], text)
     print(f"Kubernetes API at {url}, kubeconfig {directory / 'kubeconfig'}", flush=True)
-    await _until_signal(loop)
-    server.close()
-    await asyncio.gather(*(connection.close() for connection in list(connections)))
+    await _until_signal()
+    await listener.close()
     audit.close()
+    if journal:
+        journal.close()
 
 
 async def _start_certificates(directory: Path) -> asyncio.subprocess.Process | None:
@@ -115,17 +116,15 @@ async def _start_certificates(directory: Path) -> asyncio.subprocess.Process | N
     return await asyncio.create_subprocess_exec(sys.executable, "-m", module, str(directory))
 
 
-def _tokens(directory: Path) -> dict[str, str]:
-    """A token for each user of ours; those of an earlier run in the same directory stay valid."""
-    tokens: dict[str, str] = {}
+def _users(path: Path) -> dict[str, User]:
+    """The users in a file of tokens, to which our own are added when they are not there."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    known = {user.name for user in read_token_file(path).values()} if text else set()
     for name in _KUBECONFIGS:
-        path = directory / f".{name}.token"
-        with contextlib.suppress(FileNotFoundError):
-            tokens[name] = path.read_text(encoding="utf-8").strip()
-        if not tokens.get(name):
-            tokens[name] = secrets.token_urlsafe(24)
-            write_private(path, tokens[name])
-    return tokens
+        if name not in known:
+            text += f'{secrets.token_urlsafe(24)},{name},{name},"{MASTERS}"\n'
+    write_private(path, text)
+    return read_token_file(path)
 
 
 def _tls(directory: Path) -> ssl.SSLContext:
@@ -135,8 +134,8 @@ def _tls(directory: Path) -> ssl.SSLContext:
     return context
 
 
-async def _until_signal(loop: asyncio.AbstractEventLoop) -> None:
-    stop = asyncio.Event()
+async def _until_signal() -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()

@@ -45,6 +45,21 @@ class Record:
     """Whether metadata.deletionTimestamp is set."""
     raw: bytes
 
+    @classmethod
+    def of(cls, raw: bytes, revision: int, obj: Object | None = None) -> Record:
+        """The record of an object's JSON; ``obj`` is the same, read already."""
+        metadata = (obj or decode(raw))["metadata"]
+        return cls(
+            namespace=metadata.get("namespace", ""),
+            name=metadata["name"],
+            uid=metadata.get("uid", ""),
+            revision=revision,
+            labels=dict(metadata.get("labels") or {}),
+            owners=tuple(owner.get("uid", "") for owner in metadata.get("ownerReferences") or ()),
+            deleting="deletionTimestamp" in metadata,
+            raw=raw,
+        )
+
     def at(self, revision: int) -> Record:
         """The same state under a later revision, as watchers see an object that they lose sight of."""
         obj = self.load()
@@ -100,6 +115,8 @@ class Store:
         self._uids: dict[str, tuple[Location, str, str]] = {}
         self.listeners: list[Subscriber] = []
         """Called with every change at any location."""
+        self.journal: Subscriber | None = None
+        """Called with every change first."""
         self._log: deque[Event] = deque()
         self._unannounced: deque[Event] = deque()
         self._announcing = False
@@ -187,6 +204,15 @@ class Store:
         self._announce(Event(self.revision, DELETED, location, record, previous))
         return record
 
+    def restore(self, records: list[tuple[Location, Record]], revision: int) -> None:
+        """Put objects back that were stored in an earlier life; subscribers hear of them when all are there."""
+        self.revision = self._compacted = revision
+        for location, record in records:
+            self._shelf(location).objects[record.namespace, record.name] = record
+            self._index(location, None, record)
+        for location, record in records:
+            self._tell(Event(record.revision, ADDED, location, record, None))
+
     def subscribe(self, location: Location, subscriber: Subscriber) -> Callable[[], None]:
         """Hear of every change at a location, in order; the function returned ends that."""
         shelf = self._shelf(location)
@@ -207,17 +233,8 @@ class Store:
         return shelf
 
     def _record(self, obj: Object) -> Record:
-        metadata = obj["metadata"]
-        return Record(
-            namespace=metadata.get("namespace", ""),
-            name=metadata["name"],
-            uid=metadata.get("uid", ""),
-            revision=self.revision,
-            labels=dict(metadata.get("labels") or {}),
-            owners=tuple(owner.get("uid", "") for owner in metadata.get("ownerReferences") or ()),
-            deleting="deletionTimestamp" in metadata,
-            raw=encode({"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata} | obj),
-        )
+        raw = encode({"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": obj["metadata"]} | obj)
+        return Record.of(raw, self.revision, obj)
 
     def _index(self, location: Location, previous: Record | None, record: Record | None) -> None:
         for old in previous.owners if previous else ():
@@ -235,10 +252,16 @@ class Store:
             self._uids[record.uid] = (location, record.namespace, record.name)
 
     def _announce(self, event: Event) -> None:
-        """Log a change and tell subscribers; a change made by a subscriber is told after the one it reacts to."""
+        """Log a change and tell subscribers of it."""
+        if self.journal:
+            self.journal(event)
         self._log.append(event)
         while len(self._log) > self._history:
             self._compacted = self._log.popleft().revision
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        """Tell subscribers; a change made by one of them is told after the one it reacts to."""
         self._unannounced.append(event)
         if self._announcing:
             return

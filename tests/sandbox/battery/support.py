@@ -96,7 +96,7 @@ class Cluster:
             text = answer.read().decode()
             warnings = answer.headers.get_all("Warning") or []
         is_json = "json" in (answer.headers.get("Content-Type") or "")
-        return Answer(answer.status, json.loads(text) if is_json else None, warnings, text)
+        return Answer(answer.status, json.loads(text) if is_json and text else None, warnings, text)
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.request("GET", path, **headers)
@@ -133,19 +133,28 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def embedded_server(*arguments: str) -> Iterator[Path]:
-    """Start an embedded API server; yields its directory and ends it."""
+def embedded_server(*arguments: str, tokens: str = "") -> Iterator[Path]:
+    """Start an embedded API server, with more users in a file of tokens; yields its directory and ends it."""
     with tempfile.TemporaryDirectory(prefix="battery-") as name:
         directory = Path(name)
-        command = [sys.executable, "-m", "sandbox.api", "--dir", name, *arguments]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                line = process.stdout.readline() if process.stdout else ""
-                assert line.startswith("Kubernetes API at"), f"the API server did not start: {line!r}"
-                yield directory
-            finally:
-                process.terminate()
-                assert process.wait(timeout=10) == 0, "the API server did not end cleanly"
+        if tokens:
+            (directory / "tokens.csv").write_text(tokens, encoding="utf-8")
+        with serving(directory, *arguments):
+            yield directory
+
+
+@contextlib.contextmanager
+def serving(directory: Path, *arguments: str, kill: bool = False) -> Iterator[Cluster]:
+    """An embedded API server in a directory, ended in the end: by SIGTERM, or by SIGKILL."""
+    command = [sys.executable, "-m", "sandbox.api", "--dir", str(directory), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            assert line.startswith("Kubernetes API at"), f"the API server did not start: {line!r}"
+            yield Cluster.of(directory / "kubeconfig", embedded=True)
+        finally:
+            process.kill() if kill else process.terminate()
+            assert process.wait(timeout=10) == (-9 if kill else 0), "the API server did not end cleanly"
 
 
 def until(check: Callable[[], Any], what: str, seconds: float = 15) -> Any:

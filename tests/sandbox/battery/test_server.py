@@ -17,11 +17,9 @@ from sandbox.battery.support import Cluster, Space, embedded_server
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def directory() -> Iterator[Path]:
     """A server with little history and one more user."""
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens.csv"
-    tokens.write_text('guest-token,guest,7,"visitors"\n', encoding="utf-8")
-    with embedded_server("--history", "20", "--token-file", str(tokens)) as found:
+    with embedded_server("--history", "20", tokens='guest-token,guest,7,"visitors"\n') as found:
         yield found
 
 
@@ -37,7 +35,7 @@ def default(server: Cluster) -> Space:
 
 def test_files_are_private(directory: Path) -> None:
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    for name in ("kubeconfig", "controllers.kubeconfig", "ca.crt", "tls.key", "audit.jsonl"):
+    for name in ("kubeconfig", "controllers.kubeconfig", "ca.crt", "tls.key", "tokens.csv", "audit.jsonl"):
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600, name
 
 
