@@ -12,7 +12,7 @@ Layers, lowest first; a layer imports only from the ones before it and from its 
 * ``objects``, ``errors``, ``fields``, ``formats``, ``quantities``, ``metadata``: plain objects and values, Status
   answers, what every object has;
 * ``http``, ``requests``, ``options``, ``bodies``: the protocol;
-* ``schema``, ``definitions``, ``decoding``, ``defaulting``, ``pruning``, ``validation``, ``rules``,
+* ``schema``, ``definitions``, ``decoding``, ``coercion``, ``validation``, ``rules``,
   ``cel``, ``cellibrary``: what a schema says about an object;
 * ``fieldsets``, ``typed``, ``managedfields``, ``patches``: how two objects become one, and who owns what;
 * ``store``, ``journal``, ``selectors``: where objects are, which of them, what changed;

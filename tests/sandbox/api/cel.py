@@ -43,7 +43,13 @@ _KNOWN = _NATIVE | {name.rpartition(".")[2] for name in FUNCTIONS}
 _NAMES = {"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint", "optional", "in"}
 _NAMES |= {"true", "false", "null", *(name.partition(".")[0] for name in FUNCTIONS if "." in name)}
 _PLAIN = {"string": "string", "integer": "int", "number": "double", "boolean": "bool"}
-_FAILED = re.compile(r"Function '\w+' error: (?:Python function call failed: (\w+): )?(.*)\. Check function", re.DOTALL)
+_FAILED = re.compile(
+    r"Function '(\w+)' error: (?:Python function call failed: (\w+): )?(.*)\. Check function", re.DOTALL
+)
+_CONVERSIONS = {name: name for name in ("double", "int", "uint")} | {
+    "duration": "google.protobuf.Duration",
+    "timestamp": "google.protobuf.Timestamp",
+}
 _OVERLOAD = "no such overload"
 
 
@@ -93,9 +99,15 @@ class Expression:
         except TypeError:
             raise EvaluationError(_OVERLOAD) from None
         except RuntimeError as error:
-            failed = _FAILED.match(str(error))
-            plain = failed and failed[1] in (None, "ValueError", "IndexError")
-            raise EvaluationError(failed[2] if failed and plain else _OVERLOAD) from None
+            raise EvaluationError(_told(str(error))) from None
+
+
+def _told(failure: str) -> str:
+    """What cel-go says where a function failed; the engine says that there is none where its types are wrong."""
+    failed = _FAILED.match(failure)
+    if failed and failed[1] in _CONVERSIONS:
+        return f"type conversion error from 'string' to '{_CONVERSIONS[failed[1]]}'"
+    return failed[3] if failed and failed[2] in (None, "ValueError", "IndexError") else _OVERLOAD
 
 
 def _blank(literal: re.Match[str]) -> str:

@@ -90,22 +90,24 @@ class DefinitionController:
     def _serve(self, obj: Object, location: Location, revision: int) -> None:
         spec = obj["spec"]
         self._catalog.remove(location)
-        storage = next(version["name"] for version in spec["versions"] if version.get("storage"))
+        storage = next(version for version in spec["versions"] if version.get("storage"))
+        stored = Schema(storage["schema"]["openAPIV3Schema"])
         for version in spec["versions"]:
             if version.get("served"):
-                resource = self._resource(spec, version, f"{spec['group']}/{storage}")
+                resource = self._resource(spec, version, f"{spec['group']}/{storage['name']}", stored)
                 resource.location = location
                 resource.schema_revision = revision
                 self._catalog.add(resource)
         self._specs[location] = copy(spec)
 
-    def _resource(self, spec: Object, version: Object, storage_version: str) -> Resource:
+    def _resource(self, spec: Object, version: Object, storage_version: str, stored: Schema) -> Resource:
         names = spec["names"]
         node = version["schema"]["openAPIV3Schema"]
         subresources: Object = version.get("subresources") or {}
         scale = subresources.get("scale")
-        structural = Schema(node)
+        structural = stored if version.get("storage") else Schema(node)
         strategy = CustomStrategy(names["kind"], self._whole(node), structural, node, scale)
+        strategy.stored = stored
         strategy.has_status = subresources.get("status") is not None
         deprecated = ""
         if version.get("deprecated"):

@@ -110,8 +110,12 @@ def not_supported(field: str, value: Any, supported: Iterable[Any]) -> FieldErro
 
 
 def too_long(field: str, maximum: int) -> FieldError:
-    return FieldError("FieldValueTooLong", field, NO_VALUE, f"may not be more than {maximum} bytes")
+    return FieldError(
+        "FieldValueTooLong", field, NO_VALUE, f"may not be more than {maximum} byte{'s' if maximum != 1 else ''}"
+    )
 
 
 def too_many(field: str, actual: int, maximum: int) -> FieldError:
-    return FieldError("FieldValueTooMany", field, actual, f"must have at most {maximum} items")
+    return FieldError(
+        "FieldValueTooMany", field, actual, f"must have at most {maximum} item{'s' if maximum != 1 else ''}"
+    )

@@ -19,8 +19,9 @@ from cel import OptionalValue
 from .cel import CompileError, EvaluationError, Expression, escaped
 from .fields import NO_VALUE, FieldError, Struct, invalid_value, required
 from .formats import duration
-from .objects import Object, encode, same
+from .objects import Object, same
 from .schema import Node, Schema
+from .validation import by_key, item_key
 
 _STRING = {"type": "string"}
 _METADATA = {"type": "object", "properties": {"name": _STRING, "generateName": _STRING}}
@@ -171,19 +172,6 @@ class Rules:
             if error:
                 unchanged = old is not None and same(value, old) if unchanged is None else unchanged
                 yield error, unchanged and not rule.compares
-
-
-def item_key(item: Any, node: Node) -> bytes:
-    """What tells an item of a list-map from the others."""
-    keys = node.get("x-kubernetes-list-map-keys") or ()
-    return encode([item.get(key) for key in keys]) if isinstance(item, dict) else b""
-
-
-def by_key(old: Any, node: Node) -> dict[bytes, Any]:
-    """Old items that can be told apart: those of a list-map."""
-    if not isinstance(old, list) or node.get("x-kubernetes-list-type") != "map":
-        return {}
-    return {item_key(item, node): item for item in old}
 
 
 def _looks_different(node: Node) -> bool:

@@ -39,9 +39,9 @@ class Schema:
         "atomic_map",
         "deduced",
         "default",
+        "defaults",
         "embedded",
         "has_default",
-        "has_rules",
         "int_or_string",
         "list_keys",
         "list_type",
@@ -77,7 +77,8 @@ class Schema:
         self.int_or_string = bool(source.get("x-kubernetes-int-or-string")) or source.get("format") == "int-or-string"
         self.default = source.get("default")
         self.has_default = "default" in source and self.default is not None
-        self.has_rules = bool(source.get("x-kubernetes-validations"))
+        self.defaults = [name for name, node in self.properties.items() if node.get("default") is not None]
+        """Names of the properties that have a default."""
         self.deduced = False
         self._resolve = resolve
         self._fields: dict[str, Schema] = {}
@@ -121,6 +122,12 @@ class Schema:
     def names(self, name: str) -> bool:
         """Whether the field is one of ``properties`` (and not merely allowed)."""
         return name in self.properties
+
+    def declared(self, name: str) -> Schema | None:
+        """Schema of a field that ``properties`` names or ``additionalProperties`` allows."""
+        if name in self.properties or self.source.get("additionalProperties") not in (None, False):
+            return self.field(name)
+        return None
 
     def _compile(self, node: Node) -> Schema:
         reference = node.get("$ref")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..defaulting import apply_defaults, drop_nulls
+from ..coercion import coerce
 from ..fields import FieldError, invalid_type, invalid_value
 from ..fieldsets import FieldSet
 from ..metadata import qualified_name_problems, validate_metadata, validate_metadata_update
 from ..objects import Object, copy, lookup, same
-from ..pruning import prune
 from ..rules import Rules
 from ..schema import Node, Schema
 from ..validation import validate, validate_lists
@@ -24,14 +23,18 @@ _MAX_INT32 = 2**31 - 1
 
 
 class CustomStrategy(Strategy):
-    """One version of one custom resource. ``schema`` includes the root's own fields, ``structural`` does not."""
+    """One version of one custom resource.
+
+    ``schema`` includes the root's own fields, ``structural`` does not; nor does ``stored``, which is that of the
+    version in which objects are stored: its defaults come to objects of every version.
+    """
 
     unconditional_update = False
 
     def __init__(self, kind: str, schema: Schema, structural: Schema, node: Node, scale: dict[str, str] | None) -> None:
         super().__init__(schema)
         self.kind = kind
-        self.structural = structural
+        self.structural = self.stored = structural
         self.has_status = False
         self._node = node
         self._scale = scale
@@ -39,19 +42,22 @@ class CustomStrategy(Strategy):
         self._rule_warnings: list[str] = []
 
     def decode(self, obj: Object) -> list[str]:
-        drop_nulls(obj, self.structural)
-        unknown = prune(obj, self.structural)
-        apply_defaults(obj, self.structural)
-        return unknown
+        return coerce(obj, self.structural)
+
+    def begin(self, obj: Object, old: Object | None) -> None:
+        if self.stored is not self.structural:
+            coerce(obj, self.stored)
 
     def read(self, obj: Object) -> None:
-        self.decode(obj)
+        coerce(obj, self.stored)
+        if self.stored is not self.structural:
+            coerce(obj, self.structural, defaults=False)
 
     def prepare_create(self, obj: Object) -> None:
         if self.has_status:
             obj.pop("status", None)
         obj["metadata"]["generation"] = 1
-        apply_defaults(obj, self.structural)  # of what was reset, such as the status
+        coerce(obj, self.structural)  # defaults of what was reset, such as the status
 
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
         if subresource == "status":
@@ -66,7 +72,7 @@ class CustomStrategy(Strategy):
                 new["status"] = status
             else:
                 new.pop("status", None)
-            apply_defaults(new, self.structural)
+            coerce(new, self.structural)
             return
         if self.has_status:
             if "status" in old:
@@ -75,7 +81,7 @@ class CustomStrategy(Strategy):
                 new.pop("status", None)
         if not same(_body(new), _body(old)):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        apply_defaults(new, self.structural)
+        coerce(new, self.structural)
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
         if obj["kind"] != self.kind:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.api.defaulting import apply_defaults, drop_nulls
-from sandbox.api.pruning import prune
+from sandbox.api.coercion import coerce
 from sandbox.api.schema import Schema
 from sandbox.api.validation import validate, validate_lists
 
@@ -36,14 +35,13 @@ ROOT = Schema({"type": "object", "properties": {"spec": SPEC}})
 
 def defaulted(**spec: Any) -> Any:
     obj = {"spec": spec}
-    drop_nulls(obj, ROOT)
-    apply_defaults(obj, ROOT)
+    coerce(obj, ROOT)
     return obj["spec"]
 
 
 def pruned(**spec: Any) -> tuple[Any, list[str]]:
     obj = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "spec": spec}
-    unknown = prune(obj, ROOT)
+    unknown = coerce(obj, ROOT, defaults=False)
     return obj["spec"], unknown
 
 
@@ -119,7 +117,7 @@ def test_embedded_objects_keep_their_type_and_metadata() -> None:
             7,
             "spec: Invalid value: 7: spec in body should be a multiple of 5",
         ),
-        ({"type": "array", "maxItems": 1}, [1, 2], "spec: Too many: 2: must have at most 1 items"),
+        ({"type": "array", "maxItems": 1}, [1, 2], "spec: Too many: 2: must have at most 1 item"),
         ({"type": "array", "minItems": 1}, [], "spec: Invalid value: 0: spec in body should have at least 1 items"),
         ({"type": "object", "required": ["a"]}, {}, "spec.a: Required value"),
         (
@@ -192,4 +190,30 @@ def test_elements_are_unique_in_sets_and_list_maps() -> None:
     assert [str(error) for error in validate_lists(obj, schema)] == [
         'set[2]: Duplicate value: "a"',
         'map[1]: Duplicate value: {"port":1,"protocol":"TCP"}',
+    ]
+
+
+def test_checks_look_at_what_they_are_for_whatever_the_type() -> None:
+    node = {"type": "string", "enum": ["a"]}
+    wrong_type = 'spec: Invalid value: "integer": spec in body must be of type string: "integer"'
+    assert [str(error) for error in validate(7, node, path="spec")] == [
+        wrong_type,
+        'spec: Unsupported value: 7: supported values: "a"',
+    ]
+    assert len(validate(None, {**node, "nullable": True}, path="spec")) == 1
+    assert validate([], {"type": "string", "format": "date-time"}, path="spec") == []
+
+
+def test_only_the_first_thing_wrong_with_a_text_is_told() -> None:
+    node = {"type": "string", "minLength": 1, "pattern": "^a$"}
+    assert [error.detail for error in validate("", node, path="spec")] == [
+        "spec in body should be at least 1 chars long"
+    ]
+
+
+def test_integers_with_a_format_are_wrong_in_its_words() -> None:
+    found = [str(error) for error in validate(1.5, {"type": "integer", "format": "int32"}, path="spec")]
+    assert found == [
+        'spec: Invalid value: "float64": spec in body must be of type int32: "float64"',
+        '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec',
     ]
