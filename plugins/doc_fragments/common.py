@@ -28,6 +28,26 @@ options:
       - Take over fields that another manager owns with another value, instead of failing.
     type: bool
     default: false
+  take_over:
+    description:
+      - Field managers whose fields are taken over when they clash with what is stated here, with a warning that names
+        them. The default are those of people and of client-side apply (C(kubectl), C(oc), the OpenShift console,
+        M(kubernetes.core.k8s)), so that an object that was made that way before does not end in a conflict.
+      - Only fields that were not set by server-side apply are taken over. What is not stated here stays as it is.
+      - An empty list makes every clash an error.
+    type: list
+    elements: str
+    default:
+      - kubectl-client-side-apply
+      - kubectl-create
+      - kubectl-edit
+      - kubectl-patch
+      - kubectl-replace
+      - kubectl-label
+      - kubectl-annotate
+      - oc
+      - Mozilla
+      - OpenAPI-Generator
   assume:
     description:
       - In check mode, what an earlier task of the same play will have made by then. What is missing and listed here is

@@ -9,16 +9,21 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, NamespaceMissing
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
+    FieldConflict,
+    McpopsError,
+    NamespaceMissing,
+)
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import rank
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step, run_all
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import CREATED, UNCHANGED, UPDATED, Outcome, Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import CRD
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import CRD, Resource, label_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import CrdEstablished, Deadline, Target, wait_all
 
 CRD_TIMEOUT = 60.0
@@ -35,6 +40,7 @@ class Applier:
         *,
         manager: str,
         force: bool = False,
+        take_over: t.Collection[str] = (),
         check: bool = False,
     ) -> None:
         self._client = client
@@ -42,11 +48,13 @@ class Applier:
         self._planner = planner
         self._manager = manager
         self._force = force
+        self._take_over = take_over
         self._check = check
+        self._warnings: list[str] = []
 
     def run(self, steps: t.Sequence[Step]) -> Report:
         """Apply the plan. A failure carries the ``objects`` done before it."""
-        report = Report()
+        report = Report(warnings=self._warnings)
         for number, members in itertools.groupby(steps, key=lambda step: rank(step.kind)):
             group = list(members)
             outcomes: list[Outcome | None] = [None] * len(group)
@@ -76,9 +84,7 @@ class Applier:
             return self._predicted(step)
         resource = step.resource or self._discovery.need(str(step.manifest["apiVersion"]), step.kind)
         try:
-            now, created = self._client.apply(
-                resource, step.manifest, manager=self._manager, force=self._force, dry_run=self._check
-            )
+            now, created = self._write(resource, step)
         except NamespaceMissing:
             if self._check:
                 return self._predicted(step)
@@ -88,6 +94,19 @@ class Applier:
         if step.live is not None and self._same(step.live, now):
             return Outcome(step.manifest, UNCHANGED, live=now)
         return self._outcome(step, UPDATED, now)
+
+    def _write(self, resource: Resource, step: Step) -> tuple[Object, bool]:
+        """Apply; what was made by hand or by client-side apply before is taken over, and so told."""
+        ask = functools.partial(self._client.apply, resource, step.manifest, manager=self._manager, dry_run=self._check)
+        try:
+            return ask(force=self._force)
+        except FieldConflict as conflict:
+            owners = conflict.details["conflicts"]
+            if any(one["declared"] or one["manager"] not in self._take_over for one in owners):
+                raise
+            told = "; ".join(f"{', '.join(one['fields'])} from {one['manager']}" for one in owners)
+            self._warnings.append(f"{label_of(step.manifest)}: took over {told}.")
+            return ask(force=True)
 
     def _predicted(self, step: Step) -> Outcome:
         return self._outcome(step, CREATED if step.live is None else UPDATED, None)

@@ -18,10 +18,25 @@ Spec = dict[str, t.Any]
 ASSUMED = ("namespace", "kind", "catalog", "class", "certificate", "gateway", "grant", "route", "secret", "extension")
 """What an earlier task of the same play may make: the choices of ``assume``."""
 
+BY_HAND = (
+    "kubectl-client-side-apply",
+    "kubectl-create",
+    "kubectl-edit",
+    "kubectl-patch",
+    "kubectl-replace",
+    "kubectl-label",
+    "kubectl-annotate",
+    "oc",
+    "Mozilla",
+    "OpenAPI-Generator",
+)
+"""Field managers of people and of client-side apply: kubectl and oc, the OpenShift console, kubernetes.core.k8s."""
+
 COMMON: Spec = {
     "assume": {"type": "list", "elements": "str", "choices": list(ASSUMED)},
     "field_manager": {"type": "str", "default": "mcpops.gateway"},
     "force_conflicts": {"type": "bool", "default": False},
+    "take_over": {"type": "list", "elements": "str", "default": list(BY_HAND)},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 120},
 }

@@ -33,6 +33,7 @@ class Engine:
         *,
         manager: str = MANAGER,
         force: bool = False,
+        take_over: t.Collection[str] = (),
         check: bool = False,
         namespace: str = "default",
         wait: bool = True,
@@ -43,6 +44,7 @@ class Engine:
         self.discovery = Discovery(client)
         self.manager = manager
         self.force = force
+        self._take_over = frozenset(take_over)
         self.check = check
         self._assume = assume
         self.namespace = namespace
@@ -62,6 +64,7 @@ class Engine:
             self._planner(),
             manager=manager or self.manager,
             force=self.force,
+            take_over=self._take_over,
             check=self.check,
         )
         return applier.run(steps)

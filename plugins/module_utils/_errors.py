@@ -100,7 +100,10 @@ class Conflict(ApiError):
 
 
 class FieldConflict(ApiError):
-    """409 of server-side apply: another field manager owns a field with another value."""
+    """409 of server-side apply: another field manager owns a field with another value.
+
+    ``details["conflicts"]``: one a manager, with its ``fields``; ``declared`` when it uses server-side apply itself.
+    """
 
 
 class Invalid(ApiError):

@@ -122,6 +122,7 @@ def _engine(params: Params, settings: Settings, *, check: bool) -> Engine:
         ApiClient(_transport(params, settings)),
         manager=params["field_manager"],
         force=params["force_conflicts"],
+        take_over=params["take_over"],
         check=check,
         namespace=params.get("namespace") or settings.namespace or "default",
         wait=params["wait"],

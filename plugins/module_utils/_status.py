@@ -40,7 +40,8 @@ INVALID_VALUE = re.compile(
     r'^(?:Invalid|Unsupported|Duplicate) value: (?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<bare>[^:]+)): (?P<rule>.*)$',
     re.DOTALL,
 )
-MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
+MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"(?: with subresource "[^"]*")?( using )?')
+"""A manager in a conflict. The API server adds `` using VERSION`` for one that did not use server-side apply."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +182,13 @@ def _not_found(message: str, asked: Request, known: dict[str, t.Any]) -> ApiErro
 
 def _field_conflict(status: t.Mapping[str, t.Any], asked: Request, known: dict[str, t.Any]) -> FieldConflict:
     owners: dict[str, list[str]] = {}
+    declared = set()
     for cause in causes_of(status):
         found = MANAGER.search(str(cause.get("message") or ""))
-        owners.setdefault(found.group(1) if found else "another manager", []).append(
-            str(cause.get("field") or "").lstrip(".")
-        )
+        manager = found.group(1) if found else "another manager"
+        owners.setdefault(manager, []).append(str(cause.get("field") or "").lstrip("."))
+        if found is None or found.group(2) is None:
+            declared.add(manager)
     said = "; ".join(
         f"{', '.join(fields)} {'is' if len(fields) == 1 else 'are'} owned by {manager}"
         for manager, fields in owners.items()
@@ -194,7 +197,10 @@ def _field_conflict(status: t.Mapping[str, t.Any], asked: Request, known: dict[s
         f"{asked.target} is not changed because of a field conflict: {said}, with another value; leave those fields "
         "out, change them "
         "where that manager takes them from, or set force_conflicts to true to take them over.",
-        conflicts=[{"manager": manager, "fields": fields} for manager, fields in owners.items()],
+        conflicts=[
+            {"manager": manager, "fields": fields, "declared": manager in declared}
+            for manager, fields in owners.items()
+        ],
         **known,
     )
 
