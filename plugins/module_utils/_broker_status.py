@@ -87,6 +87,8 @@ def await_server(
         status, problem = _ask(target, tls, broker, deadline, patient)
         if status is not None and status.satisfies(min_tools):
             return status
+        if status is not None:
+            deadline.progress.tick(f"waiting for the broker at {broker.url}: {status.seen(min_tools)}")
         if deadline.remaining <= PAUSE:
             seen = status.seen(min_tools) if status is not None else problem
             raise WaitTimeout(

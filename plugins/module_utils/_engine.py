@@ -17,6 +17,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import D
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step
+from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Progress, Say
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline, Target, wait_all
@@ -39,6 +40,7 @@ class Engine:
         wait: bool = True,
         wait_timeout: float = 120.0,
         assume: t.Sequence[str] | None = None,
+        say: Say | None = None,
     ) -> None:
         self.client = client
         self.discovery = Discovery(client)
@@ -49,7 +51,8 @@ class Engine:
         self._assume = assume
         self.namespace = namespace
         self.wait = wait
-        self.deadline = Deadline(wait_timeout)
+        self.progress = Progress(say)
+        self.deadline = Deadline(wait_timeout, self.progress)
         self.warnings: list[str] = []
 
     def plan(self, manifests: t.Sequence[Manifest], manager: str | None = None, *, leave: bool = False) -> list[Step]:

@@ -23,6 +23,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiC
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN, without_secrets
+from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Say
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import Settings, resolve, secrets_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._transport import LightTransport, Transport
@@ -41,15 +42,15 @@ class Performance:
     secrets: set[str] = field(default_factory=set)
 
 
-def perform(job: Job, params: Params, *, check: bool, diff: bool) -> Performance:
-    """Do the job; the one place where failures become a result."""
+def perform(job: Job, params: Params, *, check: bool, diff: bool, say: Say | None = None) -> Performance:
+    """Do the job; the one place where failures become a result. ``say`` is told how long waits go."""
     engine: Engine | None = None
     secrets: set[str] = set()
     warnings: list[str] = []
     try:
         settings = resolve(params)
         secrets = secrets_of(settings)
-        engine = _engine(params, settings, check=check)
+        engine = _engine(params, settings, check=check, say=say)
         report, extra = job(engine, params)
         result = {**report.as_result(diff=diff), **extra}
         warnings = report.warnings
@@ -117,7 +118,7 @@ def _transport(params: t.Mapping[str, t.Any], settings: Settings) -> Transport:
     return FullTransport(params, settings) if settings.beyond else LightTransport(settings)
 
 
-def _engine(params: Params, settings: Settings, *, check: bool) -> Engine:
+def _engine(params: Params, settings: Settings, *, check: bool, say: Say | None) -> Engine:
     return Engine(
         ApiClient(_transport(params, settings)),
         manager=params["field_manager"],
@@ -128,4 +129,5 @@ def _engine(params: Params, settings: Settings, *, check: bool) -> Engine:
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
         assume=params["assume"],
+        say=say,
     )

@@ -114,7 +114,8 @@ class Installation:
                     left = since + self._limits[stage.step] - now
                     if left <= 0:
                         raise self._timed_out(stage, blind(follower.trouble for follower in followers))
-            self._take(news, left)
+            self._engine.progress.tick(f"waiting for {self._label}: {stage.seen or stage.step}")
+            self._take(news, min(left, self._engine.progress.left()))
 
     def _take(self, news: queue.Queue[Event], seconds: float) -> None:
         """Take over all news there is, waiting for the first."""

@@ -39,6 +39,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     Goal,
     Verdict,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Progress
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource, label
 
 __all__ = ["CrdEstablished", "Deadline", "Follower", "Target", "wait_all"]
@@ -49,10 +50,11 @@ LONGEST_PAUSE = 5.0
 
 
 class Deadline:
-    """So many seconds from now, shared by everything that one task waits for."""
+    """So many seconds from now, shared by everything that one task waits for, and whom to tell how it goes."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, progress: Progress | None = None) -> None:
         self.seconds = seconds
+        self.progress = progress or Progress()
         self._end = time.monotonic() + seconds
 
     @property
@@ -245,7 +247,10 @@ def _follow(
 ) -> None:
     pending = list(targets)
     while pending:
-        limits = [deadline.remaining] + [_grace_left(target) for target in pending if target.failing_since is not None]
+        deadline.progress.tick(waiting(pending))
+        limits = [deadline.remaining, deadline.progress.left()] + [
+            _grace_left(target) for target in pending if target.failing_since is not None
+        ]
         try:
             event = news.get(timeout=max(0.01, min(limits)))
         except queue.Empty:
@@ -280,6 +285,12 @@ def _settle(target: Target, live: Object | None) -> bool:
 def _grace_left(target: Target) -> float:
     since = target.failing_since if target.failing_since is not None else time.monotonic()
     return since + target.goal.grace - time.monotonic()
+
+
+def waiting(pending: t.Sequence[Target]) -> str:
+    """What is being waited for, and how the first of it looks."""
+    more = f" and {len(pending) - 1} more" if len(pending) > 1 else ""
+    return f"waiting for {pending[0].label}{more} to {pending[0].goal.what}: {pending[0].last.seen}"
 
 
 def failed(target: Target) -> WaitFailed:

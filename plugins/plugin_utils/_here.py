@@ -45,13 +45,20 @@ class HereActionModule(ActionBase):  # type: ignore[misc]
         self._load_name = f"mcpops.gateway.{self.module}"  # how messages about options call the module
         frame = importlib.import_module(f"{MODULES}.{self.module}")
         validation, options = self.validate_argument_spec(frame.SPEC, **frame.CONSTRAINTS)
-        done = perform(frame.JOB, plain(options), check=bool(self._task.check_mode), diff=bool(self._task.diff))
+        done = perform(
+            frame.JOB, plain(options), check=bool(self._task.check_mode), diff=bool(self._task.diff), say=self._say
+        )
         hidden = set(validation._no_log_values) | done.secrets
         result.update(remove_values(done.result, hidden))
         warnings = [str(text) for text in remove_values(done.warnings, hidden)]
         if warnings:
             result["warnings"] = [*result.get("warnings", []), *warnings]
         return result
+
+    def _say(self, text: str) -> None:
+        """A line of progress while a wait goes on; a task with no_log waits in silence."""
+        if not self._task.no_log:
+            self._display.display(f"    {text}")
 
     def _is_here(self, variables: dict[str, t.Any]) -> bool:
         """Whether the module would run on this machine, as this user, with this Python and this environment."""
