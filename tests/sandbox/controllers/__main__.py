@@ -35,6 +35,8 @@ from sandbox.controllers.lifecycle import GarbageCollector, NamespaceController
 from sandbox.controllers.outside import Outside
 from sandbox.controllers.ports import PortBook
 from sandbox.controllers.runner import RunnerController
+from sandbox.faults import switches
+from sandbox.faults.saboteur import Saboteur
 from sandbox.processes import write_private
 
 READY_FILE = "controllers.ready"
@@ -111,16 +113,24 @@ async def _run(setting: Setting, kubeconfig: Path, names: Sequence[str]) -> None
     begun = time.monotonic()
     async with Client.from_kubeconfig(kubeconfig, user_agent="mcpops-sandbox-controllers") as client:
         work = asyncio.create_task(runtime.run(client, controllers, ready))
+        saboteur = Saboteur(setting.folder, client, setting.supervisor, controllers)
+        sabotage = asyncio.create_task(_sabotage(ready, saboteur))
         announce = asyncio.create_task(_announce(ready, setting.folder, names, begun))
         try:
             await work
         finally:
             announce.cancel()
+            sabotage.cancel()
             work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await work
             await setting.supervisor.stop_all()
             (setting.folder / READY_FILE).unlink(missing_ok=True)
+
+
+async def _sabotage(ready: asyncio.Event, saboteur: Saboteur) -> None:
+    await ready.wait()
+    await saboteur.run()
 
 
 async def _wait_for(kubeconfig: Path) -> None:
@@ -156,6 +166,7 @@ def main() -> None:
     for name in ("processes", "envoy", "logs", "pods"):
         (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.suppress(asyncio.CancelledError):
+        switches.use(folder)
         setting = Setting(folder, owned_only=options.owned_only)
         asyncio.run(_run(setting, options.kubeconfig or folder / "controllers.kubeconfig", names))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 from sandbox import processes
+from sandbox.faults import switches
 
 log = logging.getLogger("sandbox.children")
 
@@ -75,6 +76,16 @@ class Child:
         processes.forget(self._records, self.name)
         self.pid = None
 
+    @property
+    def command(self) -> Sequence[str]:
+        """Its command line."""
+        return self._command
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        if self.pid:
+            self._signal(signal.SIGKILL)
+
     def _signal(self, number: signal.Signals) -> None:
         """Signals the whole session of the process: it was made for it in `_spawn`."""
         with contextlib.suppress(ProcessLookupError):
@@ -115,6 +126,7 @@ class Child:
             reason = signal.Signals(-code).name if code < 0 else f"code {code}"
             log.warning("%s ended (%s); starting it again in %.1f s", self.name, reason, pause)
             await asyncio.sleep(pause)
+            await switches.may_start(self.name)
             pause = min(2 * pause, BACKOFF_MOST)
             self.restarts += 1
             process = await self._spawn()
@@ -148,6 +160,10 @@ class Supervisor:
         """Stops one child."""
         self._children.discard(child)
         await child.stop(patience)
+
+    def children(self) -> list[Child]:
+        """The children that are kept running."""
+        return list(self._children)
 
     async def stop_all(self) -> None:
         """Stops every child, all at the same time."""

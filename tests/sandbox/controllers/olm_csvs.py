@@ -46,6 +46,8 @@ from sandbox.controllers.olm_operator_groups import (
     provided_apis,
 )
 from sandbox.controllers.runtime import CRDS, Key, Watch, itself, owner
+from sandbox.faults import switches
+from sandbox.faults.book import Fault
 
 FINALIZER = "operators.coreos.com/csv-cleanup"
 INSTALL_SECONDS = 300.0
@@ -193,6 +195,8 @@ class CsvController(OlmController):
 
     async def _advance(self, csv: Object, status: Object) -> Object:
         """The status after one more step."""
+        if fault := switches.on("csv-failing"):
+            return self._fail(status, fault)
         match status.get("phase", ""):
             case "":
                 return set_phase(status, "Pending", "RequirementsUnknown", "requirements not yet checked")
@@ -216,6 +220,14 @@ class CsvController(OlmController):
             case "Deleting":
                 await self.client.delete(CSVS, csv["metadata"]["name"], csv["metadata"]["namespace"])
         return status
+
+    def _fail(self, status: Object, fault: Fault) -> Object:
+        if status.get("phase") == "Failed":
+            return status
+        switches.strike(fault, str(status.get("phase") or "new"))
+        return set_phase(
+            status, "Failed", "InstallComponentFailed", f"install strategy failed: {fault.text('message')}"
+        )
 
     def _pending(self, csv: Object, status: Object) -> Object:
         met, entries = self._requirements(csv)

@@ -18,6 +18,7 @@ from sandbox import processes
 from sandbox.controllers import images, runner_volumes
 from sandbox.controllers.children import Child, Supervisor
 from sandbox.controllers.gateway_status import now
+from sandbox.faults.upstream import FOLDER
 
 log = logging.getLogger("sandbox.runner")
 
@@ -137,7 +138,9 @@ class Instance:
                 name,
                 program.command,
                 log=self._logs / f"{name}.log",
-                env=processes.environment({**proxy, "HOSTNAME": meta["name"], **env, **program.env}),
+                env=processes.environment(
+                    {**proxy, "HOSTNAME": meta["name"], FOLDER: str(self._logs.parent), **env, **program.env}
+                ),
                 on_start=lambda: self._on_start(container, image),
                 on_exit=lambda code: self._on_exit(container, code),
             )

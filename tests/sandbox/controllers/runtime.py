@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from sandbox.client import ApiError, Client, Object, Resource
+from sandbox.faults import switches
 
 log = logging.getLogger("sandbox.controllers")
 
@@ -268,6 +269,13 @@ class Controller:
         """The informer of a watched resource."""
         return self._informers[resource]
 
+    def look_again(self) -> None:
+        """Reconciles everything that is cached, as after a start."""
+        for watch in self.watches():
+            for obj in self.cache(watch.resource).list():
+                for key in watch.to_keys(obj):
+                    self.queue.add(key)
+
     def _seen(self, resource: Resource, obj: Object) -> Object:
         if resource in self._informers:
             self._informers[resource].observe(obj)
@@ -297,6 +305,10 @@ class Controller:
         failures: dict[Hashable, int] = {}
         while True:
             key = await self.queue.take()
+            if switches.is_held(self.name):
+                self.queue.done(key)
+                self.queue.add_after(key, switches.PAUSE)
+                continue
             try:
                 again = await self.reconcile(key)
                 failures.pop(key, None)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from sandbox import processes
 from sandbox.faults import kinds
@@ -77,7 +78,13 @@ def start(
         return None
     if kind.place == kinds.API:
         _need_rules(folder)
-    return Book(folder.path).add(name, values, user=user, count=count, seconds=seconds)
+    elif "controllers" not in _alive(folder):
+        raise SandboxError("the sandbox's controllers are not running: start them with 'python -m sandbox up'")
+    started = Book(folder.path).add(name, values, user=user, count=count, seconds=seconds)
+    if kind.place == kinds.CONTROLLERS and (problem := _seen(folder, started)):
+        end(folder, [started.id])
+        raise SandboxError(f"the fault {name} cannot be started: {problem}")
+    return started
 
 
 def _check(kind: kinds.Kind, user: str, count: int | None, seconds: float | None) -> None:
@@ -95,7 +102,11 @@ def _check(kind: kinds.Kind, user: str, count: int | None, seconds: float | None
 
 def end(folder: Folder, chosen: list[str] | None = None) -> list[Fault]:
     """Ends the faults of these names or ids (None: all); returns those that were active."""
-    return Book(folder.path).remove(lambda fault: chosen is None or fault.name in chosen or fault.id in chosen)
+    ended = Book(folder.path).remove(lambda fault: chosen is None or fault.name in chosen or fault.id in chosen)
+    for fault in ended:
+        if kinds.find(fault.name).place == kinds.CONTROLLERS:
+            _unseen(folder, fault)
+    return ended
 
 
 def active(folder: Folder) -> list[tuple[Fault, int]]:
@@ -104,9 +115,42 @@ def active(folder: Folder) -> list[tuple[Fault, int]]:
     return [(fault, len(book.strikes(fault))) for fault in book.active()]
 
 
+def _alive(folder: Folder) -> set[str]:
+    return {entry.name for entry in folder.records() if entry.process()}
+
+
+def _seen(folder: Folder, fault: Fault) -> str:
+    """Waits until the controllers carry a fault out; returns why they cannot, or nothing."""
+    book = Book(folder.path)
+    seen = _wait(folder, lambda seen: fault.id in seen or fault.id not in {one.id for one in book.active()}, fault)
+    return seen.get(fault.id, "")
+
+
+def _unseen(folder: Folder, fault: Fault) -> None:
+    """Waits until the controllers have mended what a fault broke; controllers that are gone will when they start."""
+    if "controllers" in _alive(folder):
+        _wait(folder, lambda seen: fault.id not in seen, fault)
+
+
+def _wait(folder: Folder, true: Callable[[dict[str, str]], bool], fault: Fault) -> dict[str, str]:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            seen: dict[str, str] = json.loads((folder.path / "faults.seen").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            seen = {}
+        if true(seen):
+            return seen
+        if time.monotonic() > deadline or "controllers" not in _alive(folder):
+            raise SandboxError(
+                f"the controllers do not take up the fault {fault.name}: see {folder.logs}/controllers.log"
+            )
+        time.sleep(0.02)
+
+
 def _need_rules(folder: Folder) -> None:
     """Sees to it that requests pass by the rules: ours do, a kube-apiserver's need the proxy."""
-    names = {entry.name for entry in folder.records() if entry.process()}
+    names = _alive(folder)
     if "api" not in names:
         raise SandboxError("API faults need an API server of the sandbox's own (--api embedded or envtest)")
     if not (folder.path / "pki").is_dir() or PROXY in names:

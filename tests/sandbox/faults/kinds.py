@@ -107,6 +107,8 @@ def _text(name: str, default: str, help_text: str) -> Option:
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 WATCH = frozenset({"watch"})
 
+_SERVER = _text("server", "", "only the MCP server of this Deployment, as in weather; without: every one of the demo's")
+
 MATCH: Sequence[Option] = (
     _text("verb", "", "only requests with this verb: get, list, watch, create, update, patch, delete"),
     _text("group", "", "only this API group; core for the core group"),
@@ -170,6 +172,46 @@ KINDS: Sequence[Kind] = (
             *MATCH,
         ),
         WRITES,
+    ),
+    Kind(
+        "olm-stuck",
+        CONTROLLERS,
+        "OLM's controllers do nothing: Subscriptions, InstallPlans and CSVs stay as they are",
+    ),
+    Kind(
+        "csv-failing",
+        CONTROLLERS,
+        "every ClusterServiceVersion fails (phase Failed, reason InstallComponentFailed)",
+        (_text("message", 'Deployment.apps "operator" is invalid', "why the installation fails"),),
+    ),
+    Kind(
+        "certificate-missing",
+        CONTROLLERS,
+        "a TLS Secret is gone; it comes back as it was",
+        (_text("secret", "openshift-ingress/default-ingress-cert", "NAMESPACE/NAME of the Secret"),),
+    ),
+    Kind("envoy-down", CONTROLLERS, "the data path is down: Envoy is killed and not started again"),
+    Kind(
+        "broker-crash",
+        CONTROLLERS,
+        "the broker is killed (SIGKILL) whenever it runs; once with --count 1",
+        (_seconds("every", 2, "shortest time between two crashes"),),
+    ),
+    Kind("upstream-slow", UPSTREAM, "MCP servers answer late", (_seconds("delay", 2, "how late"), _SERVER)),
+    Kind("upstream-hung", UPSTREAM, "MCP servers never answer", (_SERVER,)),
+    Kind("upstream-dead", CONTROLLERS, "MCP servers are killed whenever they run", (_SERVER,)),
+    Kind(
+        "upstream-malformed",
+        UPSTREAM,
+        "MCP servers answer nonsense",
+        (
+            _choice(
+                "how",
+                ("http-500", "content-type", "json", "sse", "cut"),
+                "HTTP 500, a page of HTML, broken JSON, a broken event stream, a connection closed in the middle",
+            ),
+            _SERVER,
+        ),
     ),
     Kind(
         "api-restart",

@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
+from sandbox.faults import upstream
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
@@ -32,7 +33,7 @@ def run(server: MCPServer[Any], port: int) -> None:
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False)
     )
     uvicorn.run(
-        app,
+        upstream.wrap(app),
         host="127.0.0.1",
         port=port,
         loop="asyncio",
