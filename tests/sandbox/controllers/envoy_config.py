@@ -60,6 +60,7 @@ LOG_FIELDS = {
     "route": "%ROUTE_NAME%",
     "cluster": "%UPSTREAM_CLUSTER%",
     "upstream": "%UPSTREAM_HOST%",
+    "upstream_failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
     "user_agent": "%REQ(USER-AGENT)%",
 }
 """The access log: one JSON object a line, no header that could hold a credential."""

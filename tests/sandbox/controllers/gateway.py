@@ -15,11 +15,13 @@ from typing import ClassVar
 from sandbox.client import ApiError, Resource
 from sandbox.controllers import envoy_config, gateway_service, gateway_status
 from sandbox.controllers.envoy_clusters import cluster, gateway_cluster, mesh_hosts, service_clusters
+from sandbox.controllers.envoy_external import add_tls, external_clusters
 from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
 from sandbox.controllers.gateway_listeners import Listener, Problem, judge
 from sandbox.controllers.gateway_routes import BoundRoute, bind
 from sandbox.controllers.gateway_world import (
     CONTROLLERS,
+    DESTINATION_RULES,
     GATEWAY_CLASSES,
     GATEWAYS,
     HTTP_ROUTES,
@@ -28,6 +30,7 @@ from sandbox.controllers.gateway_world import (
     PORTS_ANNOTATION,
     REFERENCE_GRANTS,
     SECRETS,
+    SERVICE_ENTRIES,
     SERVICES,
     Json,
     Key,
@@ -48,6 +51,8 @@ EVERYTHING: Key = ("", "")
 """The only key: a route, a listener and a certificate hang together, so all of it is computed at once."""
 SETTLE_SECONDS = 0.02
 """Changes that come this close together are served by one round."""
+OUTSIDE_SECONDS = 0.5
+"""How often the files about the outside are looked at."""
 
 
 def _everything(_: Json) -> Iterable[Key]:
@@ -90,16 +95,27 @@ class GatewayController(Controller):
 
     def watches(self) -> Sequence[Watch]:
         resources = (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS, SERVICES, PODS, SECRETS, NAMESPACES)
-        policies = (AUTH_POLICIES, RATE_LIMIT_POLICIES, KUADRANTS)
-        return [Watch(resource, _everything) for resource in (*resources, *policies)]
+        more = (SERVICE_ENTRIES, DESTINATION_RULES, AUTH_POLICIES, RATE_LIMIT_POLICIES, KUADRANTS)
+        return [Watch(resource, _everything) for resource in (*resources, *more)]
 
     async def start(self) -> None:
         await self._envoy.start()
         self.queue.add(EVERYTHING)
+        self._look_out = asyncio.create_task(self._follow_outside(), name="outside")
 
     async def stop(self) -> None:
+        self._look_out.cancel()
         await self._issuers.stop()
         await self._envoy.stop()
+
+    async def _follow_outside(self) -> None:
+        """The files about the outside have no watch of the API."""
+        stamp = self._outside.stamp()
+        while True:
+            await asyncio.sleep(OUTSIDE_SECONDS)
+            stamp, before = self._outside.stamp(), stamp
+            if stamp != before:
+                self.queue.add(EVERYTHING)
 
     def world(self) -> World:
         """What the caches hold now."""
@@ -122,6 +138,8 @@ class GatewayController(Controller):
             pods=self.cache(PODS).list(),
             secrets=keyed(SECRETS),
             namespaces=named(NAMESPACES),
+            service_entries=self.cache(SERVICE_ENTRIES).list(),
+            destination_rules=self.cache(DESTINATION_RULES).list(),
         )
 
     async def reconcile(self, key: Key) -> float | None:
@@ -148,7 +166,8 @@ class GatewayController(Controller):
         routes = [bind(route, world, listeners) for route in world.routes]
         routes = [route for route in routes if route.parents]
         enforcement = self._enforce(world, routes)
-        config = envoy_config.Config(clusters=service_clusters(world))
+        config = envoy_config.Config(clusters=service_clusters(world) | external_clusters(world, self._outside))
+        add_tls(config.clusters, world, self._outside)
         for guard in enforcement.guards:
             if guard.providers:
                 config.providers |= guard.providers

@@ -16,6 +16,7 @@ from sandbox.controllers.gateway_hostnames import ANY, intersection
 from sandbox.controllers.gateway_listeners import Listener, Problem
 from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json, Key, World
 
+ISTIO_GROUP = "networking.istio.io"
 RANKING = ("NotAllowedByListeners", "NoMatchingListenerHostname", "NoMatchingParent")
 """Of several reasons for refusal the one nearest to success is reported."""
 
@@ -139,13 +140,32 @@ def _cluster(bound: BoundRoute, ref: Json, world: World) -> str | None:
     if not world.permits(route, kind, (namespace, name), target_group=group):
         message = f'backendRef {name}/{namespace} not accessible to a HTTPRoute in namespace "{own}"'
         bound.problem = Problem("RefNotPermitted", f"{message} (missing a ReferenceGrant?)")
+    elif (group, kind) == (ISTIO_GROUP, "Hostname"):
+        return _hostname_cluster(bound, ref, own, world)
     elif (group, kind) != ("", "Service"):
         message = f'referencing unsupported backendRef: group "{group}" kind "{kind}"'
         bound.problem = Problem("InvalidKind", message)
+    elif "." in name:
+        message = "service name invalid; the name of the Service must be used, not the hostname."
+        bound.problem = Problem("InvalidDestination", message)
     elif (namespace, name) not in world.services:
         bound.problem = Problem("BackendNotFound", f"backend({name}.{namespace}.svc.cluster.local) not found")
     elif not ref.get("port"):
         bound.problem = Problem("InvalidDestination", "port is required in backendRef")
     else:
         return cluster_name(namespace, name, ref["port"])
+    return None
+
+
+def _hostname_cluster(bound: BoundRoute, ref: Json, namespace: str, world: World) -> str | None:
+    """Istio's way to name a host of a ServiceEntry in a backendRef; None as `_cluster`."""
+    host = ref["name"]
+    if ref.get("namespace"):
+        bound.problem = Problem("InvalidDestination", "namespace may not be set with Hostname type")
+    elif not world.knows_host(host, namespace):
+        bound.problem = Problem("BackendNotFound", f"backend({host}) not found")
+    elif not ref.get("port"):
+        bound.problem = Problem("InvalidDestination", "port is required in backendRef")
+    else:
+        return f"outbound|{ref['port']}||{host}"
     return None

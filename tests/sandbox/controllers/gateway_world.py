@@ -21,6 +21,8 @@ GATEWAY_CLASSES = Resource(GATEWAY_GROUP, "v1", "gatewayclasses", "GatewayClass"
 GATEWAYS = Resource(GATEWAY_GROUP, "v1", "gateways", "Gateway")
 HTTP_ROUTES = Resource(GATEWAY_GROUP, "v1", "httproutes", "HTTPRoute")
 REFERENCE_GRANTS = Resource(GATEWAY_GROUP, "v1beta1", "referencegrants", "ReferenceGrant")
+SERVICE_ENTRIES = Resource("networking.istio.io", "v1", "serviceentries", "ServiceEntry")
+DESTINATION_RULES = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
 SERVICES = Resource("", "v1", "services", "Service")
 PODS = Resource("", "v1", "pods", "Pod")
 SECRETS = Resource("", "v1", "secrets", "Secret")
@@ -53,6 +55,18 @@ class World:
     pods: Sequence[Json] = ()
     secrets: Mapping[Key, Json] = field(default_factory=dict)
     namespaces: Mapping[str, Json] = field(default_factory=dict)
+    service_entries: Sequence[Json] = ()
+    destination_rules: Sequence[Json] = ()
+
+    def knows_host(self, host: str, namespace: str) -> bool:
+        """Whether a namespace may use a host: a Service by its full name, or one of a ServiceEntry."""
+        name, _, rest = host.partition(".")
+        if rest.endswith(".svc.cluster.local") and (rest.split(".")[0], name) in self.services:
+            return True
+        return any(
+            host in (entry["spec"].get("hosts") or []) and _is_exported(entry, namespace)
+            for entry in self.service_entries
+        )
 
     def controller_of(self, gateway: Json) -> str | None:
         """The controllerName of the Gateway's class when the sandbox is that controller."""
@@ -77,6 +91,13 @@ class World:
         """The namespace's labels, with the name label that every cluster sets."""
         labels = (self.namespaces.get(name) or {"metadata": {}})["metadata"].get("labels") or {}
         return {"kubernetes.io/metadata.name": name, **labels}
+
+
+def _is_exported(obj: Json, namespace: str) -> bool:
+    """Istio's exportTo: every namespace unless it says otherwise; ``.`` is the object's own."""
+    exported = obj["spec"].get("exportTo") or ["*"]
+    own = obj["metadata"]["namespace"]
+    return any(entry in ("*", namespace) or (entry == "." and namespace == own) for entry in exported)
 
 
 def _allows(entries: Iterable[Json], **wanted: str) -> bool:

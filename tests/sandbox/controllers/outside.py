@@ -46,6 +46,11 @@ class Outside:
         entries = found.items() if isinstance(found, dict) else ()
         return {str(name).lower(): str(address) for name, address in entries}
 
+    def own_authorities(self) -> str | None:
+        """The content of the sandbox's file of authorities, if it has one."""
+        own = self._folder / "ca.pem"
+        return own.read_text(encoding="ascii") if own.exists() else None
+
     @property
     def authorities(self) -> str | None:
         """The file of the trusted authorities: the sandbox's, else the machine's."""
