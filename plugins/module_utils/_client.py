@@ -24,6 +24,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     Invalid,
     NamespaceTerminating,
     NotFound,
+    Outdated,
+    PathMissing,
     ServerError,
     Throttled,
 )
@@ -50,6 +52,7 @@ class ApiClient:
     """Requests to one API server, safe to use from several threads.
 
     ``reads`` and ``writes`` count requests sent (retries included); ``warnings`` are those of the API server.
+    ``remembered``: kinds known only from an earlier task; Outdated is raised when one of them is not served any more.
     Every method raises the failures of ``_errors``.
     """
 
@@ -64,6 +67,7 @@ class ApiClient:
         self.reads = 0
         self.writes = 0
         self.warnings: list[str] = []
+        self.remembered: set[Resource] = set()
         self._sleep = sleep
         self._jitter = jitter
         self._lock = threading.Lock()
@@ -187,6 +191,7 @@ class ApiClient:
         if stream.status >= 300:
             error = to_error(stream.status, parse_status(stream.read()), asked)
             stream.close()
+            self._doubt(error, asked)
             raise error
         return stream
 
@@ -225,8 +230,10 @@ class ApiClient:
                 self._take_warnings(answer)
                 if answer.status < 300:
                     return answer
-                error: ApiError | ConnectionFailed = to_error(answer.status, parse_status(answer.body), asked)
-                delay = _retry_after(answer) or error.retry_after
+                refusal = to_error(answer.status, parse_status(answer.body), asked)
+                self._doubt(refusal, asked)
+                delay = _retry_after(answer) or refusal.retry_after
+                error: ApiError | ConnectionFailed = refusal
             except ConnectionFailed as failed:
                 error = failed
             late = time.monotonic() - began > PATIENCE
@@ -248,6 +255,10 @@ class ApiClient:
         if isinstance(error, Conflict):
             return not error.of_precondition
         return isinstance(error, Throttled) or (isinstance(error, ServerError) and error.status in RETRIED_5XX)
+
+    def _doubt(self, error: ApiError, asked: Request) -> None:
+        if isinstance(error, PathMissing) and asked.resource in self.remembered:
+            raise Outdated(error.message)
 
     def _count(self, method: str) -> None:
         with self._lock:

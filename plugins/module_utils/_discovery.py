@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import KindNotServed
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import BUILT_IN, Resource, split_api_version
 
@@ -27,10 +28,14 @@ INSTALLED_BY = {
 
 
 class Discovery:
-    """Looks kinds up in the API server's own list, one small request for a group and version."""
+    """Looks kinds up in the API server's own list, one small request for a group and version.
 
-    def __init__(self, client: ApiClient) -> None:
+    With a cache, what an earlier task found is believed; that a kind is not served never is.
+    """
+
+    def __init__(self, client: ApiClient, cache: DiscoveryCache | None = None) -> None:
         self._client = client
+        self._cache = cache
         self._versions: dict[str, dict[str, Resource] | None] = {}
         self._groups: dict[str, list[str]] = {}
         self._lock = threading.Lock()
@@ -42,8 +47,18 @@ class Discovery:
             return known
         with self._lock:
             if api_version not in self._versions:
+                remembered = self._remembered(api_version, kind)
+                if remembered is not None:
+                    return remembered
                 self._versions[api_version] = self._read_version(api_version)
             return (self._versions[api_version] or {}).get(kind)
+
+    def _remembered(self, api_version: str, kind: str) -> Resource | None:
+        kinds = self._cache.get(api_version) if self._cache else None
+        found = (kinds or {}).get(kind)
+        if found is not None:
+            self._client.remembered.add(found)
+        return found
 
     def need(self, api_version: str, kind: str) -> Resource:
         """The same, raising KindNotServed with what to install."""
@@ -71,7 +86,10 @@ class Discovery:
         return None
 
     def forget(self) -> None:
-        """Ask again: kinds were added meanwhile."""
+        """Ask again: kinds were added or removed meanwhile."""
+        if self._cache:
+            self._cache.clear()
+        self._client.remembered.clear()
         with self._lock:
             self._versions.clear()
             self._groups.clear()
@@ -87,6 +105,8 @@ class Discovery:
                 found[entry["kind"]] = Resource(
                     group, version, entry["name"], entry["kind"], bool(entry.get("namespaced"))
                 )
+        if self._cache and found:
+            self._cache.put(api_version, found)
         return found
 
 

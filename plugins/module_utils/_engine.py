@@ -14,6 +14,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._apply import Appli
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._delete import delete
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step
@@ -41,9 +42,10 @@ class Engine:
         wait_timeout: float = 120.0,
         assume: t.Sequence[str] | None = None,
         say: Say | None = None,
+        cache: DiscoveryCache | None = None,
     ) -> None:
         self.client = client
-        self.discovery = Discovery(client)
+        self.discovery = Discovery(client, cache)
         self.manager = manager
         self.force = force
         self._take_over = frozenset(take_over)

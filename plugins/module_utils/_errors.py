@@ -82,6 +82,14 @@ class NotFound(ApiError):
     """404: the object (or its namespace) does not exist."""
 
 
+class PathMissing(NotFound):
+    """404 without a Status: the API server has nothing at all at this address, not even the kind."""
+
+
+class Outdated(McpopsError):
+    """A kind that was remembered from an earlier task is not served any more: the job has to begin again."""
+
+
 class NamespaceMissing(NotFound):
     """404 on a write because the namespace does not exist."""
 

@@ -20,8 +20,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import Spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, Outdated
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN, without_secrets
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Say
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
@@ -50,9 +51,18 @@ def perform(job: Job, params: Params, *, check: bool, diff: bool, say: Say | Non
     try:
         settings = resolve(params)
         secrets = secrets_of(settings)
-        engine = _engine(params, settings, check=check, say=say)
-        report, extra = job(engine, params)
+        cache = DiscoveryCache(settings.host)
+        engine = _engine(params, settings, check=check, say=say, cache=cache)
+        written = False
+        try:
+            report, extra = job(engine, params)
+        except Outdated:
+            cache.clear()
+            written = engine.client.writes > 0 and not check
+            engine = _engine(params, settings, check=check, say=say, cache=None)
+            report, extra = job(engine, params)
         result = {**report.as_result(diff=diff), **extra}
+        result["changed"] = result["changed"] or written
         warnings = report.warnings
     except McpopsError as error:
         result = {"changed": False, **error.details, "failed": True, "msg": error.message}
@@ -118,7 +128,9 @@ def _transport(params: t.Mapping[str, t.Any], settings: Settings) -> Transport:
     return FullTransport(params, settings) if settings.beyond else LightTransport(settings)
 
 
-def _engine(params: Params, settings: Settings, *, check: bool, say: Say | None) -> Engine:
+def _engine(
+    params: Params, settings: Settings, *, check: bool, say: Say | None, cache: DiscoveryCache | None
+) -> Engine:
     return Engine(
         ApiClient(_transport(params, settings)),
         manager=params["field_manager"],
@@ -130,4 +142,5 @@ def _engine(params: Params, settings: Settings, *, check: bool, say: Say | None)
         wait_timeout=params["wait_timeout"],
         assume=params["assume"],
         say=say,
+        cache=cache,
     )

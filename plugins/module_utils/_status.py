@@ -26,6 +26,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     NamespaceMissing,
     NamespaceTerminating,
     NotFound,
+    PathMissing,
     ServerError,
     Throttled,
     Unauthorized,
@@ -175,6 +176,12 @@ def _not_found(message: str, asked: Request, known: dict[str, t.Any]) -> ApiErro
         return NamespaceMissing(
             f"The namespace {missing.group(1)} does not exist, so {asked.target} cannot be created; create the "
             "namespace first.",
+            **known,
+        )
+    if not known["reason"] and asked.resource is not None:
+        return PathMissing(
+            f"The API server {asked.host} does not serve the kind {asked.resource.kind} of "
+            f"{asked.resource.api_version} any more; install what brings it and run again.",
             **known,
         )
     return NotFound(f"{asked.target} does not exist.", **known)

@@ -13,6 +13,14 @@ from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_j
 from integration.kit import ApiServer, Modules
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ansible_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that a test makes the collection remember stays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANSIBLE_HOME", str(tmp_path_factory.mktemp("ansible")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server with all CRDs and no controllers."""

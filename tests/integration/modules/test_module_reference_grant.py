@@ -24,7 +24,7 @@ def test_its_life(run: Modules, api_server: ApiServer, ns: str) -> None:
 
     actions = [one["objects"][0]["action"] for one in (planned, made, again, gone, gone_again)]
     assert actions == ["created", "created", "unchanged", "deleted", "absent"]
-    assert writes(requests) == [] and len(requests) == 2
+    assert writes(requests) == [] and len(requests) == 1
     assert live is not None and live["spec"] == {
         "from": [{"group": "mcp.kuadrant.io", "kind": "MCPGatewayExtension", "namespace": "team-a"}],
         "to": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}],

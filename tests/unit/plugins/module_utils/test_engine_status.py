@@ -59,8 +59,15 @@ def test_a_terminating_namespace() -> None:
 
 def test_a_missing_namespace_is_not_a_missing_object() -> None:
     assert isinstance(said(404, 'namespaces "ns" not found'), _errors.NamespaceMissing)
-    own = to_error(404, {"message": 'namespaces "ns" not found'}, Request("get", "h", NAMESPACE, None, "ns"))
+    status = {"message": 'namespaces "ns" not found', "reason": "NotFound"}
+    own = to_error(404, status, Request("get", "h", NAMESPACE, None, "ns"))
     assert type(own) is _errors.NotFound
+
+
+def test_a_missing_kind_is_not_a_missing_object() -> None:
+    error = to_error(404, {"message": "404 page not found"}, Request("get", "h", NAMESPACE, None, "ns"))
+
+    assert isinstance(error, _errors.PathMissing) and "does not serve the kind Namespace" in error.message
 
 
 def test_conflicts_of_fields_name_every_manager_once() -> None:
@@ -71,15 +78,21 @@ def test_conflicts_of_fields_name_every_manager_once() -> None:
             "field": '.spec.listeners[name="a"].port',
         },
         {"reason": "FieldManagerConflict", "message": 'conflict with "argocd"', "field": ".spec.gatewayClassName"},
-        {"reason": "FieldManagerConflict", "message": 'conflict with "kubectl"', "field": ".metadata.labels.a"},
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "kubectl-edit" with subresource "scale" using v1 at 2026-01-01T00:00:00Z',
+            "field": ".metadata.labels.a",
+        },
     ]
 
     error = said(409, "Apply failed with 3 conflicts", "Conflict", causes)
 
     assert isinstance(error, _errors.FieldConflict)
     assert 'spec.listeners[name="a"].port, spec.gatewayClassName are owned by argocd' in error.message
-    assert "metadata.labels.a is owned by kubectl" in error.message and "force_conflicts" in error.message
-    assert error.details["conflicts"][1] == {"manager": "kubectl", "fields": ["metadata.labels.a"]}
+    assert "metadata.labels.a is owned by kubectl-edit" in error.message and "force_conflicts" in error.message
+    declared = [(one["manager"], one["declared"]) for one in error.details["conflicts"]]
+    assert declared == [("argocd", True), ("kubectl-edit", False)]
+    assert error.details["conflicts"][1]["fields"] == ["metadata.labels.a"]
 
 
 @pytest.mark.parametrize(
