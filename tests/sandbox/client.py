@@ -276,9 +276,15 @@ class Client:
         *,
         uid: str | None = None,
         propagation: str = "Background",
+        grace: int | None = None,
     ) -> Object | None:
-        """Deletes the object (only the one with ``uid``, if given); None when it was already gone."""
+        """Deletes the object (only the one with ``uid``, if given); None when it was already gone.
+
+        ``grace`` is the time in seconds that a pod has to end; 0 removes it at once.
+        """
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
         if uid:
             options["preconditions"] = {"uid": uid}
         try:

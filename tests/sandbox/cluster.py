@@ -16,7 +16,7 @@ from sandbox import seed
 from sandbox.client import ApiError, Client, Resource
 from sandbox.controllers.discovery import served
 from sandbox.controllers.gateway_world import GATEWAY_CLASSES, NAMESPACES, OWNED, is_owned
-from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.controllers.runner_kinds import DEPLOYMENTS
 from sandbox.controllers.runtime import CRDS
 from sandbox.state import Folder, SandboxError
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.client import Resource
 from sandbox.controllers.gateway_world import GATEWAY_CLASSES, NAMESPACES, SECRETS, SERVICES
-from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.controllers.runner_kinds import DEPLOYMENTS
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from sandbox.client import ApiError, Client
 from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PORTS_ANNOTATION
-from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.controllers.runner_kinds import DEPLOYMENTS
 from sandbox.faults import control
 from sandbox.state import Folder, State
 

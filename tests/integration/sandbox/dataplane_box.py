@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import psutil
 from sandbox.client import Client, Resource
 from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PODS, PORTS_ANNOTATION, SECRETS, SERVICES
-from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.controllers.runner_kinds import DEPLOYMENTS
 
 Json = dict[str, Any]
 T = TypeVar("T")

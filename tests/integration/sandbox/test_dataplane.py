@@ -21,7 +21,7 @@ from mcp.client.client import Client as McpClient
 from sandbox import seed
 from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PODS, SECRETS, SERVICES
 from sandbox.controllers.ports import free_port
-from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.controllers.runner_kinds import DEPLOYMENTS
 
 WEATHER = "weather.mcp.local"
 ECHO = """
@@ -210,11 +210,11 @@ async def test_unknown_image_is_not_pulled(cluster: Box) -> None:
     async def waiting() -> Json | None:
         for pod in await cluster.pods("stranger"):
             for status in (pod.get("status") or {}).get("containerStatuses") or []:
-                return dict(status["state"].get("waiting") or {})
+                found = dict(status["state"].get("waiting") or {})
+                return found if found.get("reason") == "ImagePullBackOff" else None
         return None
 
     found = await until(waiting)
-    assert found["reason"] == "ImagePullBackOff"
     assert "nginx" in found["message"]
 
 

@@ -119,6 +119,11 @@ async def site(cluster: Box) -> AsyncIterator[Site]:
             {"csv_timeout": 3},
             ["Waited 3 s", f"CSV {NEW} has the phase Installing", "does not have minimum availability"],
         ),
+        (
+            behaviour.CRASHING_OPERATOR,
+            {"csv_timeout": 3},
+            ["Waited 3 s", f"CSV {NEW} has the phase Installing", "does not have minimum availability"],
+        ),
     ],
     ids=lambda value: value.partition(":")[2] if isinstance(value, str) else "",
 )

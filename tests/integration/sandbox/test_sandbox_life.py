@@ -22,7 +22,7 @@ from sandbox import processes
 from sandbox.client import Client, Resource
 from sandbox.controllers.gateway_world import GATEWAY_CLASSES, GATEWAYS, NAMESPACES, PODS, SECRETS
 from sandbox.controllers.ports import free_port, is_free
-from sandbox.controllers.runner import DEPLOYMENTS
+from sandbox.controllers.runner_kinds import DEPLOYMENTS
 from sandbox.controllers.runtime import CRDS
 
 THEIR_CRD: Json = {

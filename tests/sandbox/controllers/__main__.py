@@ -35,6 +35,9 @@ from sandbox.controllers.lifecycle import GarbageCollector, NamespaceController
 from sandbox.controllers.outside import Outside
 from sandbox.controllers.ports import PortBook
 from sandbox.controllers.runner import RunnerController
+from sandbox.controllers.runner_deployments import DeploymentController
+from sandbox.controllers.runner_endpoints import EndpointsController
+from sandbox.controllers.runner_replicasets import ReplicaSetController
 from sandbox.faults import switches
 from sandbox.faults.saboteur import Saboteur
 from sandbox.processes import write_private
@@ -75,7 +78,13 @@ def _gateway(setting: Setting) -> Sequence[runtime.Controller]:
 
 
 def _runner(setting: Setting) -> Sequence[runtime.Controller]:
-    return [RunnerController(setting.folder, setting.supervisor, setting.mesh_port)]
+    """Everything between a Deployment and its processes."""
+    return [
+        DeploymentController(),
+        ReplicaSetController(),
+        EndpointsController(),
+        RunnerController(setting.folder, setting.supervisor, setting.mesh_port),
+    ]
 
 
 def _lifecycle(_: Setting) -> Sequence[runtime.Controller]:

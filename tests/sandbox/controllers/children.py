@@ -27,7 +27,8 @@ STEADY_SECONDS = 10.0
 
 
 class Child:
-    """One supervised process. ``on_exit`` is told the exit code each time it ends by itself."""
+    """One supervised process. ``on_exit`` is told the exit code each time it ends by itself; it is started again
+    unless ``restart`` is false."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Child:
         env: Mapping[str, str] | None = None,
         on_start: Callable[[], None] | None = None,
         on_exit: Callable[[int], None] | None = None,
+        restart: bool = True,
     ) -> None:
         self.name = name
         self.restarts = 0
@@ -51,6 +53,7 @@ class Child:
         self._env = env
         self._on_start = on_start or (lambda: None)
         self._on_exit = on_exit or (lambda code: None)
+        self._restart = restart
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -86,10 +89,23 @@ class Child:
         if self.pid:
             self._signal(signal.SIGKILL)
 
+    def terminate(self, patience: float = 5.0) -> None:
+        """Asks the process to end (SIGTERM, after ``patience`` seconds SIGKILL), as if it ended by itself."""
+        process = self._process
+
+        def kill() -> None:
+            if process is self._process and process and process.returncode is None:
+                self._signal(signal.SIGKILL)
+
+        if self.pid:
+            self._signal(signal.SIGTERM)
+            asyncio.get_running_loop().call_later(patience, kill)
+
     def _signal(self, number: signal.Signals) -> None:
         """Signals the whole session of the process: it was made for it in `_spawn`."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid or 0, number)
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         descriptor = os.open(self._log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -121,6 +137,8 @@ class Child:
             self.pid = None
             processes.forget(self._records, self.name)
             self._on_exit(code)
+            if not self._restart:
+                return
             if time.monotonic() - started > STEADY_SECONDS:
                 pause = BACKOFF_FIRST
             reason = signal.Signals(-code).name if code < 0 else f"code {code}"
@@ -149,9 +167,27 @@ class Supervisor:
         env: Mapping[str, str] | None = None,
         on_start: Callable[[], None] | None = None,
         on_exit: Callable[[int], None] | None = None,
+        restart: bool = True,
     ) -> Child:
         """Starts a child; see `Child`."""
-        child = Child(self._records, name, command, log_file=log, cwd=cwd, env=env, on_start=on_start, on_exit=on_exit)
+
+        def ended(code: int) -> None:
+            if not restart:
+                self._children.discard(child)
+            if on_exit:
+                on_exit(code)
+
+        child = Child(
+            self._records,
+            name,
+            command,
+            log_file=log,
+            cwd=cwd,
+            env=env,
+            on_start=on_start,
+            on_exit=ended,
+            restart=restart,
+        )
         await child.start()
         self._children.add(child)
         return child

@@ -50,11 +50,12 @@ class Image:
 
     ``port`` gives the container port that the program serves (None: the container serves nothing);
     ``program`` the local program, or None for a container that is only pretended, because a controller
-    of the sandbox does its work.
+    of the sandbox does its work; such a container crashes while one of the CRDs that it ``needs`` is missing.
     """
 
     port: Callable[[Json], int | None]
     program: Callable[[Json, Place], Program] | None
+    needs: Sequence[str] = ()
 
 
 def find(image: str) -> Image | None:
@@ -135,11 +136,19 @@ def _crash(_: Json, __: Place) -> Program:
 
 _TIME = ("--server", "mcp_server_time.server:create_server", "--argument", "UTC")
 
+_OPERATOR_NEEDS = (
+    "envoyfilters.networking.istio.io",
+    "gateways.gateway.networking.k8s.io",
+    "httproutes.gateway.networking.k8s.io",
+    "referencegrants.gateway.networking.k8s.io",
+)
+"""What the MCP gateway operator watches: without one of these it ends at its start ("no matches for kind")."""
+
 _TABLE: Sequence[tuple[str, Image]] = (
     # Upstream ghcr.io/kuadrant/mcp-gateway and the product's builds of it (…/mcp-gateway-rhel9).
     (r"(.*/)?mcp-gateway(-rhel\d+)?", Image(_broker_port, _broker)),
     # The operator's controller: the sandbox's MCP operator does its work.
-    (r"(.*/)?mcp-(gateway-)?controller(-rhel\d+)?", Image(_serves_nothing, None)),
+    (r"(.*/)?mcp-(gateway-)?controller(-rhel\d+)?", Image(_serves_nothing, None, _OPERATOR_NEEDS)),
     (r"sandbox\.mcpops\.io/weather", Image(_first_port, _server("weather"))),
     (r"sandbox\.mcpops\.io/mcp-server-time", Image(_first_port, _server("bridge", *_TIME))),
     (r"sandbox\.mcpops\.io/local", Image(_first_port, _local)),

@@ -1,54 +1,80 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One pod as local processes: its folder, its volumes, its containers, its readiness."""
+"""One pod as local processes: its folder, its volumes, its containers, their restarts and probes.
+
+States, reasons, messages and events are the kubelet's (kubernetes, pkg/kubelet: kuberuntime/kuberuntime_manager.go,
+kuberuntime_container.go, images/image_manager.go, prober/prober.go).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from sandbox import processes
 from sandbox.controllers import images, runner_volumes
 from sandbox.controllers.children import Child, Supervisor
 from sandbox.controllers.gateway_status import now
+from sandbox.controllers.runner_events import Recorder
+from sandbox.controllers.runner_kinds import PODS, go_duration
+from sandbox.controllers.runner_objects import ContainerState
+from sandbox.controllers.runner_probes import Probe, probes_of
 from sandbox.faults.upstream import FOLDER
-
-log = logging.getLogger("sandbox.runner")
 
 Json = dict[str, Any]
 
-EAGER_SECONDS = 0.05
-"""Pause between probes of a container that is not ready yet; Kubernetes' own delays would only make people wait."""
+BACKOFF_FIRST, BACKOFF_MOST = 0.5, 15.0
+"""Seconds before the second restart (the first is at once), and the longest pause that doubling leads to: a twentieth
+of Kubernetes'."""
+STEADY_SECONDS = 30.0
+"""A container that ran this long starts again without a pause."""
 
 
-@dataclass(slots=True)
 class Container:
-    """The state of one container."""
+    """A container of the pod: what its status tells, its process and when it may start again."""
 
-    spec: Json
-    child: Child | None = None
-    started: str | None = None
-    ready: bool = False
-    waiting: tuple[str, str] = ("ContainerCreating", "")
-    probe: asyncio.Task[None] | None = field(default=None, repr=False)
+    def __init__(self, spec: Json, old: Json | None) -> None:
+        self.spec = spec
+        self.tells = ContainerState(spec["name"], spec["image"])
+        self.child: Child | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+        self.pause = 0.0
+        self.due = 0.0
+        self.began = 0.0
+        self.up = asyncio.Event()
+        """Whether its startup probe has succeeded; the others wait for it."""
+        self.ended = False
+        self.finished = False
+        if old and (old.get("restartCount") or old.get("started") or old.get("lastState")):
+            # The process went with the runner that had started it.
+            self.tells.restarts = old.get("restartCount", 0) + 1
+            lost = {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": None, "finishedAt": None}
+            lost["message"] = "The container could not be located when the pod was terminated"
+            self.tells.last = {"terminated": lost}
 
-    def state(self) -> Json:
-        """What `runner_objects.pod_status` needs."""
-        return {
-            "name": self.spec["name"],
-            "image": self.spec["image"],
-            "started": self.started,
-            "ready": self.ready,
-            "restarts": self.child.restarts if self.child else 0,
-            "waiting": self.waiting,
-        }
+    @property
+    def path(self) -> str:
+        """The field of the pod that its events are about."""
+        return f"spec.containers{{{self.spec['name']}}}"
+
+    def waits(self, reason: str, message: str = "") -> bool:
+        """Sets the state to waiting; says whether that is news."""
+        state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+        news = state != self.tells.state
+        self.tells.state, self.tells.ready, self.tells.started = state, False, False
+        return news
+
+    def end_tasks(self) -> None:
+        """Ends its probes."""
+        for task in self.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self.tasks.clear()
 
 
 class Instance:
@@ -63,40 +89,45 @@ class Instance:
         logs: Path,
         proxy: str,
         supervisor: Supervisor,
+        recorder: Recorder,
         changed: Callable[[], None],
     ) -> None:
         self.pod = pod
         self.ports = ports
-        self.containers = [Container(spec) for spec in pod["spec"]["containers"]]
+        old = {entry["name"]: entry for entry in (pod.get("status") or {}).get("containerStatuses") or []}
+        self.containers = [Container(spec, old.get(spec["name"])) for spec in pod["spec"]["containers"]]
         self._folder = folder
         self._logs = logs
         self._proxy = proxy
         self._supervisor = supervisor
+        self._recorder = recorder
         self._changed = changed
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._stopped = False
 
-    @property
-    def complete(self) -> bool:
-        """Whether every container has been started (or never will be)."""
-        return all(container.child or container.started for container in self.containers)
+    def states(self) -> list[ContainerState]:
+        """What the status tells of the containers."""
+        return [container.tells for container in self.containers]
 
-    def states(self) -> list[Json]:
-        """The containers' states."""
-        return [container.state() for container in self.containers]
+    def log_file(self, container: str) -> Path:
+        """Where a container's output is."""
+        meta = self.pod["metadata"]
+        return self._logs / f"pod-{meta['namespace']}-{meta['name']}-{container}.log"
 
     async def sync(self, lookup: runner_volumes.Lookup) -> None:
-        """Brings the volumes up to date and starts the containers that can be started."""
-        for container in self.containers:
-            if images.find(container.spec["image"]) is None:
-                message = f'Back-off pulling image "{container.spec["image"]}": the sandbox has no such image'
-                container.waiting = ("ImagePullBackOff", message)
+        """Brings the volumes up to date and starts the containers that are to start now."""
         try:
             mounts = self._write_volumes(lookup)
         except runner_volumes.NotReadyError as error:
-            log.info("%s: %s", self.pod["metadata"]["name"], error)
-            return  # the pod stays in ContainerCreating, as in a cluster, until the object appears
+            # The containers stay in ContainerCreating until the object appears.
+            await self._warn("FailedMount", str(error))
+            return
         for container in self.containers:
-            if not container.child and not container.started:
+            if not container.child and not container.finished and not self._stopped and self._is_due(container):
                 await self._start(container, mounts, lookup)
+
+    def _is_due(self, container: Container) -> bool:
+        return not container.tells.running and time.monotonic() >= container.due
 
     def _write_volumes(self, lookup: runner_volumes.Lookup) -> dict[str, Path]:
         """Writes all volumes; returns their folders by name."""
@@ -107,104 +138,202 @@ class Instance:
             runner_volumes.write(folders[volume["name"]], files)
         return folders
 
+    # ---- start
+
     async def _start(self, container: Container, volumes: Mapping[str, Path], lookup: runner_volumes.Lookup) -> None:
-        image = images.find(container.spec["image"])
+        reference = container.spec["image"]
+        image = images.find(reference)
         if image is None:
-            return
-        if image.program is None:
-            container.started, container.ready = now(), True
+            await self._cannot_pull(container, reference)
             return
         try:
             env = runner_volumes.environment(container.spec, self.pod, lookup)
         except runner_volumes.NotReadyError as error:
-            container.waiting = ("CreateContainerConfigError", str(error))
+            if container.waits("CreateContainerConfigError", str(error)):
+                await self._warn("Failed", f"Error: {error}", container.path)
+            return
+        await self._tell("Pulled", f'Container image "{reference}" already present on machine', container.path)
+        await self._tell("Created", f"Created container: {container.spec['name']}", container.path)
+        if container.ended:
+            container.ended = False
+            container.tells.restarts += 1
+        if image.program is None:
+            await self._pretend(container, image, lookup)
             return
         mounts = {}
         for mount in container.spec.get("volumeMounts") or []:
-            source = volumes.get(mount["name"])
-            if source:
+            if source := volumes.get(mount["name"]):
                 mounts[mount["mountPath"]] = source / mount["subPath"] if mount.get("subPath") else source
         program = image.program(container.spec, images.Place(self.ports, mounts))
         meta = self.pod["metadata"]
-        name = f"pod-{meta['namespace']}-{meta['name']}-{container.spec['name']}"
         proxy = {
             "HTTP_PROXY": self._proxy,
             "http_proxy": self._proxy,
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
         }
+        log_file = self.log_file(container.spec["name"])
         try:
             container.child = await self._supervisor.start(
-                name,
+                log_file.stem,
                 program.command,
-                log=self._logs / f"{name}.log",
+                log=log_file,
                 env=processes.environment(
                     {**proxy, "HOSTNAME": meta["name"], FOLDER: str(self._logs.parent), **env, **program.env}
                 ),
-                on_start=lambda: self._on_start(container, image),
                 on_exit=lambda code: self._on_exit(container, code),
+                restart=False,
             )
         except OSError as error:
-            container.waiting = ("RunContainerError", str(error))
+            await self._not_started(container, str(error))
+            return
+        await self._running(container, image)
 
-    def _on_start(self, container: Container, image: images.Image) -> None:
-        container.started = now()
-        port = image.port(container.spec)
-        container.ready = port is None
-        if port is not None:
-            container.probe = asyncio.create_task(self._probe(container, self.ports[port]))
+    async def _cannot_pull(self, container: Container, reference: str) -> None:
+        problem = f'failed to pull and unpack image "{reference}": the sandbox has no such image'
+        if container.pause == 0:
+            await self._tell("Pulling", f'Pulling image "{reference}"', container.path)
+            await self._warn("Failed", f'Failed to pull image "{reference}": {problem}', container.path)
+            await self._warn("Failed", "Error: ErrImagePull", container.path)
+            container.waits("ErrImagePull", problem)
+            self._again(container, BACKOFF_FIRST)
+        elif container.waits("ImagePullBackOff", f'Back-off pulling image "{reference}": ErrImagePull: {problem}'):
+            await self._tell("BackOff", f'Back-off pulling image "{reference}"', container.path)
+            await self._warn("Failed", "Error: ImagePullBackOff", container.path)
+            container.finished = True  # what images there are does not change
+
+    async def _not_started(self, container: Container, problem: str) -> None:
+        await self._warn("Failed", f"Error: {problem}", container.path)
+        self._ended(container, 128, "StartError", problem)
+
+    async def _pretend(self, container: Container, image: images.Image, lookup: runner_volumes.Lookup) -> None:
+        """A program whose work the sandbox does elsewhere: it only ends when something that it needs is missing."""
+        await self._running(container, image)
+        missing = [name for name in image.needs if lookup("CustomResourceDefinition", name) is None]
+        if not missing:
+            return
+        with self.log_file(container.spec["name"]).open("a", encoding="utf-8") as log:
+            log.writelines(
+                f"{now()} ERROR setup: no matches for the kind of {name}: its CRD is missing\n" for name in missing
+            )
+        self._ended(container, 1, "Error", "")
+
+    async def _running(self, container: Container, image: images.Image) -> None:
+        tells, served = container.tells, image.port(container.spec)
+        container.began = time.monotonic()
+        tells.identity = f"{self.pod['metadata']['uid']}-{container.spec['name']}-{tells.restarts}"
+        tells.state = {"running": {"startedAt": now()}}
+        await self._tell("Started", f"Started container {container.spec['name']}", container.path)
+        if not container.child and image.program is not None:
+            return  # it ended meanwhile
+        annotations = self.pod["metadata"].get("annotations") or {}
+        probes = probes_of(container.spec, self.ports, served, annotations) if image.program is not None else []
+        kinds = {probe.kind for probe in probes}
+        tells.started = "Startup" not in kinds
+        container.up = asyncio.Event()
+        if tells.started:
+            container.up.set()
+        tells.ready = tells.started and "Readiness" not in kinds
+        for probe in probes:
+            container.tasks.append(asyncio.create_task(self._watch_over(container, probe)))
         self._changed()
+
+    # ---- probes
+
+    async def _watch_over(self, container: Container, probe: Probe) -> None:
+        async def failed(problem: str) -> None:
+            await self._warn("Unhealthy", f"{probe.kind} probe failed: {problem}", container.path)
+
+        async def judged(good: bool) -> None:
+            if probe.kind == "Readiness":
+                container.tells.ready = good and container.tells.started
+                self._changed()
+            elif good:
+                container.tells.started = True
+                container.up.set()
+                if not container.spec.get("readinessProbe"):
+                    container.tells.ready = True
+                self._changed()
+            else:
+                await self._kill(container, f"failed {probe.kind.lower()} probe, will be restarted")
+
+        if probe.kind != "Startup":
+            await container.up.wait()
+        await probe.run(judged, failed, good=probe.kind == "Liveness")
+
+    async def _kill(self, container: Container, why: str) -> None:
+        await self._tell("Killing", f"Container {container.spec['name']} {why}", container.path)
+        if container.child:
+            container.child.terminate()
+
+    # ---- end
 
     def _on_exit(self, container: Container, code: int) -> None:
-        if container.probe:
-            container.probe.cancel()
-        container.started, container.ready = None, False
-        container.waiting = ("CrashLoopBackOff", f"the process ended with code {code}; see its log in {self._logs}")
+        container.child = None
+        number = 128 - code if code < 0 else code
+        self._ended(container, number, "Completed" if code == 0 else "Error", "")
+
+    def _ended(self, container: Container, code: int, reason: str, message: str) -> None:
+        """Notes the end and decides when the container starts again."""
+        container.end_tasks()
+        container.ended = True
+        tells = container.tells
+        begun = (tells.state.get("running") or {}).get("startedAt")
+        end = {"exitCode": code, "reason": reason, "startedAt": begun, "finishedAt": now()}
+        end |= {"containerID": f"sandbox://{tells.identity}", **({"message": message} if message else {})}
+        tells.ready = tells.started = False
+        tells.state = {"terminated": end}
+        policy = self.pod["spec"].get("restartPolicy", "Always")
+        if self._stopped or policy == "Never" or (policy == "OnFailure" and code == 0):
+            container.finished = True
+            self._changed()
+            return
+        if time.monotonic() - container.began > STEADY_SECONDS:
+            container.pause = 0.0
+        pause = container.pause
+        tells.last = {"terminated": end}
+        if pause:
+            meta = self.pod["metadata"]
+            where = f"{container.spec['name']} in pod {meta['name']}_{meta['namespace']}({meta['uid']})"
+            text = f"back-off {go_duration(pause)} restarting failed container={container.spec['name']} "
+            container.waits("CrashLoopBackOff", f"{text}pod={meta['name']}_{meta['namespace']}({meta['uid']})")
+            task = asyncio.create_task(
+                self._warn("BackOff", f"Back-off restarting failed container {where}", container.path)
+            )
+            container.tasks.append(task)
+        self._again(container, pause)
         self._changed()
 
-    async def _probe(self, container: Container, default_port: int) -> None:
-        """Keeps ``ready`` true to the readiness probe; without one, to whether the port accepts connections."""
-        probe = container.spec.get("readinessProbe") or {}
-        failures = 0
-        while True:
-            good = await self._answers(container, probe, default_port)
-            failures = 0 if good else failures + 1
-            ready = good or (container.ready and failures < probe.get("failureThreshold", 3))
-            if ready != container.ready:
-                container.ready = ready
-                self._changed()
-            await asyncio.sleep(min(probe.get("periodSeconds", 10), 2) if container.ready else EAGER_SECONDS)
+    def _again(self, container: Container, pause: float) -> None:
+        container.due = time.monotonic() + pause
+        container.pause = min(max(2 * pause, BACKOFF_FIRST), BACKOFF_MOST)
+        loop = asyncio.get_running_loop()
+        self._timers = {timer for timer in self._timers if timer.when() > loop.time()}
+        self._timers.add(loop.call_later(pause, self._changed))
 
-    async def _answers(self, container: Container, probe: Json, default_port: int) -> bool:
-        get = probe.get("httpGet")
-        limit = aiohttp.ClientTimeout(total=max(probe.get("timeoutSeconds", 1), 1))
-        if not get:
-            try:
-                _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", default_port), limit.total)
-            except (OSError, TimeoutError):
-                return False
-            writer.close()
-            return True
-        url = f"http://127.0.0.1:{self._local(container, get['port']) or default_port}{get.get('path', '/')}"
-        headers = {entry["name"]: entry["value"] for entry in get.get("httpHeaders") or []}
-        try:
-            async with aiohttp.ClientSession(timeout=limit) as session, session.get(url, headers=headers) as answer:
-                return 200 <= answer.status < 400
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return False
-
-    def _local(self, container: Container, port: int | str) -> int | None:
-        for entry in container.spec.get("ports") or []:
-            if port in (entry.get("name"), entry["containerPort"]):
-                return self.ports.get(entry["containerPort"])
-        return None
-
-    async def stop(self) -> None:
-        """Ends the processes and removes the pod's folder."""
+    async def stop(self, patience: float | None = None) -> None:
+        """Ends the processes (SIGKILL after the grace period or ``patience``) and removes the pod's folder."""
+        self._stopped = True
+        for timer in self._timers:
+            timer.cancel()
+        if patience is None:
+            patience = self.pod["spec"].get("terminationGracePeriodSeconds", 30)
+        children = []
         for container in self.containers:
-            if container.probe:
-                container.probe.cancel()
-        patience = min(self.pod["spec"].get("terminationGracePeriodSeconds", 30), 5)
-        children = [container.child for container in self.containers if container.child]
+            container.end_tasks()
+            if container.child:
+                children.append(container.child)
         await asyncio.gather(*(self._supervisor.stop(child, patience) for child in children))
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def say_goodbye(self) -> None:
+        """Records that the containers are being stopped."""
+        for container in self.containers:
+            if container.tells.running:
+                await self._tell("Killing", f"Stopping container {container.spec['name']}", container.path)
+
+    async def _tell(self, reason: str, message: str, path: str = "") -> None:
+        await self._recorder.normal(PODS, self.pod, reason, message, path)
+
+    async def _warn(self, reason: str, message: str, path: str = "") -> None:
+        await self._recorder.warning(PODS, self.pod, reason, message, path)

@@ -83,6 +83,27 @@ async def test_stubborn_child_is_killed(supervisor: Supervisor, tmp_path: Path) 
     assert not psutil.pid_exists(pid)
 
 
+async def test_two_may_stop_a_child_at_the_same_time(supervisor: Supervisor, tmp_path: Path) -> None:
+    child = await supervisor.start("twice", ["sleep", "60"], log=tmp_path / "log")
+    pid = child.pid
+    await asyncio.gather(child.stop(), child.stop(), supervisor.stop_all())
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
+async def test_child_that_is_not_to_be_started_again(supervisor: Supervisor, tmp_path: Path) -> None:
+    codes: list[int] = []
+    command = ["sh", "-c", "trap 'exit 4' TERM; echo on; while :; do sleep 0.05; done"]
+    log = tmp_path / "log"
+    child = await supervisor.start("once", command, log=log, on_exit=codes.append, restart=False)
+    await until(lambda: log.read_text() == "on\n")
+    child.terminate()
+    await until(lambda: bool(codes))
+    assert codes == [4]
+    assert child.pid is None
+    assert processes.records(tmp_path / "processes") == []
+
+
 async def test_program_that_does_not_exist_is_an_error_at_once(supervisor: Supervisor, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await supervisor.start("none", ["/no/such/program"], log=tmp_path / "log")

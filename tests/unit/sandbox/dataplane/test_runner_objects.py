@@ -1,133 +1,108 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods and statuses that the runner writes."""
+"""The status of a Pod, from the states of its containers."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from sandbox.controllers.gateway_world import PORTS_ANNOTATION, Json
-from sandbox.controllers.runner_objects import (
-    HASH_LABEL,
-    deployment_status,
-    new_pod,
-    pod_status,
-    same_status,
-    template_hash,
-)
+import pytest
+from sandbox.controllers.runner_kinds import go_duration, same_status
+from sandbox.controllers.runner_objects import ContainerState, address, pod_status, ports_text
+
+Json = dict[str, Any]
+STARTED = "2026-01-01T00:00:00Z"
 
 
-def deployment(replicas: int = 1, image: str = "x", **more: Any) -> Json:
-    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": image}]}}
-    meta = {"name": "web", "namespace": "apps", "uid": "u-1", "generation": 3}
-    return {"metadata": meta, "spec": {"replicas": replicas, "template": template, **more}}
+def running(**more: Any) -> ContainerState:
+    state = {"running": {"startedAt": STARTED}}
+    return ContainerState("c", "x", **{"state": state, "started": True, "ready": True, "identity": "u-c-0", **more})
 
 
-def pods(one: Json, *ready: bool) -> list[Json]:
-    found = []
-    for state in ready:
-        pod = new_pod(one, {80: 4000})
-        pod["status"] = {"conditions": [{"type": "Ready", "status": str(state)}]}
-        found.append(pod)
-    return found
+def ended(code: int) -> ContainerState:
+    return ContainerState("c", "x", state={"terminated": {"exitCode": code}}, identity="u-c-0")
 
 
-def conditions(status: Json) -> dict[str, Json]:
-    return {entry["type"]: entry for entry in status["conditions"]}
+def pod(policy: str = "Always", **status: Any) -> Json:
+    return {"metadata": {"uid": "u"}, "spec": {"restartPolicy": policy}, "status": status}
 
 
-def state(**more: Any) -> Json:
-    running = {"name": "c", "image": "x", "started": "2026-01-01T00:00:00Z", "ready": True, "restarts": 0}
-    return {**running, "waiting": ("ContainerCreating", ""), **more}
-
-
-def test_pod_belongs_to_its_deployment_and_says_its_ports() -> None:
-    one = deployment()
-    pod = new_pod(one, {80: 4000, 81: 4001})
-    assert pod["metadata"]["ownerReferences"][0]["uid"] == "u-1"
-    assert pod["metadata"]["labels"] == {"app": "web", HASH_LABEL: template_hash(one)}
-    assert json.loads(pod["metadata"]["annotations"][PORTS_ANNOTATION]) == {"80": 4000, "81": 4001}
-    assert pod["metadata"]["name"].startswith(f"web-{template_hash(one)}-")
-
-
-def test_hash_changes_with_the_template_only() -> None:
-    assert template_hash(deployment(1)) == template_hash(deployment(5))
-    assert template_hash(deployment(image="x")) != template_hash(deployment(image="y"))
-
-
-def test_available_deployment() -> None:
-    one = deployment(2)
-    status = deployment_status(one, pods(one, True, True))
-    assert (status["observedGeneration"], status["replicas"], status["readyReplicas"]) == (3, 2, 2)
-    assert status["unavailableReplicas"] is None
-    found = conditions(status)
-    assert (found["Available"]["status"], found["Available"]["reason"]) == ("True", "MinimumReplicasAvailable")
-    assert found["Progressing"]["reason"] == "NewReplicaSetAvailable"
-
-
-def test_deployment_that_is_starting() -> None:
-    one = deployment(2)
-    status = deployment_status(one, pods(one, True, False))
-    assert (status["readyReplicas"], status["unavailableReplicas"]) == (1, 1)
-    found = conditions(status)
-    assert (found["Available"]["status"], found["Available"]["reason"]) == ("False", "MinimumReplicasUnavailable")
-    assert found["Progressing"]["reason"] == "ReplicaSetUpdated"
-
-
-def test_update_in_progress_counts_old_pods() -> None:
-    old, new = deployment(1, "x"), deployment(1, "y")
-    status = deployment_status(new, pods(old, True) + pods(new, False))
-    assert (status["replicas"], status["updatedReplicas"], status["readyReplicas"]) == (2, 1, 1)
-    assert conditions(status)["Available"]["status"] == "True"
-    assert conditions(status)["Progressing"]["reason"] == "ReplicaSetUpdated"
-
-
-def test_scaled_to_zero_is_available() -> None:
-    status = deployment_status(deployment(0), [])
-    assert conditions(status)["Available"]["status"] == "True"
-
-
-def test_unchanged_deployment_status_is_equal_even_with_the_servers_nulls() -> None:
-    one = deployment()
-    one["status"] = deployment_status(one, pods(one, True))
-    again = deployment_status(one, pods(one, True))
-    assert same_status(one["status"], again)
-    stored = {key: value for key, value in one["status"].items() if value is not None}
-    stored["conditions"] = [{**entry, "lastProbeTime": None} for entry in stored["conditions"]]
-    assert same_status(stored, again)
-    assert not same_status(stored, deployment_status(one, pods(one, False)))
+def conditions(status: Json) -> dict[str, str]:
+    return {entry["type"]: entry["status"] for entry in status["conditions"]}
 
 
 def test_running_pod() -> None:
-    status = pod_status({"metadata": {}}, [state()])
+    status = pod_status(pod(), [running()], "10.244.0.1")
     assert status["phase"] == "Running"
-    assert {name: entry["status"] for name, entry in conditions(status).items()} == {
-        "PodScheduled": "True",
-        "Initialized": "True",
-        "ContainersReady": "True",
-        "Ready": "True",
-    }
-    assert status["containerStatuses"][0]["state"] == {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+    assert set(conditions(status).values()) == {"True"}
+    assert list(conditions(status)) == [
+        "PodReadyToStartContainers",
+        "Initialized",
+        "Ready",
+        "ContainersReady",
+        "PodScheduled",
+    ]
+    (container,) = status["containerStatuses"]
+    assert container["state"] == {"running": {"startedAt": STARTED}}
+    assert (container["containerID"], container["imageID"]) == ("sandbox://u-c-0", "sandbox://x")
 
 
 def test_pod_whose_image_is_unknown_stays_pending_and_says_why() -> None:
-    status = pod_status(
-        {"metadata": {}}, [state(started=None, ready=False, waiting=("ImagePullBackOff", "no such image"))]
-    )
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+    status = pod_status(pod(), [ContainerState("c", "x", state=waiting)], "10.244.0.1")
     assert status["phase"] == "Pending"
-    assert status["containerStatuses"][0]["state"] == {
-        "waiting": {"reason": "ImagePullBackOff", "message": "no such image"}
-    }
-    assert conditions(status)["Ready"]["message"] == "containers with unready status: [c]"
+    assert status["containerStatuses"][0]["state"] == waiting
+    assert conditions(status)["PodReadyToStartContainers"] == "False"
+    ready = next(entry for entry in status["conditions"] if entry["type"] == "Ready")
+    assert (ready["reason"], ready["message"]) == ("ContainersNotReady", "containers with unready status: [c]")
 
 
 def test_crashed_container_leaves_a_running_pod_unready() -> None:
-    before: Json = {"metadata": {}}
-    before["status"] = pod_status(before, [state()])
-    after = pod_status(before, [state(started=None, ready=False, restarts=1, waiting=("CrashLoopBackOff", ""))])
+    before = pod_status(pod(), [running()], "10.244.0.1")
+    crashed = running(state={"waiting": {"reason": "CrashLoopBackOff"}}, ready=False, restarts=1)
+    after = pod_status(pod(**before), [crashed], "10.244.0.1")
     assert after["phase"] == "Running"
-    assert conditions(after)["Ready"]["status"] == "False"
+    assert conditions(after)["Ready"] == "False"
     assert after["containerStatuses"][0]["restartCount"] == 1
-    assert after["startTime"] == before["status"]["startTime"]
+    assert after["startTime"] == before["startTime"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "phase"),
+    [
+        ("Never", 0, "Succeeded"),
+        ("Never", 3, "Failed"),
+        ("OnFailure", 0, "Succeeded"),
+        ("OnFailure", 3, "Running"),
+        ("Always", 0, "Running"),
+    ],
+)
+def test_what_the_end_of_all_containers_means(policy: str, code: int, phase: str) -> None:
+    assert pod_status(pod(policy), [ended(code)], "10.244.0.1")["phase"] == phase
+
+
+def test_unchanged_status_is_equal_even_with_the_servers_nulls() -> None:
+    one = pod_status(pod(), [running()], "10.244.0.1")
+    stored = {**one, "conditions": [{**entry, "extra": None} for entry in one["conditions"]]}
+    assert same_status(stored, pod_status(pod(**one), [running()], "10.244.0.1"))
+    assert not same_status(stored, pod_status(pod(**one), [running(ready=False)], "10.244.0.1"))
+
+
+def test_addresses_are_of_one_network_and_not_given_twice() -> None:
+    first = address("some-uid")
+    second = address("some-uid", {first})
+    assert first != second
+    for found in (first, second, address("other")):
+        numbers = [int(part) for part in found.split(".")]
+        assert numbers[:2] == [10, 244]
+        assert 1 <= numbers[3] <= 254
+
+
+def test_ports_are_listed_in_order() -> None:
+    assert ports_text({81: 4001, 80: 4000}) == '{"80": 4000, "81": 4001}'
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.5, "500ms"), (10, "10s"), (160, "2m40s"), (1.5, "1.5s")])
+def test_durations_are_written_as_go_does(seconds: float, text: str) -> None:
+    assert go_duration(seconds) == text

@@ -118,6 +118,25 @@ class Cluster:
             last = (seen[-1].get("status") or seen[-1]) if seen else "it never existed"
             raise AssertionError(f"{resource.kind} {namespace}/{name} {why}: last seen {last}") from None
 
+    async def first(self, resource: Resource, namespace: str, when: Callable[[Object], Any]) -> Object:
+        """The first object of the namespace for which ``when`` holds."""
+        seen: list[Object] = []
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    with contextlib.suppress(ApiError):
+                        items, version = await self.client.list(resource, namespace)
+                        async for obj in self._states(resource, namespace, items, version):
+                            seen.append(obj)
+                            if when(obj):
+                                return obj
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            last = [obj.get("status") or obj for obj in seen[-3:]]
+            raise AssertionError(
+                f"no {resource.kind} in {namespace} came to what was wanted: last seen {last}"
+            ) from None
+
     async def _states(
         self, resource: Resource, namespace: str, items: Sequence[Object], version: str
     ) -> AsyncIterator[Object]:
