@@ -55,7 +55,7 @@ class KuadrantController(Controller):
         enforcement, parents, gateways = self._round
         time = now()
         writes = []
-        accepted = []
+        accepted = list(enforcement.policies)
         for resource in (AUTH_POLICIES, RATE_LIMIT_POLICIES):
             for obj in self.cache(resource).list():
                 name = (resource.kind, key_of(obj))
@@ -65,8 +65,6 @@ class KuadrantController(Controller):
                 partial = name in enforcement.partial
                 status = kuadrant_status.policy_status(obj, resource.kind, verdict, time, partial=partial)
                 writes.append(self._status(resource, obj, status))
-                if verdict[0] is None:
-                    accepted.append(Policy(resource.kind, obj))
         for resource in (DNS_POLICIES, TLS_POLICIES):
             accepted += [Policy(resource.kind, obj) for obj in self.cache(resource).list() if _is_accepted(obj)]
         for gateway in self.cache(GATEWAYS).list():

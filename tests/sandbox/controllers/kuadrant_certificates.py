@@ -59,6 +59,7 @@ def issue(hosts: Sequence[str], signer: Authority | None) -> tuple[bytes, bytes,
     from cryptography.x509.oid import NameOID  # noqa: PLC0415
 
     key = ec.generate_private_key(ec.SECP256R1())
+    signing = signer.key if signer else key
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
     start = datetime.now(UTC) - timedelta(minutes=1)
     builder = (
@@ -71,8 +72,9 @@ def issue(hosts: Sequence[str], signer: Authority | None) -> tuple[bytes, bytes,
         .not_valid_after(start + timedelta(days=DAYS))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
     )
-    signing = signer.key if signer else key
     issued = builder.sign(signing, None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -25,9 +25,11 @@ Name = tuple[str, Key]
 class Enforcement:
     """What policies come to in one round: a problem or None; ``enforced`` has the accepted ones only.
 
-    ``partial``: those that other policies replace in part; ``generations``: what was looked at.
+    ``policies``: the accepted ones; ``partial``: those that other policies replace in part; ``generations``: what
+    was looked at.
     """
 
+    policies: list[Policy] = field(default_factory=list)
     accepted: dict[Name, Problem | None] = field(default_factory=dict)
     enforced: dict[Name, Problem | None] = field(default_factory=dict)
     partial: set[Name] = field(default_factory=set)
@@ -82,17 +84,16 @@ def enforce(
     cannot be enforced is not enforced in part: its routes answer 403.
     """
     result = Enforcement()
-    accepted = []
     for policy in policies:
         name = (policy.kind, policy.key)
         result.generations[name] = policy.obj["metadata"].get("generation", 1)
         missing = not target_exists(policy, world)
         result.accepted[name] = kuadrant_status.target_not_found(policy.kind, policy.target[1]) if missing else None
         if not missing:
-            accepted.append(policy)
+            result.policies.append(policy)
             result.enforced[name] = kuadrant_status.NO_KUADRANT
     if kuadrant:
-        _Round(result, accepted, keys).run(routes)
+        _Round(result, result.policies, keys).run(routes)
     return result
 
 
