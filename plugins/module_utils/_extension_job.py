@@ -138,7 +138,8 @@ def _predict(
         gateway=gateway,
         namespace_labels=_namespace_labels(engine, namespace),
         grants=_grants(engine, target["namespace"]) if target["namespace"] != namespace else [],
-        extensions=_extensions(engine, resource, namespace),
+        # One that is being removed stands in the way until it is gone, but not for good.
+        extensions=[one for one in _extensions(engine, resource, namespace) if not _leaving(one)],
     )
     if verdict.accepted:
         return verdict.public_host
@@ -149,6 +150,10 @@ def _predict(
         raise Refused(f"{said}; {way_out}.", reason=verdict.reason)
     engine.missing("grant" if verdict.reason == rules.REASON_GRANT_REQUIRED else "gateway", said, way_out)
     return _host(manifest, rules.listener_named(gateway or {}, target["sectionName"]) or {})
+
+
+def _leaving(extension: Object) -> bool:
+    return bool(extension["metadata"].get("deletionTimestamp"))
 
 
 def _may_come(verdict: rules.Verdict, gateway: Object | None, target: t.Mapping[str, t.Any]) -> bool:

@@ -11,7 +11,7 @@ functions to decide. All of them are pure: plain Kubernetes objects in, a decisi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,25 +53,34 @@ class PublicHostError(ValueError):
 def public_host(listener_hostname: str | None, spec_public_host: str | None) -> str:
     """Returns the host that clients use to reach the gateway.
 
-    ``spec.publicHost`` wins over the listener's hostname; a wildcard ``*.example.com`` becomes
-    ``mcp.example.com``; a ``:port`` behind the host is dropped. Raises PublicHostError.
+    ``spec.publicHost`` wins over the listener's hostname, and a ``:port`` behind it is dropped; a listener's wildcard
+    ``*.example.com`` becomes ``mcp.example.com`` (one in ``spec.publicHost`` is invalid). Raises PublicHostError.
     """
-    given = spec_public_host or listener_hostname
-    if not given:
+    host = ""
+    if spec_public_host:
+        if "://" in spec_public_host:
+            raise PublicHostError(f'invalid public host "{spec_public_host}": must be a hostname, not a URL')
+        host = _without_port(spec_public_host)
+    elif listener_hostname:
+        host = f"mcp{listener_hostname[1:]}" if listener_hostname.startswith("*.") else listener_hostname
+    if not host:
         raise PublicHostError("unable to derive public host: no hostname available")
-    if "://" in given:
-        raise PublicHostError(f'invalid public host "{given}": must be a hostname, not a URL')
-    host = re.sub(r":[0-9]*$", "", given)
-    if host.startswith("*."):
-        host = f"mcp.{host[2:]}"
     problems = []
     if len(host) > 253:
         problems.append("must be no more than 253 characters")
     if not re.fullmatch(_SUBDOMAIN, host):
         problems.append(_SUBDOMAIN_RULE)
     if problems:
-        raise PublicHostError(f'invalid public host "{given}": {", ".join(problems)}')
+        raise PublicHostError(f'invalid public host "{host}": {"; ".join(problems)}')
     return host
+
+
+def _without_port(host: str) -> str:
+    """The host of ``host:port``; what is not of that form is returned as it is (as by Go's net.SplitHostPort)."""
+    bracketed = re.fullmatch(r"\[([^][]*)\]:[^][:]*", host)
+    plain = re.fullmatch(r"([^][:]*):[^][:]*", host)
+    found = bracketed or plain
+    return found[1] if found else host
 
 
 def listener_named(gateway: Object, name: str | None) -> Object | None:
@@ -152,32 +161,146 @@ def namespace_conflict(extension: Object, extensions: Iterable[Object]) -> Objec
     """The older live extension of the same namespace, if there is one: a namespace has only one.
 
     ``extensions`` may contain the extension itself and those of other namespaces. One that was not created yet
-    is younger than all. Equal timestamps (they count whole seconds) are settled by name.
+    is younger than all. Timestamps count whole seconds: of equal ones the first in ``extensions`` wins.
     """
+    namespace = extension["metadata"].get("namespace")
     rivals = [
         other
-        for other in _live_others(extension, extensions)
-        if other["metadata"].get("namespace") == extension["metadata"].get("namespace")
+        for other in extensions
+        if other["metadata"].get("namespace") == namespace and not other["metadata"].get("deletionTimestamp")
     ]
-    return _oldest_before(extension, rivals)
+    if all(_name_of(other) != _name_of(extension) for other in rivals):
+        rivals.append(extension)
+    oldest = min(rivals, key=_age)
+    return None if _name_of(oldest) == _name_of(extension) else oldest
 
 
 def port_conflict(extension: Object, gateway: Object, extensions: Iterable[Object]) -> Object | None:
-    """The older live extension that uses the same port of the same Gateway, if there is one.
+    """The first in ``extensions`` that is older and uses the same port of the same Gateway, if there is one.
 
-    The operator's filter acts on a whole port, so two listeners with one port count as the same.
+    The operator's filter acts on a whole port, so two listeners with one port count as the same. One that is being
+    deleted still counts; of two with the same timestamp both are accepted.
     """
     listener = listener_named(gateway, extension["spec"]["targetRef"].get("sectionName"))
     port = listener.get("port") if listener else None
-    rivals = []
-    for other in _live_others(extension, extensions):
+    for other in extensions:
         target = other["spec"]["targetRef"]
-        if (target.get("namespace"), target["name"]) != _name_of(gateway):
+        if _name_of(other) == _name_of(extension):
+            continue
+        if (target.get("namespace"), target["name"]) != _name_of(gateway) or _age(other) >= _age(extension):
             continue
         theirs = listener_named(gateway, target.get("sectionName"))
         if theirs and theirs.get("port") == port:
-            rivals.append(other)
-    return _oldest_before(extension, rivals)
+            return other
+    return None
+
+
+@dataclass(frozen=True)
+class Case:
+    """An extension and what the operator looks at to judge it."""
+
+    extension: Object
+    gateway: Object | None
+    namespace_labels: Mapping[str, str] | None
+    grants: Sequence[Object]
+    extensions: Sequence[Object]
+
+    @property
+    def namespace(self) -> str:
+        return str(self.extension["metadata"].get("namespace", ""))
+
+    @property
+    def target(self) -> Object:
+        found: Object = self.extension["spec"]["targetRef"]
+        return found
+
+    @property
+    def where(self) -> str:
+        """``namespace/name`` of the targeted Gateway."""
+        return f"{self.target.get('namespace') or ''}/{self.target['name']}"
+
+    @property
+    def section(self) -> str:
+        return str(self.target.get("sectionName", ""))
+
+    @property
+    def listener(self) -> Object:
+        """The targeted listener; empty when there is none."""
+        return listener_named(self.gateway or {}, self.section) or {}
+
+
+def _refused(message: str, reason: str = REASON_INVALID, winner: Object | None = None) -> Verdict:
+    return Verdict(accepted=False, reason=reason, message=message, winner=winner)
+
+
+def _one_per_namespace(case: Case) -> Verdict | None:
+    winner = namespace_conflict(case.extension, case.extensions)
+    if winner is None:
+        return None
+    name = winner["metadata"]["name"]
+    return _refused(
+        f"conflict: namespace {case.namespace} already has MCPGatewayExtension {name} (only one per namespace allowed)",
+        winner=winner,
+    )
+
+
+def _gateway_exists(case: Case) -> Verdict | None:
+    return None if case.gateway else _refused(f"invalid: gateway target {case.where} not found")
+
+
+def _listener_exists(case: Case) -> Verdict | None:
+    return None if case.listener else _refused(f'listener "{case.section}" not found on gateway {case.where}')
+
+
+def _host_is_known(case: Case) -> Verdict | None:
+    if case.listener.get("hostname") or case.extension["spec"].get("publicHost"):
+        return None
+    listener = f'listener "{case.section}" on gateway {case.where}'
+    return _refused(f"{listener} has no hostname and spec.publicHost is not set")
+
+
+def _namespace_is_admitted(case: Case) -> Verdict | None:
+    home = case.target.get("namespace") or ""
+    if listener_allows_namespace(case.listener, case.namespace, case.namespace_labels, home):
+        return None
+    listener = f'listener "{case.section}" on gateway {case.where}'
+    return _refused(f'{listener} does not allow routes from namespace "{case.namespace}"')
+
+
+def _reference_is_granted(case: Case) -> Verdict | None:
+    home = case.target.get("namespace") or ""
+    if home == case.namespace or grant_permits(
+        case.grants, extension_namespace=case.namespace, gateway_namespace=home, gateway_name=case.target["name"]
+    ):
+        return None
+    return _refused(
+        f"invalid: ReferenceGrant required in {home} to allow cross-namespace reference from {case.namespace}",
+        reason=REASON_GRANT_REQUIRED,
+    )
+
+
+def _port_is_free(case: Case) -> Verdict | None:
+    winner = port_conflict(case.extension, case.gateway or {}, case.extensions)
+    if winner is None:
+        return None
+    theirs = f"{winner['metadata'].get('namespace', '')}/{winner['metadata']['name']}"
+    return _refused(
+        f"conflict: listener port {case.listener.get('port')} on gateway {case.where} is already configured by "
+        f"MCPGatewayExtension {theirs} (listener {winner['spec']['targetRef'].get('sectionName', '')})",
+        winner=winner,
+    )
+
+
+RULES: tuple[Callable[[Case], Verdict | None], ...] = (
+    _one_per_namespace,
+    _gateway_exists,
+    _listener_exists,
+    _host_is_known,
+    _namespace_is_admitted,
+    _reference_is_granted,
+    _port_is_free,
+)
+"""The operator's checks of an extension against its surroundings, in its order; the first refusal stands."""
 
 
 def admission(
@@ -188,55 +311,15 @@ def admission(
     grants: Iterable[Object],
     extensions: Iterable[Object],
 ) -> Verdict:
-    """Goes through the operator's checks of an extension against its surroundings, in the operator's order.
+    """Goes through `RULES`.
 
     ``gateway`` is the targeted Gateway or None when it does not exist; ``namespace_labels`` are those of the
-    extension's namespace; ``extensions`` are all extensions of the cluster. The first failed check decides.
+    extension's namespace; ``extensions`` are all extensions of the cluster.
     """
-    extensions = list(extensions)
-    namespace = extension["metadata"].get("namespace", "")
-    target = extension["spec"]["targetRef"]
-    where = f"{target.get('namespace') or ''}/{target['name']}"
-    section = target.get("sectionName", "")
-
-    def refused(message: str, reason: str = REASON_INVALID, winner: Object | None = None) -> Verdict:
-        return Verdict(accepted=False, reason=reason, message=message, winner=winner)
-
-    if winner := namespace_conflict(extension, extensions):
-        return refused(
-            f"conflict: namespace {namespace} already has MCPGatewayExtension {winner['metadata']['name']} "
-            "(only one per namespace allowed)",
-            winner=winner,
-        )
-    if gateway is None:
-        return refused(f"invalid: gateway target {where} not found")
-    listener = listener_named(gateway, section)
-    if listener is None:
-        return refused(f'listener "{section}" not found on gateway {where}')
-    if not listener.get("hostname") and not extension["spec"].get("publicHost"):
-        return refused(f'listener "{section}" on gateway {where} has no hostname and spec.publicHost is not set')
-    gateway_namespace = target.get("namespace") or ""
-    if not listener_allows_namespace(listener, namespace, namespace_labels, gateway_namespace):
-        return refused(f'listener "{section}" on gateway {where} does not allow routes from namespace "{namespace}"')
-    if gateway_namespace != namespace and not grant_permits(
-        grants,
-        extension_namespace=namespace,
-        gateway_namespace=gateway_namespace,
-        gateway_name=target["name"],
-    ):
-        return refused(
-            f"invalid: ReferenceGrant required in {gateway_namespace} "
-            f"to allow cross-namespace reference from {namespace}",
-            reason=REASON_GRANT_REQUIRED,
-        )
-    if winner := port_conflict(extension, gateway, extensions):
-        theirs = f"{winner['metadata'].get('namespace', '')}/{winner['metadata']['name']}"
-        return refused(
-            f"conflict: listener port {listener.get('port')} on gateway {where} is already configured by "
-            f"MCPGatewayExtension {theirs} (listener {winner['spec']['targetRef'].get('sectionName', '')})",
-            winner=winner,
-        )
-    return Verdict(accepted=True, reason=REASON_VALID, message=MESSAGE_VALID)
+    case = Case(extension, gateway, namespace_labels, list(grants), list(extensions))
+    refusals = (rule(case) for rule in RULES)
+    accepted = Verdict(accepted=True, reason=REASON_VALID, message=MESSAGE_VALID)
+    return next((refusal for refusal in refusals if refusal), accepted)
 
 
 def verdict(
@@ -266,19 +349,6 @@ def _name_of(obj: Object) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
-def _live_others(extension: Object, extensions: Iterable[Object]) -> list[Object]:
-    return [
-        other
-        for other in extensions
-        if _name_of(other) != _name_of(extension) and not other["metadata"].get("deletionTimestamp")
-    ]
-
-
-def _age(extension: Object) -> tuple[str, tuple[str, str]]:
+def _age(extension: Object) -> str:
     # RFC 3339 timestamps in UTC sort as text; "~" sorts behind every one of them.
-    return extension["metadata"].get("creationTimestamp") or "~", _name_of(extension)
-
-
-def _oldest_before(extension: Object, rivals: Iterable[Object]) -> Object | None:
-    older = [other for other in rivals if _age(other) < _age(extension)]
-    return min(older, key=_age) if older else None
+    return extension["metadata"].get("creationTimestamp") or "~"

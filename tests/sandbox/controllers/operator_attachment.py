@@ -1,35 +1,33 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MCP operator stand-in: which gateways a registered server belongs to, and where it is. Pure functions."""
+"""MCP operator stand-in: which extensions a registered server's route belongs to. Pure functions.
+
+Source: Kuadrant/mcp-gateway, internal/controller/mcpgatewayextension.go at v0.6.0 and v0.9.0 (the same in both).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import grant_permits, listener_named
 from sandbox.controllers.olm_base import find_condition
-from sandbox.controllers.operator_release import named
+from sandbox.controllers.operator_release import GATEWAY_API
 
 Object = Mapping[str, Any]
 Json = dict[str, Any]
-ISTIO = "networking.istio.io"
-
-
-class RegistrationError(ValueError):
-    """The server cannot be registered; the text is the Ready condition's message."""
 
 
 def accepted_gateways(route: Object) -> list[tuple[str, str]]:
-    """Namespace and name of every Gateway that accepted the route, without repetitions."""
-    found: dict[tuple[str, str], None] = {}
-    for parent in (route.get("status") or {}).get("parents") or []:
-        accepted = find_condition(parent, "Accepted")
-        reference = parent["parentRef"]
-        if accepted and accepted["status"] == "True" and reference.get("kind", "Gateway") == "Gateway":
-            found[(reference.get("namespace") or route["metadata"]["namespace"], reference["name"])] = None
-    return list(found)
+    """Namespace and name of the Gateway of every parent that accepted the route."""
+    parents = (route.get("status") or {}).get("parents") or []
+    references = [
+        parent["parentRef"]
+        for parent in parents
+        if (accepted := find_condition(parent, "Accepted")) and accepted["status"] == "True"
+    ]
+    return [(entry.get("namespace") or route["metadata"]["namespace"], entry["name"]) for entry in references]
 
 
 def valid_extensions(gateway: Object, extensions: Iterable[Json], grants: Iterable[Object]) -> list[Json]:
@@ -60,105 +58,30 @@ def attaches(route: Object, gateway: Object, extension: Object) -> bool:
     listener = listener_named(gateway, extension["spec"]["targetRef"]["sectionName"])
     if listener is None:
         return False
-    port = listener["port"]
-    where = (gateway["metadata"]["namespace"], gateway["metadata"]["name"])
+    beside = [entry for entry in gateway["spec"]["listeners"] if entry["port"] == listener["port"]]
+    names = {entry["name"] for entry in beside}
+    patterns = [entry["hostname"] for entry in beside if entry.get("hostname")]
     for reference in route["spec"].get("parentRefs") or []:
-        if (reference.get("namespace") or route["metadata"]["namespace"], reference["name"]) != where:
+        if not refers_to(reference, gateway, route["metadata"]["namespace"]):
             continue
-        if section := reference.get("sectionName"):
-            attached = listener_named(gateway, section)
-            if attached and attached["port"] == port:
+        if "sectionName" in reference:
+            if reference["sectionName"] in names:
                 return True
-            continue
-        listened = [
-            entry["hostname"]
-            for entry in gateway["spec"]["listeners"]
-            if entry["port"] == port and entry.get("hostname")
-        ]
-        hostnames = route["spec"].get("hostnames") or []
-        if any(_matches(hostname, pattern) for hostname in hostnames for pattern in listened):
+        elif any(_matches(host, pattern) for host in route["spec"].get("hostnames") or [] for pattern in patterns):
             return True
     return False
+
+
+def refers_to(reference: Object, gateway: Object, namespace: str) -> bool:
+    """Whether a parentRef of a route in the namespace means the Gateway."""
+    kind = (reference.get("group", GATEWAY_API), reference.get("kind", "Gateway"))
+    where = (reference.get("namespace", namespace), reference["name"])
+    meta = gateway["metadata"]
+    return kind == (GATEWAY_API, "Gateway") and where == (meta["namespace"], meta["name"])
 
 
 def _matches(hostname: str, pattern: str) -> bool:
     if hostname == pattern:
         return True
-    return pattern.startswith("*.") and hostname.partition(".")[2] == pattern[2:]
-
-
-def backend_of(route: Object) -> Object:
-    """The single backend of a route that can be registered. Raises RegistrationError."""
-    start = f"httproute {named(dict(route))}"
-    rules = route["spec"].get("rules") or []
-    if len(rules) > 1:
-        raise RegistrationError(f"{start} has > 1 rule, which is unsupported")
-    backends = [backend for rule in rules for backend in rule.get("backendRefs") or []]
-    if not backends:
-        raise RegistrationError(f"{start} has no backend references")
-    if len(backends) > 1:
-        raise RegistrationError(f"{start} has > 1 backend reference, which is unsupported")
-    if not route["spec"].get("hostnames"):
-        raise RegistrationError(f"{start} must have at least one hostname")
-    backend: Object = backends[0]
-    if not backend.get("name"):
-        raise RegistrationError(f"{start} backend reference has no name")
-    return backend
-
-
-def service_key(route: Object, backend: Object) -> tuple[str, str]:
-    """Namespace and name of the Service behind a route."""
-    return backend.get("namespace") or route["metadata"]["namespace"], backend["name"]
-
-
-def endpoint(route: Object, backend: Object, service: Object | None, path: str, *, force_tls: bool) -> tuple[str, str]:
-    """URL of the server and the host name under which the gateway routes to it. Raises RegistrationError."""
-    hostname = route["spec"]["hostnames"][0]
-    kind, group = backend.get("kind") or "Service", backend.get("group") or ""
-    if kind == "Hostname" and group == ISTIO:
-        return f"https://{backend['name']}:{backend.get('port') or 443}{path}", hostname
-    if kind != "Service":
-        raise RegistrationError(f"unsupported backend reference kind: {kind}")
-    namespace, name = service_key(route, backend)
-    if service is None:
-        raise RegistrationError(f'failed to get service {namespace}/{name}: services "{name}" not found')
-    port = backend.get("port")
-    scheme = "https" if force_tls or _speaks_tls(service["spec"].get("ports") or [], port) else "http"
-    suffix = f":{port}" if port else ""
-    if service["spec"].get("type") == "ExternalName":
-        external = service["spec"]["externalName"]
-        return f"{scheme}://{external}{suffix}{path}", external
-    return f"{scheme}://{name}.{namespace}.svc.cluster.local{suffix}{path}", hostname
-
-
-def _speaks_tls(ports: Sequence[Object], number: int | None) -> bool:
-    for port in ports:
-        if port["port"] == number:
-            return "https" in ((port.get("appProtocol") or "").lower(), (port.get("name") or "").lower())
-    return False
-
-
-def server_entry(
-    registration: Object, url: str, hostname: str, *, modern: bool, credential: str | None, ca: str | None
-) -> dict[str, Any]:
-    """The server's entry in the broker's configuration, in the keys of the operator's version."""
-    spec = registration["spec"]
-    entry: dict[str, Any] = {"name": named(dict(registration)), "url": url, "hostname": hostname}
-    if modern:
-        entry |= {"prefix": spec.get("prefix", ""), "state": spec.get("state", "Enabled")}
-    else:
-        entry |= {"toolPrefix": spec.get("toolPrefix", ""), "enabled": True}
-    if credential is not None:
-        entry["credential"] = credential
-    if not modern:
-        return entry
-    if ca is not None:
-        entry["caCert"] = ca
-    if "tokenURLElicitation" in spec:
-        entry["tokenURLElicitation"] = {"url": spec["tokenURLElicitation"].get("url", "")}
-    if spec.get("userSpecificList") == "Enabled":
-        entry["userSpecificList"] = True
-    for field in ("category", "hint", "tags"):
-        if spec.get(field):
-            entry[field] = spec[field]
-    return entry
+    label, _, rest = hostname.partition(".")
+    return pattern.startswith("*.") and bool(label) and rest == pattern[2:]

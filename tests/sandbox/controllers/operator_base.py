@@ -1,64 +1,35 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MCP operator stand-in: what its controllers share: conditions, finalizers, the configuration Secret."""
+"""MCP operator stand-in: what its controllers share: when they work, conditions, finalizers, trying again."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import binascii
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, ClassVar
 
-import yaml
-from sandbox.client import ApiError, Object, Resource
-from sandbox.controllers.operator_objects import EMPTY_CONFIG, config_secret, encoded
-from sandbox.controllers.operator_release import (
-    CONFIG_SECRET,
-    DEPLOYMENTS,
-    ENVOY_FILTERS,
-    FINALIZER,
-    SECRETS,
-    Release,
-    running_release,
-)
-from sandbox.controllers.operator_secrets import value
+from sandbox.client import Object, Resource
+from sandbox.controllers.operator_release import DEPLOYMENTS, FINALIZER, Release, running_release
+from sandbox.controllers.operator_start import start_problem
 from sandbox.controllers.runtime import CRDS, Controller, Key, Watch, key_of
 
-Config = dict[str, Any]
-Change = Callable[[Config], None]
+POLL_SECONDS = 5.0
+"""How soon the operator looks again at what it waits for."""
+REQUEUE_SECONDS = 2.0
+"""How soon it goes on after it put its finalizer on a registration."""
+RETRY_FIRST, RETRY_MOST = 0.005, 1000.0
+"""Seconds before it tries again what failed, doubled each time: the defaults of controller-runtime."""
 
-# libyaml reads and writes a configuration of hundreds of servers ten times faster.
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+class RetryError(Exception):
+    """The operator logs this as an error and tries again, later each time."""
 
 
 def nothing(_: Object) -> Iterable[Key]:
     """Mapping for what is read but leads to no reconcile, because the operator does not watch it."""
     return []
-
-
-def read_config(secret: Object) -> Config:
-    """The broker's configuration in a Secret; an empty one when there is none or it cannot be read.
-
-    The lists in it are the caller's to change, their entries are not.
-    """
-    config = _parse((secret.get("data") or {}).get("config.yaml", ""))
-    servers, virtual = config.get("servers") or [], config.get("virtualServers") or []
-    return {**config, "servers": list(servers), "virtualServers": list(virtual)}
-
-
-@lru_cache(maxsize=16)
-def _parse(data: str) -> Config:
-    try:
-        config = yaml.load(base64.b64decode(data), LOADER)  # noqa: S506  (a safe loader)
-    except (yaml.YAMLError, binascii.Error, UnicodeDecodeError):
-        return {}
-    return config if isinstance(config, dict) else {}
 
 
 def with_condition(conditions: Sequence[Object], condition: Object) -> list[Object]:
@@ -73,6 +44,11 @@ def with_condition(conditions: Sequence[Object], condition: Object) -> list[Obje
     return [*result, {**condition, "lastTransitionTime": _now()}]
 
 
+def without_condition(conditions: Sequence[Object], kind: str) -> list[Object]:
+    """The conditions but those of one type."""
+    return [entry for entry in conditions if entry["type"] != kind]
+
+
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -84,24 +60,42 @@ class OperatorController(Controller):
 
     def __init__(self) -> None:
         super().__init__()
-        self._changes: dict[str, list[tuple[Change, asyncio.Future[None]]]] = {}
-        self._writing: set[str] = set()
+        self._failures: dict[Key, int] = {}
+        self._running: Release | None = None
 
     def operator_watches(self, own: Sequence[Resource]) -> list[Watch]:
-        """The operator's own Deployment: when it starts, everything is reconciled."""
+        """The operator's own Deployment and what it needs to run: when it starts, everything is reconciled."""
 
-        def everything(deployment: Object) -> Iterable[Key]:
-            if running_release([deployment]) is None:
+        def everything(_: Object) -> Iterable[Key]:
+            before, self._running = self._running, self.release()
+            if self._running is None or self._running == before:
                 return []
             return {key_of(obj) for resource in own for obj in self.cache(resource).list()}
 
-        return [Watch(DEPLOYMENTS, everything), Watch(CRDS, nothing)]
+        return [Watch(DEPLOYMENTS, everything), Watch(CRDS, everything)]
 
     def release(self) -> Release | None:
-        """The release that runs; without the CRD of EnvoyFilter the operator cannot start."""
-        if self.cache(CRDS).get("", ENVOY_FILTERS.crd_name) is None:
+        """The release that runs; None while the operator is not installed, not available, or cannot start."""
+        crds = self.cache(CRDS).list()
+        return running_release(
+            deployment for deployment in self.cache(DEPLOYMENTS).list() if not start_problem(deployment, crds)
+        )
+
+    async def reconcile(self, key: Key) -> float | None:
+        release = self.release()
+        if release is None:
             return None
-        return running_release(self.cache(DEPLOYMENTS).list())
+        try:
+            again = await self.reconcile_for(release, key)
+        except RetryError:
+            count = self._failures[key] = self._failures.get(key, 0) + 1
+            return float(min(RETRY_FIRST * 2 ** (count - 1), RETRY_MOST))
+        self._failures.pop(key, None)
+        return release.resync_seconds if again is None else again
+
+    async def reconcile_for(self, release: Release, key: Key) -> float | None:
+        """`reconcile` by the rules of a release. A `RetryError` is tried again."""
+        raise NotImplementedError
 
     async def add_finalizer(self, resource: Resource, obj: Object) -> bool:
         """Puts the operator's finalizer on the object; says whether it had to."""
@@ -113,62 +107,18 @@ class OperatorController(Controller):
 
     async def drop_finalizer(self, resource: Resource, obj: Object) -> None:
         """Lets a deleted object go."""
-        finalizers = obj["metadata"].get("finalizers") or []
-        if FINALIZER in finalizers:
-            rest = [entry for entry in finalizers if entry != FINALIZER]
-            await self.patch(resource, obj, {"metadata": {"finalizers": rest}})
+        rest = [entry for entry in obj["metadata"].get("finalizers") or [] if entry != FINALIZER]
+        await self.patch(resource, obj, {"metadata": {"finalizers": rest}})
 
     async def set_condition(self, resource: Resource, obj: Object, condition: Object, **status: Any) -> None:
-        """Writes a condition (and other status fields) if that changes anything."""
+        """Writes a condition (and other status fields; None removes one) if that changes anything."""
         old = obj.get("status") or {}
         new = {**old, **status, "conditions": with_condition(old.get("conditions") or [], condition)}
+        new = {field: value for field, value in new.items() if value is not None}
         if new != old:
             await self.replace(resource, {**obj, "status": new}, subresource="status")
 
-    async def change_config(self, namespace: str, change: Change) -> None:
-        """Changes the broker's configuration of a namespace; creates the Secret if need be.
 
-        Changes that come while one is being written are written together, by whoever came first.
-        """
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._changes.setdefault(namespace, []).append((change, written))
-        if namespace not in self._writing:
-            self._writing.add(namespace)
-            try:
-                while batch := self._changes.pop(namespace, None):
-                    await self._write_config(namespace, batch)
-            finally:
-                self._writing.discard(namespace)
-        await written
-
-    async def _write_config(self, namespace: str, batch: Sequence[tuple[Change, asyncio.Future[None]]]) -> None:
-        try:
-            secret = self.cache(SECRETS).get(namespace, CONFIG_SECRET)
-            config = read_config(secret or {})
-            before = read_config(secret or {})
-            for change, _ in batch:
-                change(config)
-            if secret is None or config != before or not value(secret, "config.yaml"):
-                text = yaml.dump(config, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=1000)
-                if secret is None:
-                    await self.create(SECRETS, config_secret(namespace, text))
-                else:
-                    await self.replace(SECRETS, {**secret, "data": {"config.yaml": encoded(text)}})
-        except ApiError as error:
-            for _, written in batch:
-                written.set_exception(error)
-        except BaseException:
-            for _, written in batch:
-                written.cancel()
-            raise
-        else:
-            for _, written in batch:
-                written.set_result(None)
-
-    async def empty_config(self, namespace: str) -> None:
-        """Empties the configuration; like the operator it creates the Secret even when it is gone."""
-        secret = self.cache(SECRETS).get(namespace, CONFIG_SECRET)
-        if secret is None:
-            await self.create(SECRETS, config_secret(namespace, EMPTY_CONFIG))
-        elif value(secret, "config.yaml") != EMPTY_CONFIG:
-            await self.replace(SECRETS, {**secret, "data": {"config.yaml": encoded(EMPTY_CONFIG)}})
+def has_finalizer(obj: Object) -> bool:
+    """Whether the operator still has to clean up behind the object."""
+    return FINALIZER in (obj["metadata"].get("finalizers") or [])

@@ -28,6 +28,8 @@ PODS = Resource("", "v1", "pods", "Pod")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 
 CONTROLLER = "mcp-gateway-controller"
+RESYNC_VARIABLE = "SANDBOX_RESYNC_SECONDS"
+"""Environment variable of the operator's Deployment with which a test shortens `Release.resync_seconds`."""
 FINALIZER = f"{GROUP}/finalizer"
 SECRET_LABEL = {f"{GROUP}/secret": "true"}
 AGGREGATED_LABEL = {f"{GROUP}/aggregated": "true"}
@@ -48,15 +50,28 @@ def _kind(version: str, plural: str, kind: str) -> Resource:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What the controller of one version does differently; ``api`` is the API version that it works with."""
+    """What the controller of one version does differently, and how its Deployment configures it."""
 
     version: str
     broker_image: str
-    api: str = "v1"
-    prefix_field: str = "prefix"
-    signing_key_env: str = "GATEWAY_SIGNING_KEY"
-    modern: bool = True
-    """0.7 and later: readiness probe, well-known paths, OAuth metadata, states, CA certificates."""
+    log_level: str = ""
+    """The broker's ``--log-level`` unless an extension says otherwise (0.8 and later)."""
+    resync_seconds: float = 36000
+    """How often everything is looked at again though nothing was noticed: ten hours, as in controller-runtime."""
+
+    @property
+    def modern(self) -> bool:
+        """Later than 0.6: another API version, states, CA certificates, OAuth metadata, a readiness probe."""
+        return not self.version.startswith("0.6.")
+
+    @property
+    def api(self) -> str:
+        """The version of its API that the controller works with."""
+        return "v1" if self.modern else "v1alpha1"
+
+    @property
+    def signing_key_env(self) -> str:
+        return "GATEWAY_SIGNING_KEY" if self.modern else "JWT_SESSION_SIGNING_KEY"
 
     @property
     def extensions(self) -> Resource:
@@ -77,6 +92,17 @@ REGISTRATIONS = [_kind(version, "mcpserverregistrations", "MCPServerRegistration
 VIRTUAL_SERVERS = [_kind(version, "mcpvirtualservers", "MCPVirtualServer") for version in API_VERSIONS]
 
 
+def environment_of(deployment: Object) -> dict[str, str]:
+    """The environment variables of the Deployment's containers that have a plain value."""
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    return {
+        entry["name"]: entry["value"]
+        for container in containers
+        for entry in container.get("env") or []
+        if "value" in entry
+    }
+
+
 def release_of(deployment: Object) -> Release | None:
     """The release of the operator that this Deployment runs, or None while it does not run.
 
@@ -84,17 +110,17 @@ def release_of(deployment: Object) -> Release | None:
     """
     if not (deployment.get("status") or {}).get("availableReplicas"):
         return None
-    for container in deployment["spec"]["template"]["spec"]["containers"]:
-        env = {entry["name"]: entry.get("value", "") for entry in container.get("env") or []}
-        image = env.get("RELATED_IMAGE_ROUTER_BROKER")
-        if not image:
-            continue
-        tag = re.search(r":v?(\d+\.\d+\.\d+)", container["image"])
-        version = tag[1] if tag else "0.9.0"
-        if version.startswith("0.6."):
-            return Release(version, image, "v1alpha1", "toolPrefix", "JWT_SESSION_SIGNING_KEY", modern=False)
-        return Release(version, image)
-    return None
+    env = environment_of(deployment)
+    if not env.get("RELATED_IMAGE_ROUTER_BROKER"):
+        return None
+    image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    tag = re.search(r":v?(\d+\.\d+\.\d+)", image)
+    return Release(
+        tag[1] if tag else "0.9.0",
+        env["RELATED_IMAGE_ROUTER_BROKER"],
+        env.get("BROKER_ROUTER_LOG_LEVEL", ""),
+        float(env.get(RESYNC_VARIABLE) or 36000),
+    )
 
 
 def running_release(deployments: Iterable[Object]) -> Release | None:
@@ -103,21 +129,6 @@ def running_release(deployments: Iterable[Object]) -> Release | None:
         if deployment["metadata"]["name"] == CONTROLLER and (found := release_of(deployment)):
             return found
     return None
-
-
-def covers(found: Any, wanted: Any) -> bool:
-    """Whether ``found`` has everything that ``wanted`` states; the API server may have added defaults."""
-    if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(
-            key in found and covers(found[key], value) for key, value in wanted.items()
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(found, list)
-            and len(found) == len(wanted)
-            and all(covers(have, want) for have, want in zip(found, wanted, strict=True))
-        )
-    return bool(found == wanted)
 
 
 def named(obj: Object) -> str:

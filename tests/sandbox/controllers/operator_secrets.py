@@ -1,7 +1,12 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MCP operator stand-in: which Secrets the operator accepts. Pure functions; the texts are the operator's."""
+"""MCP operator stand-in: which Secrets the operator accepts. Pure functions; the texts are the operator's.
+
+Source: Kuadrant/mcp-gateway at v0.9.0, internal/controller: trusted_headers.go, session_store.go, ca_cert_bundle.go,
+buildMCPServerConfig and validateCACertPEM in mcpserverregistration_controller.go. 0.6.0 has the same texts for the
+Secrets that it knows.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.controllers.operator_certificates import authorities_problem
 from sandbox.controllers.operator_release import SECRET_LABEL
 
 Object = Mapping[str, Any]
@@ -17,17 +23,23 @@ Object = Mapping[str, Any]
 BUNDLE_LIMIT = 256 * 1024
 SERVER_CA_LIMIT = 64 * 1024
 LABEL_TEXT = "=".join(next(iter(SECRET_LABEL.items())))
+NOT_FOUND, INVALID = "SecretNotFound", "SecretInvalid"
 
 
-class SecretError(ValueError):
-    """A Secret is absent or unusable; ``reason`` is that of the Ready condition."""
+class RefusalError(ValueError):
+    """What the extension asks for cannot be had; ``reason`` and the text are those of its Ready condition."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
 
-def _labelled(secret: Object) -> bool:
+class RegistrationError(ValueError):
+    """The server cannot be registered; the text is the Ready condition's message."""
+
+
+def labelled(secret: Object) -> bool:
+    """Whether the operator's caches and watches see the Secret."""
     return bool(SECRET_LABEL.items() <= (secret["metadata"].get("labels") or {}).items())
 
 
@@ -43,101 +55,70 @@ def value(secret: Object, key: str) -> str | None:
 
 
 def check_trusted_headers(secret: Object | None, name: str, namespace: str) -> None:
-    """The Secret with the public key that verifies trusted headers; it needs no label."""
+    """The Secret with the public key that verifies trusted headers; it needs no label. Raises RefusalError."""
     if secret is None:
-        raise SecretError("SecretNotFound", f"secret {name} not found in namespace {namespace}")
+        raise RefusalError(NOT_FOUND, f"secret {name} not found in namespace {namespace}")
     if not secret.get("data"):
-        raise SecretError("SecretInvalid", f"secret {name} has no data")
+        raise RefusalError(INVALID, f"secret {name} has no data")
     if value(secret, "key") is None:
-        raise SecretError("SecretInvalid", f'secret {name} is missing required data entry "key"')
+        raise RefusalError(INVALID, f'secret {name} is missing required data entry "key"')
 
 
 def check_session_store(secret: Object | None, name: str, namespace: str) -> None:
-    """The Secret with the connection string of the session store."""
+    """The Secret with the connection string of the session store. Raises RefusalError."""
     key = "CACHE_CONNECTION_STRING"
     start = f"session store secret {name}"
     if secret is None:
-        raise SecretError("SecretNotFound", f"{start} not found in namespace {namespace}")
-    if not _labelled(secret):
-        raise SecretError("SecretInvalid", f"{start} is missing required label {LABEL_TEXT}")
+        raise RefusalError(NOT_FOUND, f"{start} not found in namespace {namespace}")
+    if not labelled(secret):
+        raise RefusalError(INVALID, f"{start} is missing required label {LABEL_TEXT}")
     if not secret.get("data"):
-        raise SecretError("SecretInvalid", f"{start} has no data")
+        raise RefusalError(INVALID, f"{start} has no data")
     text = value(secret, key)
     if text is None:
-        raise SecretError("SecretInvalid", f'{start} is missing required data entry "{key}"')
+        raise RefusalError(INVALID, f'{start} is missing required data entry "{key}"')
     if not text:
-        raise SecretError("SecretInvalid", f'{start} has empty "{key}" value')
+        raise RefusalError(INVALID, f'{start} has empty "{key}" value')
 
 
 def ca_bundle(secret: Object | None, name: str, key: str) -> str:
-    """The certificate authorities that an extension trusts, in PEM."""
-    start = f"CA bundle secret {name}"
+    """The certificate authorities that an extension trusts, in PEM. Raises RefusalError."""
     if secret is None:
-        raise SecretError("SecretNotFound", f"{start} not found")
-    return _authorities(secret, start, key, BUNDLE_LIMIT)
+        raise RefusalError(NOT_FOUND, f"CA bundle secret {name} not found")
+    if not labelled(secret):
+        raise RefusalError(INVALID, f"CA bundle secret {name} missing required label {LABEL_TEXT}")
+    text = value(secret, key)
+    if text is None:
+        raise RefusalError(INVALID, f"CA bundle secret {name} missing key {key}")
+    if len(text.encode()) > BUNDLE_LIMIT:
+        raise RefusalError(INVALID, f"CA bundle data in secret {name} exceeds maximum size ({BUNDLE_LIMIT} bytes)")
+    if problem := authorities_problem(text):
+        raise RefusalError(INVALID, f"CA bundle in secret {name} is invalid: {problem}")
+    return text
 
 
 def server_ca(secret: Object | None, name: str, key: str) -> str:
-    """The certificate authorities for one upstream server, in PEM."""
+    """The certificate authorities for one upstream server, in PEM. Raises RegistrationError."""
     start = f"CA certificate secret {name}"
-    if secret is None:
-        raise SecretError("NotReady", f"{start} not found")
-    return _authorities(secret, start, key, SERVER_CA_LIMIT)
-
-
-def _authorities(secret: Object, start: str, key: str, limit: int) -> str:
-    if not _labelled(secret):
-        raise SecretError("SecretInvalid", f"{start} missing required label {LABEL_TEXT}")
-    text = value(secret, key)
-    if text is None:
-        raise SecretError("SecretInvalid", f"{start} missing key {key}")
-    if len(text.encode()) > limit:
-        raise SecretError("SecretInvalid", f"{start} data exceeds maximum size ({limit} bytes)")
-    if problem := _pem_problem(text):
-        raise SecretError("SecretInvalid", f"{start} is invalid: {problem}")
+    text = _for_server(secret, start, key)
+    if len(text.encode()) > SERVER_CA_LIMIT:
+        raise RegistrationError(f"CA certificate data in secret {name} exceeds maximum size ({SERVER_CA_LIMIT} bytes)")
+    if problem := authorities_problem(text):
+        raise RegistrationError(f"CA certificate in secret {name} is invalid: {problem}")
     return text
-
-
-def _pem_problem(text: str) -> str | None:
-    """Why the text is not a list of certificates of authorities."""
-    from cryptography import x509  # noqa: PLC0415  (needs memory; few extensions name certificates)
-
-    try:
-        certificates = x509.load_pem_x509_certificates(text.encode())
-    except ValueError:
-        return "no valid PEM certificates found"
-    for certificate in certificates:
-        try:
-            constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-            is_authority = constraints.value.ca
-        except x509.ExtensionNotFound:
-            is_authority = False
-        if not is_authority:
-            return f"certificate {certificate.subject.rfc4514_string()} is not a CA certificate"
-    return None
 
 
 def credential(secret: Object | None, name: str, key: str) -> str:
-    """The value of the Authorization header that the broker sends to an upstream server."""
-    start = f"credential secret {name}"
+    """The value of the Authorization header that the broker sends to an upstream server. Raises RegistrationError."""
+    return _for_server(secret, f"credential secret {name}", key)
+
+
+def _for_server(secret: Object | None, start: str, key: str) -> str:
     if secret is None:
-        raise SecretError("NotReady", f"{start} not found")
-    if not _labelled(secret):
-        raise SecretError("NotReady", f"{start} is missing required label {LABEL_TEXT}")
+        raise RegistrationError(f"{start} not found")
+    if not labelled(secret):
+        raise RegistrationError(f"{start} is missing required label {LABEL_TEXT}")
     text = value(secret, key)
     if text is None:
-        raise SecretError("NotReady", f"{start} missing key {key}")
+        raise RegistrationError(f"{start} missing key {key}")
     return text
-
-
-def new_key_pair() -> tuple[str, str]:
-    """A new ECDSA P-256 key: public and private part in PEM, as the operator generates it."""
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    return public.decode(), private.decode()

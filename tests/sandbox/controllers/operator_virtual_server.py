@@ -1,32 +1,27 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MCP operator stand-in: all MCPVirtualServers together make one list in the broker's configuration."""
+"""MCP operator stand-in: all MCPVirtualServers together make one list in the broker's configuration.
+
+Source: Kuadrant/mcp-gateway, internal/controller/mcpvirtualserver_controller.go at v0.6.0 and v0.9.0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sandbox.client import Object
-from sandbox.controllers.operator_base import Config, OperatorController, nothing
-from sandbox.controllers.operator_release import EXTENSIONS, SECRETS, VIRTUAL_SERVERS, Release, named
-from sandbox.controllers.runtime import Key, Watch
+from sandbox.controllers.operator_base import has_finalizer, nothing
+from sandbox.controllers.operator_config import Config, virtual_server_entry
+from sandbox.controllers.operator_release import EXTENSIONS, SECRETS, VIRTUAL_SERVERS, Release
+from sandbox.controllers.operator_writing import ConfigWriter
+from sandbox.controllers.runtime import Key, Watch, key_of
 
 OLD_NAMESPACE = "mcp-system"
 """Before 0.8 virtual servers only reached the broker in this namespace."""
 
 
-def entry(virtual_server: Object) -> dict[str, Any]:
-    """A virtual server in the broker's configuration; without prompts it shows all of them."""
-    spec = virtual_server["spec"]
-    found: dict[str, Any] = {"name": named(virtual_server), "tools": spec["tools"]}
-    if spec.get("prompts"):
-        found["prompts"] = spec["prompts"]
-    return found
-
-
-class VirtualServerController(OperatorController):
+class VirtualServerController(ConfigWriter):
     """Writes no status and checks no tool name, as the operator."""
 
     def watches(self) -> Sequence[Watch]:
@@ -38,22 +33,30 @@ class VirtualServerController(OperatorController):
         ]
 
     def _all(self, _: Object) -> Iterable[Key]:
+        """Since 0.8 an extension that comes or changes gets the list at once."""
         release = self.release()
-        servers = self.cache(release.virtual_servers).list() if release else []
-        return [(server["metadata"]["namespace"], server["metadata"]["name"]) for server in servers]
+        found = self.cache(release.virtual_servers).list() if release and release.modern else []
+        return [key_of(server) for server in found]
 
-    async def reconcile(self, key: Key) -> float | None:
-        release = self.release()
-        server = self.cache(release.virtual_servers).get(*key) if release else None
-        if release is None or server is None:
+    async def reconcile_for(self, release: Release, key: Key) -> float | None:
+        server = self.cache(release.virtual_servers).get(*key)
+        if server is None:
             return None
-        leaving = bool(server["metadata"].get("deletionTimestamp"))
-        if not leaving and await self.add_finalizer(release.virtual_servers, server):
+        if server["metadata"].get("deletionTimestamp"):
+            if has_finalizer(server):
+                # Before 0.8 what is deleted stays in the configuration until another one is written.
+                if release.modern:
+                    await self._write(release)
+                await self.drop_finalizer(release.virtual_servers, server)
             return None
+        await self.add_finalizer(release.virtual_servers, server)
+        await self._write(release)
+        return None
+
+    async def _write(self, release: Release) -> None:
+        found = self.cache(release.virtual_servers).list()
         servers = [
-            entry(found)
-            for found in self.cache(release.virtual_servers).list()
-            if not found["metadata"].get("deletionTimestamp")
+            virtual_server_entry(server, release) for server in found if not server["metadata"].get("deletionTimestamp")
         ]
 
         def change(config: Config) -> None:
@@ -61,17 +64,10 @@ class VirtualServerController(OperatorController):
 
         for namespace in self._namespaces(release):
             await self.change_config(namespace, change)
-        if leaving:
-            await self.drop_finalizer(release.virtual_servers, server)
-        return None
 
     def _namespaces(self, release: Release) -> list[str]:
         if not release.modern:
             return [OLD_NAMESPACE]
-        return sorted(
-            {
-                extension["metadata"]["namespace"]
-                for extension in self.cache(release.extensions).list()
-                if not extension["metadata"].get("deletionTimestamp")
-            }
-        )
+        extensions = self.cache(release.extensions).list()
+        live = [extension for extension in extensions if not extension["metadata"].get("deletionTimestamp")]
+        return sorted({extension["metadata"]["namespace"] for extension in live})

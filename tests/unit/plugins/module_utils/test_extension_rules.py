@@ -64,6 +64,7 @@ def judge(candidate: Object, target: Object | None, **more: Any) -> Verdict:
         ("*.example.com", None, "mcp.example.com"),
         (None, "mcp.example.com:8080", "mcp.example.com"),
         (None, "localhost", "localhost"),
+        (None, "localhost:", "localhost"),
     ],
 )
 def test_public_host_is_derived(hostname: str | None, spec: str | None, expected: str) -> None:
@@ -76,6 +77,11 @@ def test_public_host_is_derived(hostname: str | None, spec: str | None, expected
         ("https://mcp.example.com", 'invalid public host "https://mcp.example.com": must be a hostname, not a URL'),
         ("MCP.example.com", "a lowercase RFC 1123 subdomain must consist of"),
         ("mcp_example.com", 'invalid public host "mcp_example.com": '),
+        ("mcp_example.com:8080", 'invalid public host "mcp_example.com": '),
+        ("*.example.com", 'invalid public host "*.example.com": '),
+        ("a:b:80", 'invalid public host "a:b:80": '),
+        ("[::1]:80", 'invalid public host "::1": '),
+        (":8080", "unable to derive public host: no hostname available"),
         ("a" * 254, "must be no more than 253 characters"),
         (None, "unable to derive public host: no hostname available"),
     ],
@@ -151,10 +157,10 @@ def test_the_oldest_extension_of_a_namespace_wins() -> None:
     assert namespace_conflict(older, [younger, older]) is None
 
 
-def test_equal_ages_are_settled_by_name() -> None:
+def test_of_equally_old_ones_in_a_namespace_the_first_in_the_list_wins() -> None:
     first, second = extension("a"), extension("b")
-    assert namespace_conflict(second, [second, first]) is first
-    assert namespace_conflict(first, [second, first]) is None
+    assert namespace_conflict(second, [first, second]) is first
+    assert namespace_conflict(first, [first, second]) is None
 
 
 def test_an_extension_that_does_not_exist_yet_is_the_youngest() -> None:
@@ -174,6 +180,22 @@ def test_one_port_on_two_listeners_is_a_conflict() -> None:
     assert port_conflict(extension(), shared, [older]) is older
     assert port_conflict(extension(section="free"), shared, [older]) is None
     assert port_conflict(older, shared, [extension()]) is None
+
+
+def test_of_equally_old_ones_on_a_port_both_are_accepted() -> None:
+    shared = gateway(listener("mcps", 8080), listener("other", 8080))
+    assert port_conflict(extension(), shared, [extension("twin", "rivals", "other")]) is None
+
+
+def test_one_that_is_being_deleted_still_has_its_port() -> None:
+    leaving = extension("old", "rivals", created="2026-01-01T00:00:00Z", deleted=True)
+    assert port_conflict(extension(), gateway(), [leaving]) is leaving
+
+
+def test_of_several_older_ones_on_a_port_the_first_in_the_list_is_named() -> None:
+    second = extension("b", "rivals-b", created="2026-01-01T00:00:01Z")
+    first = extension("a", "rivals-a", created="2026-01-01T00:00:00Z")
+    assert port_conflict(extension(), gateway(), [second, first]) is second
 
 
 def test_the_same_port_of_another_gateway_is_free() -> None:

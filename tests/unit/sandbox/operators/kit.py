@@ -192,7 +192,7 @@ async def running(client: Client, controllers: Sequence[Controller]) -> AsyncIte
 
 
 class AvailableDeployments(Controller):
-    """Every Deployment becomes available at once, but those annotated ``test/broken``."""
+    """Every Deployment becomes available at once, but those annotated ``test/broken`` and brokers of broken hosts."""
 
     name: ClassVar[str] = "test-deployments"
 
@@ -203,7 +203,10 @@ class AvailableDeployments(Controller):
         found = self.cache(DEPLOYMENTS).get(*key)
         if found is None:
             return None
-        broken = "test/broken" in (found["metadata"].get("annotations") or {})
+        command = found["spec"]["template"]["spec"]["containers"][0].get("command") or []
+        broken = "test/broken" in (found["metadata"].get("annotations") or {}) or any(
+            flag.startswith("--mcp-gateway-public-host=broken.") for flag in command
+        )
         count = 0 if broken else found["spec"]["replicas"]
         status = {
             "observedGeneration": found["metadata"]["generation"],
@@ -226,7 +229,10 @@ class AvailableDeployments(Controller):
 
 
 class AcceptingGateways(Controller):
-    """Every Gateway's listeners get a status and every HTTPRoute is accepted by all its parents."""
+    """Every Gateway's listeners get a status and every HTTPRoute is accepted by all its parents.
+
+    One with the annotation ``test/ignored`` is left without a status.
+    """
 
     name: ClassVar[str] = "test-gateways"
     STAMP: ClassVar[str] = "2026-01-01T00:00:00Z"
@@ -241,7 +247,7 @@ class AcceptingGateways(Controller):
         kind, namespace, name = key
         resource = GATEWAYS if kind == GATEWAYS.kind else HTTP_ROUTES
         found = self.cache(resource).get(namespace, name)
-        if found is None:
+        if found is None or "test/ignored" in (found["metadata"].get("annotations") or {}):
             return None
         accepted = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""}
         accepted |= {"lastTransitionTime": self.STAMP}
