@@ -23,6 +23,13 @@ def coerce(obj: dict[str, Any], schema: Schema, defaults: bool = True) -> list[s
     return sorted(shaping.unknown)
 
 
+def coerced(obj: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    """A copy of an object in the shape of a schema."""
+    shaped: dict[str, Any] = copy(obj)
+    coerce(shaped, schema)
+    return shaped
+
+
 class _Shaping:
     def __init__(self, defaults: bool) -> None:
         self.unknown: list[str] = []

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+from .coercion import coerced
 from .definitions import OBJECT_META, Definitions
 from .objects import Object, copy, same
 from .printers import custom_columns
@@ -96,6 +98,8 @@ class DefinitionController:
             if version.get("served"):
                 resource = self._resource(spec, version, f"{spec['group']}/{storage['name']}", stored)
                 resource.location = location
+                if version is not storage:
+                    resource.to_storage = partial(coerced, schema=stored)
                 resource.schema_revision = revision
                 self._catalog.add(resource)
         self._specs[location] = copy(spec)

@@ -10,7 +10,6 @@ from sandbox.crds.schema import (
     AGE,
     UINT32,
     Schema,
-    any_value,
     anything,
     array,
     choice,
@@ -290,6 +289,7 @@ def _traffic_policy() -> Schema:
             "subjectAltNames": array(text(), kind=None),
         }
     )
+    percent: Schema = {"type": "number", "format": "double", "minimum": 0, "maximum": 100, "nullable": True}
     tuning = {field: anything() for field in ("connectionPool", "loadBalancer", "outlierDetection")}
     per_port = obj({**tuning, "port": obj({"number": _number()}), "tls": tls})
     tunnel = obj({"protocol": text(), "targetHost!": text(), "targetPort!": _number()})
@@ -298,7 +298,7 @@ def _traffic_policy() -> Schema:
             **tuning,
             "portLevelSettings": array(per_port, kind=None, most=4096),
             "proxyProtocol": obj({"version": choice("V1", "V2")}),
-            "retryBudget": obj({"minRetryConcurrency": _number(), "percent": any_value()}),
+            "retryBudget": obj({"minRetryConcurrency": _number(), "percent": percent}),
             "tls": tls,
             "tunnel": tunnel,
         }

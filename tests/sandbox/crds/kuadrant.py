@@ -13,6 +13,7 @@ from sandbox.crds.gateway_api import group, kind, name, section_name
 from sandbox.crds.schema import (
     AGE,
     Schema,
+    any_value,
     anything,
     array,
     choice,
@@ -261,6 +262,17 @@ def rate_limit_policy() -> Schema:
     return _policy("RateLimitPolicy", spec, attachment="inherited")
 
 
+def _pattern() -> Schema:
+    """A condition of an AuthPolicy: a predicate in CEL, or a selector with an operator and a value."""
+    several = array(anything(), kind=None)
+    return obj({**_comparison(), "all": several, "any": several, "patternRef": text(), "predicate": text()})
+
+
+def _comparison() -> dict[str, Schema]:
+    operator = choice("eq", "neq", "incl", "excl", "matches")
+    return {"operator": operator, "selector": text(), "value": text()}
+
+
 def _auth_rules() -> Schema:
     jwt = obj(
         {"issuerUrl": text(), "jwksUrl": text(), "ttl": whole(form=None)},
@@ -271,31 +283,28 @@ def _auth_rules() -> Schema:
             )
         ],
     )
+    value = obj({"expression": text(), "selector": text(), "value": any_value()})
     common = {"metrics": flag(default=False), "priority": whole(form=None, default=0)}
-    common |= {"cache": anything(), "when": array(anything(), kind=None)}
+    cache = obj({"key!": value, "ttl": whole(form=None, default=60)})
+    common |= {"cache": cache, "when": array(_pattern(), kind=None)}
 
     def named(fields: str, **typed: Schema) -> Schema:
         return mapping(obj({**common, **{field: anything() for field in fields.split()}, **typed}))
 
-    success = obj(
-        {"filters": named("plain json wristband", key=text()), "headers": named("plain json wristband", key=text())}
-    )
-    denial = obj(
-        {
-            "body": anything(),
-            "code": whole(300, 599, form="int64"),
-            "headers": mapping(anything()),
-            "message": anything(),
-        }
-    )
+    told = named("wristband", key=text(), plain=value, json=obj({"properties!": mapping(value)}))
+    success = obj({"filters": told, "headers": told})
+    denial = obj({"body": value, "code": whole(300, 599, form="int64"), "headers": mapping(value), "message": value})
     return obj(
         {
             "authentication": named(
                 "anonymous apiKey credentials defaults kubernetesTokenReview oauth2Introspection overrides plain x509",
                 jwt=jwt,
             ),
-            "authorization": named("kubernetesSubjectAccessReview opa patternMatching spicedb"),
-            "callbacks": named("http"),
+            "authorization": named(
+                "kubernetesSubjectAccessReview opa spicedb",
+                patternMatching=obj({"patterns!": array(_pattern(), kind=None)}),
+            ),
+            "callbacks": named("http!"),
             "metadata": named("http uma userInfo"),
             "response": obj({"success": success, "unauthenticated": denial, "unauthorized": denial}),
         }
@@ -305,7 +314,7 @@ def _auth_rules() -> Schema:
 def auth_policy() -> Schema:
     """AuthPolicy."""
     rules = _auth_rules()
-    patterns = mapping(obj({"allOf!": array(anything(), kind=None)}))
+    patterns = mapping(obj({"allOf!": array(obj(_comparison()), kind=None)}))
     nested = obj(
         {
             "patterns": patterns,

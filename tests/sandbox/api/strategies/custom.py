@@ -46,7 +46,7 @@ class CustomStrategy(Strategy):
 
     def begin(self, obj: Object, old: Object | None) -> None:
         if self.stored is not self.structural:
-            coerce(obj, self.stored)
+            self.read(obj)
 
     def read(self, obj: Object) -> None:
         coerce(obj, self.stored)

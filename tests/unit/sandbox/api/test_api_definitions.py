@@ -101,6 +101,19 @@ def test_several_versions_show_the_same_object(api: Api) -> None:
     assert answer.warnings == ['299 - "acme.example.com/v1beta1 Widget is deprecated; use acme.example.com/v1 Widget"']
 
 
+def test_the_stored_versions_defaults_come_to_objects_of_other_versions(api: Api) -> None:
+    def more(made: dict[str, Any]) -> None:
+        second = copy.deepcopy(version(made))
+        second.update(name="v1beta1", storage=False)
+        del second["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["mode"]
+        made["spec"]["versions"].append(second)
+
+    api.make(DEFINITIONS, definition(more))
+    created = api.make(WIDGETS.replace("v1", "v1beta1"), {**widget("x"), "apiVersion": "acme.example.com/v1beta1"})
+    assert created["spec"] == {}, "a version shows only fields of its own"
+    assert api("GET", f"{WIDGETS}/x").body["spec"] == {"mode": "fast"}
+
+
 def test_a_changed_schema_counts_for_what_is_stored(widgets: Api) -> None:
     widgets.make(WIDGETS, widget("x", {"size": 1}))
     live = widgets("GET", ONE).body
