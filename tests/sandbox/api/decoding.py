@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .definitions import zero
@@ -40,71 +41,81 @@ class _Place(NamedTuple):
         return _Place(path, f"{self.field}.{name}" if self.field else name, schema.name)
 
 
-def shape(obj: dict[str, Any], schema: Schema) -> list[str]:
+Filler = Callable[[dict[str, Any], Schema], None]
+"""Sets the defaults of one object of a type."""
+
+
+def shape(obj: dict[str, Any], schema: Schema, fill: Filler) -> list[str]:
     """Check and normalize an object in place; returns the paths of fields that its type does not have.
 
     Raises `DecodingError`.
     """
-    unknown: list[str] = []
-    _shape(obj, schema, _Place("", "", schema.name), unknown)
-    return sorted(unknown)
+    decoder = _Decoder(fill)
+    decoder.shape(obj, schema, _Place("", "", schema.name))
+    return sorted(decoder.unknown)
 
 
-def _shape(value: dict[str, Any], schema: Schema, place: _Place, unknown: list[str]) -> None:
-    for name in list(value):
-        item = value[name]
-        child = schema.field(name)
-        if child is None:
-            unknown.append(place.below(name, schema).path)
-            del value[name]
-        elif item is None and schema.names(name):
-            del value[name]
-        elif item is None:
-            value[name] = zero(schema, name)
-        elif not child.deduced:
-            value[name] = _check(item, child, place.below(name, schema), unknown)
-            if _left_out(item, child) and schema.names(name) and name not in schema.source.get("x-always", ()):
-                del value[name]
-    for name in schema.source.get("x-always", ()):
-        if name not in value:
-            value[name] = zero(schema, name)
-    for name in schema.source.get("x-structs", ()):
-        if value.get(name) is None:
-            value[name] = {}
+class _Decoder:
+    def __init__(self, fill: Filler) -> None:
+        self._fill = fill
+        self.unknown: list[str] = []
+
+    def shape(self, value: dict[str, Any], schema: Schema, place: _Place) -> None:
+        always = schema.source.get("x-always", ())
+        for name in list(value):
+            item = value[name]
             child = schema.field(name)
-            if child:
-                _shape(value[name], child, place.below(name, schema), unknown)
+            if child is None:
+                self.unknown.append(place.below(name, schema).path)
+                del value[name]
+            elif item is None and schema.names(name):
+                del value[name]
+            elif item is None:
+                value[name] = zero(schema, name)
+            elif not child.deduced:
+                value[name] = self._check(item, child, place.below(name, schema))
+                if _left_out(item, child) and schema.names(name) and name not in always:
+                    del value[name]
+        for name in always:
+            if name not in value:
+                value[name] = zero(schema, name)
+        for name in schema.source.get("x-structs", ()):
+            if value.get(name) is None:
+                value[name] = {}
+                child = schema.field(name)
+                if child:
+                    self.shape(value[name], child, place.below(name, schema))
+        self._fill(value, schema)
 
-
-def _check(value: Any, schema: Schema, place: _Place, unknown: list[str]) -> Any:
-    """The value as it is kept."""
-    if schema.int_or_string and isinstance(value, (dict, list)):
-        raise DecodingError(f"json: cannot unmarshal {json_type(value)} into Go value of type int32")
-    if isinstance(value, dict):
-        if schema.type not in ("object", ""):
-            raise _wrong_type(value, schema, place)
-        _shape(value, schema, place, unknown)
-    elif isinstance(value, list):
-        if schema.type not in ("array", ""):
-            raise _wrong_type(value, schema, place)
-        items = schema.items
-        if not items.deduced:
-            for index, item in enumerate(value):
+    def _check(self, value: Any, schema: Schema, place: _Place) -> Any:
+        """The value as it is kept."""
+        form = schema.source.get("format")
+        if schema.int_or_string and isinstance(value, (dict, list)):
+            raise DecodingError(f"json: cannot unmarshal {json_type(value)} into Go value of type int32")
+        if isinstance(value, dict):
+            if schema.type not in ("object", ""):
+                raise _wrong_type(value, schema, place)
+            self.shape(value, schema, place)
+        elif isinstance(value, list):
+            if schema.type not in ("array", ""):
+                raise _wrong_type(value, schema, place)
+            items = schema.items
+            for index, item in enumerate(value if not items.deduced else ()):
                 if item is not None:
-                    value[index] = _check(item, items, place._replace(path=f"{place.path}[{index}]"), unknown)
-    elif not _scalar_fits(value, schema):
-        raise _wrong_type(value, schema, place)
-    elif schema.source.get("format") == "date-time" and not _TIME.fullmatch(value):
-        layout = "2006-01-02T15:04:05Z07:00"
-        raise DecodingError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
-    elif schema.source.get("format") == "byte":
-        _check_base64(value)
-    elif schema.source.get("format") == "quantity":
-        try:
-            return canonical(value)
-        except ValueError as error:
-            raise DecodingError(str(error)) from error
-    return value
+                    value[index] = self._check(item, items, place._replace(path=f"{place.path}[{index}]"))
+        elif not _scalar_fits(value, schema):
+            raise _wrong_type(value, schema, place)
+        elif form == "date-time" and not _TIME.fullmatch(value):
+            layout = "2006-01-02T15:04:05Z07:00"
+            raise DecodingError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+        elif form == "byte":
+            _check_base64(value)
+        elif form == "quantity":
+            try:
+                return canonical(value)
+            except ValueError as error:
+                raise DecodingError(str(error)) from error
+        return value
 
 
 def _wrong_type(value: Any, schema: Schema, place: _Place) -> DecodingError:
@@ -138,7 +149,8 @@ def _scalar_fits(value: Any, schema: Schema) -> bool:
     if schema.type == "boolean":
         return isinstance(value, bool)
     if schema.type == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and (schema.source.get("format") != "int32" or -(2**31) <= value < 2**31)
     if schema.type == "number":
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     return schema.type == ""
@@ -150,6 +162,8 @@ def json_type(value: Any) -> str:
         return "bool"
     if isinstance(value, float):
         return f"number {value:g}"
+    if isinstance(value, int) and not -(2**31) <= value < 2**31:
+        return f"number {value}"
     names: dict[type, str] = {dict: "object", list: "array", int: "number"}
     return names.get(type(value), "string")
 

@@ -7,8 +7,8 @@ The file holds every definition of one Kubernetes version. Only what the served 
 descriptions; ``document`` reads the file again for the OpenAPI endpoint, which needs them.
 
 Two things are not in the file, because the Swagger 2 document that it was made from leaves them out: defaults of
-list keys and which fields are structs in Go (and so are never absent in an answer). ``STRUCTS`` and
-``KEY_DEFAULTS`` state them as the OpenAPI v3 documents of Kubernetes 1.36 do.
+list keys and which fields are structs in Go (and so are never absent in an answer). ``builtins.yaml`` states them as
+the OpenAPI v3 documents of Kubernetes 1.36 do, along with what else is known of the types.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 
 from .schema import EMBEDDED_FIELDS, Node, Schema, special
 
@@ -28,87 +29,13 @@ OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _EXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis."
 _MANAGED_FIELDS = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1"
 
-KEY_DEFAULTS = {"io.k8s.api.core.v1.ContainerPort": "TCP", "io.k8s.api.core.v1.ServicePort": "TCP"}
-"""Definitions whose list key ``protocol`` has a default."""
 
-STRUCTS: dict[str, tuple[str, ...]] = {
-    "admissionregistration.v1.MutatingWebhook": ("clientConfig",),
-    "admissionregistration.v1.ValidatingWebhook": ("clientConfig",),
-    "apiextensions.v1.CustomResourceDefinition": ("spec", "status"),
-    "apiextensions.v1.CustomResourceDefinitionSpec": ("names",),
-    "apiextensions.v1.CustomResourceDefinitionStatus": ("acceptedNames",),
-    "apps.v1.DaemonSet": ("spec", "status"),
-    "apps.v1.DaemonSetSpec": ("template", "updateStrategy"),
-    "apps.v1.Deployment": ("spec", "status"),
-    "apps.v1.DeploymentSpec": ("strategy", "template"),
-    "apps.v1.ReplicaSet": ("spec", "status"),
-    "apps.v1.ReplicaSetSpec": ("template",),
-    "apps.v1.StatefulSet": ("spec", "status"),
-    "apps.v1.StatefulSetSpec": ("template", "updateStrategy"),
-    "autoscaling.v2.ContainerResourceMetricSource": ("target",),
-    "autoscaling.v2.ExternalMetricSource": ("metric", "target"),
-    "autoscaling.v2.HorizontalPodAutoscaler": ("spec", "status"),
-    "autoscaling.v2.HorizontalPodAutoscalerSpec": ("scaleTargetRef",),
-    "autoscaling.v2.ObjectMetricSource": ("describedObject", "metric", "target"),
-    "autoscaling.v2.PodsMetricSource": ("metric", "target"),
-    "autoscaling.v2.ResourceMetricSource": ("target",),
-    "batch.v1.CronJob": ("spec", "status"),
-    "batch.v1.CronJobSpec": ("jobTemplate",),
-    "batch.v1.Job": ("spec", "status"),
-    "batch.v1.JobSpec": ("template",),
-    "batch.v1.JobTemplateSpec": ("metadata", "spec"),
-    "coordination.v1.Lease": ("spec",),
-    "core.v1.Container": ("resources",),
-    "core.v1.ContainerStatus": ("lastState", "state"),
-    "core.v1.EphemeralContainer": ("resources",),
-    "core.v1.Event": ("involvedObject", "source"),
-    "core.v1.LimitRange": ("spec",),
-    "core.v1.Namespace": ("spec", "status"),
-    "core.v1.Node": ("spec", "status"),
-    "core.v1.NodeDaemonEndpoints": ("kubeletEndpoint",),
-    "core.v1.NodeStatus": ("daemonEndpoints", "nodeInfo"),
-    "core.v1.PersistentVolume": ("spec", "status"),
-    "core.v1.PersistentVolumeClaim": ("spec", "status"),
-    "core.v1.PersistentVolumeClaimSpec": ("resources",),
-    "core.v1.PersistentVolumeClaimTemplate": ("metadata", "spec"),
-    "core.v1.Pod": ("spec", "status"),
-    "core.v1.PodTemplateSpec": ("metadata", "spec"),
-    "core.v1.PreferredSchedulingTerm": ("preference",),
-    "core.v1.ResourceQuota": ("spec", "status"),
-    "core.v1.Service": ("spec", "status"),
-    "core.v1.ServiceStatus": ("loadBalancer",),
-    "core.v1.WeightedPodAffinityTerm": ("podAffinityTerm",),
-    "discovery.v1.Endpoint": ("conditions",),
-    "events.v1.Event": ("deprecatedSource", "regarding"),
-    "networking.v1.HTTPIngressPath": ("backend",),
-    "networking.v1.Ingress": ("spec", "status"),
-    "networking.v1.IngressClass": ("spec",),
-    "networking.v1.IngressServiceBackend": ("port",),
-    "networking.v1.IngressStatus": ("loadBalancer",),
-    "networking.v1.NetworkPolicy": ("spec",),
-    "networking.v1.NetworkPolicySpec": ("podSelector",),
-    "policy.v1.PodDisruptionBudget": ("spec", "status"),
-    "rbac.v1.ClusterRoleBinding": ("roleRef",),
-    "rbac.v1.RoleBinding": ("roleRef",),
-}
-"""Struct fields (never pointers) by definition, without the prefix ``io.k8s.api.``."""
-
-
-ALWAYS: dict[str, tuple[str, ...]] = {
-    "apps.v1.StatefulSetStatus": ("availableReplicas",),
-    "autoscaling.v2.HorizontalPodAutoscalerStatus": ("currentMetrics",),
-    "core.v1.Event": ("eventTime", "firstTimestamp", "lastTimestamp", "reportingComponent", "reportingInstance"),
-    "events.v1.Event": ("deprecatedFirstTimestamp", "deprecatedLastTimestamp"),
-    "rbac.v1.ClusterRole": ("rules",),
-    "rbac.v1.Role": ("rules",),
-    "policy.v1.PodDisruptionBudgetStatus": (
-        "currentHealthy",
-        "desiredHealthy",
-        "disruptionsAllowed",
-        "expectedPods",
-    ),
-}
-"""Fields that are written even when empty, besides those that OpenAPI calls required."""
+@functools.cache
+def builtin_data() -> dict[str, Any]:
+    """What ``builtins.yaml`` says of the built-in kinds (``resources``) and their types (``types``)."""
+    text = Path(__file__).with_name("builtins.yaml").read_text(encoding="utf-8")
+    data: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return data
 
 
 def _file() -> Path:
@@ -174,12 +101,12 @@ class Definitions:
 def _complete(name: str, node: Node) -> Node:
     """Add what the file leaves out."""
     properties = node.get("properties", {})
-    if name in KEY_DEFAULTS:
-        properties["protocol"]["default"] = KEY_DEFAULTS[name]
-    short = name.removeprefix("io.k8s.api.").removeprefix(_EXTENSIONS)
-    if short in STRUCTS:
-        node["x-structs"] = STRUCTS[short]
-    node["x-always"] = [*node.get("required", ()), *ALWAYS.get(short, ())]
+    rules = builtin_data()["types"].get(name.removeprefix("io.k8s.api.").removeprefix(_EXTENSIONS), {})
+    for field, value in rules.get("keys", {}).items():
+        properties[field]["default"] = value
+    node["x-rules"] = rules
+    node["x-structs"] = rules.get("structs", ())
+    node["x-always"] = [*node.get("required", ()), *rules.get("always", ())]
     if name.endswith("Condition"):  # their times are structs, which are written even when they are not set
         node["x-always"] += [field for field, child in properties.items() if child.get("$ref", "").endswith(".v1.Time")]
     if name == _MANAGED_FIELDS:

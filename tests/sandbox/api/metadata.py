@@ -50,12 +50,13 @@ def name_problems(name: str, rule: str) -> list[str]:
             return [f"may not be '{name}'"]
         return [f"may not contain '{bad}'" for bad in ("/", "%") if bad in name]
     pattern, text, limit = {
-        "label": (DNS_LABEL, LABEL_RULE, "63 bytes"),
+        "label": (DNS_LABEL, LABEL_RULE, "63 characters"),
         "label1035": (DNS_LABEL_1035, LABEL_1035_RULE, "63 characters"),
     }.get(rule, (DNS_SUBDOMAIN, SUBDOMAIN_RULE, "253 characters"))
     problems = [] if len(name) <= int(limit.split()[0]) else [f"must be no more than {limit}"]
     if not pattern.fullmatch(name):
-        problems.append(text)
+        dotted = rule == "label" and DNS_SUBDOMAIN.fullmatch(name)
+        problems.append("must not contain dots" if dotted else text)
     return problems
 
 

@@ -1,26 +1,27 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Namespaces, secrets, config maps, services, pods: kinds of the core group with rules of their own."""
+"""Namespaces, secrets, config maps, volume claims, events: kinds of the core group with rules of their own."""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
+import re
+from collections.abc import Mapping
 
-from ..errors import ApiError, invalid
-from ..fields import FieldError, Struct, duplicate, forbidden_value, invalid_value, not_supported, required
-from ..fieldsets import FieldSet
-from ..metadata import name_problems
-from ..objects import Object, copy, same
-from ..schema import Schema
-from .builtin import BuiltinStrategy, Traits
-from .pods import PROTOCOLS, validate_config_keys, validate_pod_spec, validate_port
+import orjson
 
-SERVICE_NETWORK = ipaddress.IPv4Network("10.96.0.0/16")
-NODE_PORTS = range(30000, 32768)
-SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-_POD_STATUS_IGNORES = {("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")}
+from ..fields import FieldError, forbidden_value, invalid_value, not_supported, required, too_long
+from ..objects import Object, copy, lookup, same
+from ..quantities import parse
+from .builtin import BuiltinStrategy
+
+_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_CONFIG_KEY_RULE = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
+    "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+)
+_MAX_DATA = 1024 * 1024
 
 
 class NamespaceStrategy(BuiltinStrategy):
@@ -52,9 +53,28 @@ class NamespaceStrategy(BuiltinStrategy):
     def prepare_delete(self, obj: Object) -> None:
         obj["status"]["phase"] = "Terminating"
 
+    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
+        rule = "name is neither a standard finalizer name nor is it fully qualified"
+        named = (name for name in obj["spec"].get("finalizers") or () if name != "kubernetes" and "/" not in name)
+        return [invalid_value("spec.finalizers", name, rule) for name in named]
+
+    def validate_status(self, obj: Object) -> list[FieldError]:
+        deleting = bool(obj["metadata"].get("deletionTimestamp"))
+        wanted, state = ("Terminating", "not empty") if deleting else ("Active", "empty")
+        phase = obj["status"].get("phase", "")
+        rule = f"may only be '{wanted}' if `deletionTimestamp` is {state}"
+        return [invalid_value("status.Phase", phase, rule)] if phase != wanted else []
+
 
 class SecretStrategy(BuiltinStrategy):
     """stringData becomes data; an immutable secret stays as it is."""
+
+    _needed: Mapping[str, tuple[str, ...]] = {
+        "kubernetes.io/dockercfg": (".dockercfg",),
+        "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+        "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+        "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    }
 
     def decode(self, obj: Object) -> list[str]:
         unknown = super().decode(obj)
@@ -65,14 +85,22 @@ class SecretStrategy(BuiltinStrategy):
         return unknown
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors = validate_config_keys(obj.get("data") or (), "data") + _immutable_data(obj, old, "data")
-        if old is not None:
-            errors += self.immutable(obj.get("type"), old.get("type"), "type")
-        if obj.get("type") == "kubernetes.io/tls":
-            errors += [required(f"data[{key}]") for key in ("tls.crt", "tls.key") if key not in (obj.get("data") or {})]
+        data = obj.get("data") or {}
+        errors = _config_keys(data, "data") + _immutable_data(obj, old, "data")
+        if sum(len(value) * 3 // 4 for value in data.values()) > _MAX_DATA:
+            errors.append(too_long("data", _MAX_DATA))
+        kind: str = obj.get("type") or ""
+        errors += [required(f"data[{key}]") for key in self._needed.get(kind, ()) if key not in data]
+        if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & data.keys():
+            errors += [required("data[username]"), required("data[password]")]
+        for key in self._needed.get(kind, ()) if "docker" in kind else ():
+            try:
+                orjson.loads(base64.b64decode(data.get(key, "e30=")))
+            except ValueError as error:
+                errors.append(invalid_value(f"data[{key}]", "<secret contents redacted>", str(error)))
         account = "kubernetes.io/service-account.name"
         named = (obj["metadata"].get("annotations") or {}).get(account)
-        if obj.get("type") == "kubernetes.io/service-account-token" and not named:
+        if kind == "kubernetes.io/service-account-token" and not named:
             errors.append(required(f"metadata.annotations[{account}]"))
         return errors
 
@@ -81,216 +109,69 @@ class ConfigMapStrategy(BuiltinStrategy):
     """An immutable config map stays as it is."""
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors = validate_config_keys(obj.get("data") or (), "data")
-        errors += validate_config_keys(obj.get("binaryData") or (), "binaryData")
+        data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
+        errors = _config_keys(data, "data") + _config_keys(binary, "binaryData")
+        clashes = sorted(data.keys() & binary.keys())
+        errors += [invalid_value(f"data[{key}]", key, "duplicate of key present in binaryData") for key in clashes]
+        if sum(map(len, data.values())) + sum(len(value) * 3 // 4 for value in binary.values()) > _MAX_DATA:
+            errors.append(too_long("[]", _MAX_DATA))
         return errors + _immutable_data(obj, old, "data", "binaryData")
+
+
+def _config_keys(data: Object, path: str) -> list[FieldError]:
+    errors = []
+    for key in data:
+        problems = ["must be no more than 253 characters"] if len(key) > 253 else []
+        if not _CONFIG_KEY.fullmatch(key):
+            problems.append(_CONFIG_KEY_RULE)
+        if key in (".", ".."):
+            problems.append(f"must not be '{key}'")
+        elif key.startswith(".."):
+            problems.append("must not start with '..'")
+        errors += [invalid_value(f"{path}[{key}]", key, text) for text in problems]
+    return errors
 
 
 def _immutable_data(obj: Object, old: Object | None, *names: str) -> list[FieldError]:
     if old is None or not old.get("immutable"):
         return []
-    errors = []
+    changed = [name for name in names if not same(obj.get(name) or {}, old.get(name) or {})]
     if not obj.get("immutable"):
-        errors.append(forbidden_value("immutable", "field is immutable when `immutable` is set"))
-    errors += [
-        forbidden_value(name, "field is immutable when `immutable` is set")
-        for name in names
-        if not same(obj.get(name) or {}, old.get(name) or {})
-    ]
-    return errors
+        changed.append("immutable")
+    return [forbidden_value(name, "field is immutable when `immutable` is set") for name in changed]
 
 
-class ServiceStrategy(BuiltinStrategy):
-    """Services get an address of their own, and node ports when their type asks for them."""
+class ClaimStrategy(BuiltinStrategy):
+    """The spec of a volume claim is immutable until it is bound, and then but for the size it asks for."""
 
-    def __init__(self, schema: Schema, kind: str, traits: Traits) -> None:
-        super().__init__(schema, kind, traits)
-        self._addresses: dict[str, str] = {}
-        self._ports: dict[int, str] = {}
-        self._next_address = 10
-
-    def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
-        super().prepare_update(new, old, subresource)
-        if subresource:
-            return
-        spec, before = new["spec"], old["spec"]
-        if spec.get("type") != "ExternalName" and before.get("type") != "ExternalName":
-            for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-                if spec.get(name) in (None, "", []) and before.get(name):
-                    spec[name] = before[name]
-        if spec.get("type") == before.get("type"):
-            known = {
-                (port.get("port"), port.get("protocol")): port.get("nodePort") for port in before.get("ports") or ()
-            }
-            for port in spec.get("ports") or ():
-                number = known.get((port.get("port"), port.get("protocol")))
-                if number and not port.get("nodePort"):
-                    port["nodePort"] = number
-
-    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        spec = obj["spec"]
-        errors: list[FieldError] = []
-        if spec.get("type") not in SERVICE_TYPES:
-            errors.append(not_supported("spec.type", spec.get("type"), SERVICE_TYPES))
-        ports = spec.get("ports") or []
-        if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
-            errors.append(required("spec.ports"))
-        errors += _service_ports(ports)
-        if old is not None and old["spec"].get("type") != "ExternalName" and spec.get("type") != "ExternalName":
-            before = old["spec"].get("clusterIP")
-            if before and spec.get("clusterIP") != before:
-                message = "may not change once set"
-                errors.append(invalid_value("spec.clusterIPs[0]", [spec.get("clusterIP", "")], message))
-        return errors
-
-    def begin(self, obj: Object, old: Object | None) -> None:
-        spec = obj["spec"]
-        owner = _key(obj)
-        if spec.get("type") == "ExternalName":
-            for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-                spec.pop(name, None)
-            return
-        address = spec.get("clusterIP")
-        if not address:
-            address = self._free_address()
-        elif address != "None" and self._addresses.get(address, owner) != owner:
-            raise self._taken(
-                obj,
-                "spec.clusterIPs",
-                [address],
-                "failed to allocate IP " + address + ": provided IP is already allocated",
-            )
-        spec["clusterIP"] = address
-        spec["clusterIPs"] = [address]
-        both = address == "None" and not spec.get("selector")
-        spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if both else ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "RequireDualStack" if both else "SingleStack")
-        if spec.get("type") in ("NodePort", "LoadBalancer") and spec.get("allocateLoadBalancerNodePorts", True):
-            for port in spec.get("ports") or ():
-                number = port.setdefault("nodePort", self._free_port())
-                if self._ports.get(number, owner) != owner:
-                    raise self._taken(obj, "spec.ports[0].nodePort", number, "provided port is already allocated")
-                self._ports[number] = owner
-        elif spec.get("type") == "ClusterIP":
-            spec.pop("externalTrafficPolicy", None)
-            for port in spec.get("ports") or ():
-                port.pop("nodePort", None)
-
-    def finish(self, obj: Object, old: Object | None) -> None:
-        self.released(old or obj)
-        address = obj["spec"].get("clusterIP")
-        if address and address != "None":
-            self._addresses[address] = _key(obj)
-        for port in obj["spec"].get("ports") or ():
-            if port.get("nodePort"):
-                self._ports[port["nodePort"]] = _key(obj)
-
-    def released(self, obj: Object) -> None:
-        owner = _key(obj)
-        self._addresses = {address: user for address, user in self._addresses.items() if user != owner}
-        self._ports = {number: user for number, user in self._ports.items() if user != owner}
-
-    def _free_address(self) -> str:
-        while True:
-            address = str(SERVICE_NETWORK[self._next_address])
-            self._next_address = (
-                self._next_address + 1 if self._next_address < SERVICE_NETWORK.num_addresses - 2 else 10
-            )
-            if address not in self._addresses:
-                return address
-
-    def _free_port(self) -> int:
-        return next(number for number in NODE_PORTS if number not in self._ports)
-
-    def _taken(self, obj: Object, path: str, value: object, message: str) -> ApiError:
-        return invalid("", self.kind, obj["metadata"]["name"], [invalid_value(path, value, message)])
-
-
-def _service_ports(ports: list[Object]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    names: set[str] = set()
-    numbers: set[tuple[int, str]] = set()
-    for index, port in enumerate(ports):
-        path = f"spec.ports[{index}]"
-        name, number, protocol = port.get("name", ""), port.get("port") or 0, port.get("protocol", "")
-        if len(ports) > 1 and not name:
-            errors.append(required(f"{path}.name"))
-        elif name in names:
-            errors.append(duplicate(f"{path}.name", name))
-        if name:
-            errors += [invalid_value(f"{path}.name", name, text) for text in name_problems(name, "label")]
-            names.add(name)
-        errors += validate_port(number, f"{path}.port")
-        if protocol not in PROTOCOLS:
-            errors.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS))
-        if isinstance(port.get("targetPort"), int):
-            errors += validate_port(port["targetPort"], f"{path}.targetPort")
-        if (number, protocol) in numbers:
-            shown = Struct(Name="", Protocol=protocol, AppProtocol=None, Port=number, TargetPort=0, NodePort=0)
-            errors.append(duplicate(path, shown))
-        numbers.add((number, protocol))
-    return errors
-
-
-def _key(obj: Object) -> str:
-    return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
-
-
-class PodStrategy(BuiltinStrategy):
-    """A pod's spec is all but immutable, and a running pod is deleted gracefully."""
-
-    graceful = True
-    _tolerations = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+    _modes = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+    _rule = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 
     def prepare_create(self, obj: Object) -> None:
         super().prepare_create(obj)
-        spec = obj["spec"]
-        spec.setdefault("priority", 0)
-        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
-        tolerations = spec.setdefault("tolerations", [])
-        for key in self._tolerations:
-            if not any(
-                item.get("key") in (key, None) and item.get("effect") in ("NoExecute", None) for item in tolerations
-            ):
-                tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
-        obj["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+        obj["status"] = {"phase": "Pending"}
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors = validate_pod_spec(obj["spec"], "spec")
-        if old is not None and not same(_fixed(obj["spec"]), _fixed(old["spec"])):
-            message = (
-                "pod updates may not change fields other than `spec.containers[*].image`,"
-                "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-                "`spec.tolerations` (only additions to existing tolerations),"
-                "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-            )
-            errors.append(forbidden_value("spec", message))
+        errors: list[FieldError] = []
+        spec = obj["spec"]
+        if not spec.get("accessModes"):
+            errors.append(required("spec.accessModes", "at least 1 access mode is required"))
+        wrong = [mode for mode in spec.get("accessModes") or () if mode not in self._modes]
+        errors += [not_supported("spec.accessModes", mode, self._modes) for mode in wrong]
+        size = lookup(spec, ("resources", "requests", "storage"))
+        if size is None:
+            errors.append(required("spec.resources[storage]"))
+        elif parse(size) <= 0:
+            errors.append(invalid_value("spec.resources[storage]", size, "must be greater than zero"))
+        if old is None:
+            return errors
+        before = old["spec"]
+        free = ["volumeName", *(() if before.get("storageClassName") else ("storageClassName",))]
+        if old["status"].get("phase") == "Bound":
+            free += ["resources", "volumeAttributesClassName"]
+        if any(not same(spec.get(name), before.get(name)) for name in {*spec, *before} if name not in free):
+            errors.append(forbidden_value("spec", self._rule))
         return errors
-
-    def ignored_fields(self, subresource: str) -> FieldSet:
-        return _POD_STATUS_IGNORES if subresource == "status" else super().ignored_fields(subresource)
-
-
-def _fixed(spec: Object) -> Object:
-    kept = {k: v for k, v in spec.items() if k not in ("activeDeadlineSeconds", "tolerations", "schedulingGates")}
-    for name in ("containers", "initContainers"):
-        if name in kept:
-            kept[name] = [{k: v for k, v in item.items() if k != "image"} for item in kept[name]]
-    return kept
-
-
-def _quality(spec: Object) -> str:
-    """The pod's quality-of-service class."""
-    resources = [
-        item.get("resources") or {} for item in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    ]
-    if not any(item.get("requests") or item.get("limits") for item in resources):
-        return "BestEffort"
-    for item in resources:
-        limits, requests = item.get("limits") or {}, item.get("requests") or {}
-        if not {"cpu", "memory"} <= limits.keys() or any(requests.get(k, v) != v for k, v in limits.items()):
-            return "Burstable"
-    return "Guaranteed"
 
 
 class EventStrategy(BuiltinStrategy):

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..fields import FieldError, invalid_value, required
 from ..fieldsets import FieldSet
-from ..objects import Object, now, same
-from .builtin import BuiltinStrategy
+from ..objects import Object, now
+from .builtin import BuiltinStrategy, immutable
 from .structural import validate_schema
 
 CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
@@ -78,17 +78,12 @@ class DefinitionStrategy(BuiltinStrategy):
         return errors
 
     def _unchanged(self, obj: Object, old: Object) -> list[FieldError]:
-        new, before = obj["spec"], old["spec"]
         established = any(
             c["type"] == "Established" and c["status"] == "True" for c in old.get("status", {}).get("conditions") or ()
         )
-        errors = self.immutable(new.get("group"), before.get("group"), "spec.group")
-        if established:
-            errors += self.immutable(new.get("scope"), before.get("scope"), "spec.scope")
-            errors += self.immutable(new["names"].get("kind"), before["names"].get("kind"), "spec.names.kind")
-        if not same(new["names"].get("plural"), before["names"].get("plural")):
-            errors.append(invalid_value("spec.names.plural", new["names"].get("plural"), "field is immutable"))
-        served = {version["name"] for version in new.get("versions") or ()}
+        fixed = ["spec.group", "spec.names.plural", *(("spec.scope", "spec.names.kind") if established else ())]
+        errors = immutable(obj, old, fixed)
+        served = {version["name"] for version in obj["spec"].get("versions") or ()}
         for index, name in enumerate(old.get("status", {}).get("storedVersions") or ()):
             if name not in served:
                 message = (

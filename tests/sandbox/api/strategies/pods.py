@@ -1,127 +1,122 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Validation of pod specs, in pods and in templates: the mistakes that manifests make."""
+"""Pods, and the rules for pod specs, in pods and in templates, that are not about single values."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from ..fields import FieldError, duplicate, forbidden_value, invalid_value
+from ..fieldsets import FieldSet
+from ..objects import Object, same
+from ..quantities import parse
+from .builtin import BuiltinStrategy
 
-from ..fields import FieldError, duplicate, invalid_value, not_supported, required
-from ..metadata import name_problems
-from ..objects import Object
-
-PORT_RULE = "must be between 1 and 65535, inclusive"
-_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
-_CONFIG_KEY_RULE = (
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
-    "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+_STATUS_IGNORES: FieldSet = {("f:spec",), ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences")}
+_FIXED_RULE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
-_RESTART = ("Always", "OnFailure", "Never")
-PROTOCOLS = ("SCTP", "TCP", "UDP")
-_PULL = ("Always", "IfNotPresent", "Never")
-_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9]|-(?!-))*(?<!-)")
 
 
-def validate_config_keys(data: Iterable[str], path: str) -> list[FieldError]:
-    """Keys of config maps and secrets."""
-    return [
-        invalid_value(f"{path}[{key}]", key, _CONFIG_KEY_RULE)
-        for key in data
-        if not _CONFIG_KEY.fullmatch(key) or key in (".", "..")
-    ]
-
-
-def validate_port(number: int | None, path: str) -> list[FieldError]:
-    """A port number."""
-    return [] if number is not None and 1 <= number <= 65535 else [invalid_value(path, number or 0, PORT_RULE)]
-
-
-def validate_pod_spec(spec: Object, path: str) -> list[FieldError]:
-    """Everything that is checked of a pod's spec."""
+def check_pod_spec(spec: Object, path: str) -> list[FieldError]:
+    """Names that clash, mounts of volumes that are not there, variables and resources that contradict themselves."""
     errors: list[FieldError] = []
-    volumes = _volumes(spec, f"{path}.volumes", errors)
-    if not spec.get("containers"):
-        errors.append(required(f"{path}.containers"))
-    seen: set[str] = set()
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    names = {container.get("name") for container in spec.get("containers") or ()}
     for field in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(field) or ()):
             here = f"{path}.{field}[{index}]"
+            if field == "initContainers" and container.get("name") in names:
+                errors.append(duplicate(f"{here}.name", container["name"]))
             errors += _container(container, here, volumes)
-            name = container.get("name", "")
-            if name and name in seen:
-                errors.append(duplicate(f"{here}.name", name))
-            seen.add(name)
-    if spec.get("restartPolicy") not in _RESTART:
-        errors.append(not_supported(f"{path}.restartPolicy", spec.get("restartPolicy"), sorted(_RESTART)))
     return errors
 
 
-def _volumes(spec: Object, path: str, errors: list[FieldError]) -> set[str]:
-    names: set[str] = set()
-    for index, volume in enumerate(spec.get("volumes") or ()):
-        name = volume.get("name", "")
-        here = f"{path}[{index}]"
-        if not name:
-            errors.append(required(f"{here}.name"))
-        elif name in names:
-            errors.append(duplicate(f"{here}.name", name))
-        else:
-            errors += [invalid_value(f"{here}.name", name, text) for text in name_problems(name, "label")]
-        names.add(name)
-        for source, field in (("secret", "secretName"), ("configMap", "name")):
-            if source in volume and not volume[source].get(field):
-                errors.append(required(f"{here}.{source}.{field}"))
-    return names
-
-
-def _container(container: Object, path: str, volumes: set[str]) -> list[FieldError]:
+def _container(container: Object, path: str, volumes: set[str | None]) -> list[FieldError]:
     errors: list[FieldError] = []
-    name = container.get("name", "")
-    if not name:
-        errors.append(required(f"{path}.name"))
-    else:
-        errors += [invalid_value(f"{path}.name", name, text) for text in name_problems(name, "label")]
-    if not container.get("image"):
-        errors.append(required(f"{path}.image"))
-    if container.get("imagePullPolicy") not in _PULL:
-        errors.append(not_supported(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), _PULL))
-    for index, port in enumerate(container.get("ports") or ()):
-        errors += _port(port, f"{path}.ports[{index}]")
     for index, variable in enumerate(container.get("env") or ()):
-        if not variable.get("name"):
-            errors.append(required(f"{path}.env[{index}].name"))
+        here = f"{path}.env[{index}].valueFrom"
         if variable.get("value") and variable.get("valueFrom"):
-            message = "may not be specified when `value` is not empty"
-            errors.append(invalid_value(f"{path}.env[{index}].valueFrom", "", message))
+            errors.append(invalid_value(here, "", "may not be specified when `value` is not empty"))
     paths: set[str] = set()
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         here = f"{path}.volumeMounts[{index}]"
-        if not mount.get("name"):
-            errors.append(required(f"{here}.name"))
-        elif mount["name"] not in volumes:
+        if mount.get("name") and mount["name"] not in volumes:
             errors.append(FieldError("FieldValueNotFound", f"{here}.name", mount["name"]))
-        target = mount.get("mountPath", "")
-        if not target:
-            errors.append(required(f"{here}.mountPath"))
-        elif target in paths:
-            errors.append(invalid_value(f"{here}.mountPath", target, "must be unique"))
-        paths.add(target)
+        if mount.get("mountPath") in paths:
+            errors.append(invalid_value(f"{here}.mountPath", mount["mountPath"], "must be unique"))
+        paths.add(mount.get("mountPath") or "")
+    resources = container.get("resources") or {}
+    limits = resources.get("limits") or {}
+    for name, amount in (resources.get("requests") or {}).items():
+        if parse(amount) < 0:
+            rule = "must be greater than or equal to 0"
+            errors.append(invalid_value(f"{path}.resources.requests[{name}]", amount, rule))
+        elif name in limits and parse(amount) > parse(limits[name]):
+            rule = f"must be less than or equal to {name} limit of {limits[name]}"
+            errors.append(invalid_value(f"{path}.resources.requests", amount, rule))
     return errors
 
 
-def _port(port: Object, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    name = port.get("name", "")
-    if name and (len(name) > 15 or not _PORT_NAME.fullmatch(name)):
-        limit = "must be no more than 15 characters"
-        form = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
-        errors.append(invalid_value(f"{path}.name", name, limit if len(name) > 15 else form))
-    if not port.get("containerPort"):
-        errors.append(required(f"{path}.containerPort"))
-    else:
-        errors += validate_port(port["containerPort"], f"{path}.containerPort")
-    if port.get("protocol") not in PROTOCOLS:
-        errors.append(not_supported(f"{path}.protocol", port.get("protocol"), PROTOCOLS))
-    return errors
+class PodStrategy(BuiltinStrategy):
+    """A pod's spec is all but immutable, and a running pod is deleted gracefully."""
+
+    graceful = True
+    _tolerated = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+    def prepare_create(self, obj: Object) -> None:
+        super().prepare_create(obj)
+        spec = obj["spec"]
+        spec.setdefault("priority", 0)
+        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+        self._tolerate(spec)
+        obj["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+
+    def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
+        super().prepare_update(new, old, subresource)
+        self._tolerate(new["spec"])
+
+    def _tolerate(self, spec: Object) -> None:
+        """Nodes that fail are tolerated for five minutes, if nothing else is said."""
+        tolerations = spec.setdefault("tolerations", [])
+        for key in self._tolerated:
+            if not any(
+                item.get("key") in (key, None) and item.get("effect") in ("NoExecute", None) for item in tolerations
+            ):
+                tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
+
+    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
+        spec = obj["spec"]
+        errors = check_pod_spec(spec, "spec")
+        if old is None:
+            return errors
+        if len(spec.get("containers") or ()) != len(old["spec"]["containers"]):
+            errors.append(forbidden_value("spec.containers", "pod updates may not add or remove containers"))
+        elif not same(_fixed(spec), _fixed(old["spec"])):
+            errors.append(forbidden_value("spec", _FIXED_RULE))
+        return errors
+
+    def ignored_fields(self, subresource: str) -> FieldSet:
+        return _STATUS_IGNORES if subresource == "status" else super().ignored_fields(subresource)
+
+
+def _fixed(spec: Object) -> Object:
+    kept = {k: v for k, v in spec.items() if k not in ("activeDeadlineSeconds", "tolerations", "schedulingGates")}
+    for name in ("containers", "initContainers"):
+        if name in kept:
+            kept[name] = [{k: v for k, v in item.items() if k != "image"} for item in kept[name]]
+    return kept
+
+
+def _quality(spec: Object) -> str:
+    """The pod's quality-of-service class."""
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    resources = [item.get("resources") or {} for item in containers]
+    if not any(item.get("requests") or item.get("limits") for item in resources):
+        return "BestEffort"
+    for item in resources:
+        limits, requests = item.get("limits") or {}, item.get("requests") or {}
+        if not {"cpu", "memory"} <= limits.keys() or any(requests.get(k, v) != v for k, v in limits.items()):
+            return "Burstable"
+    return "Guaranteed"

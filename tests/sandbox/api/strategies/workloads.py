@@ -1,75 +1,80 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deployments and their like, jobs, volume claims."""
+"""Deployments and their like, and jobs."""
 
 from __future__ import annotations
 
 from ..fields import FieldError, Struct, forbidden_value, invalid_value, not_supported, required
-from ..objects import Object, lookup, same
+from ..objects import Object, copy, lookup, same
 from ..selectors import selects
 from .builtin import BuiltinStrategy
-from .pods import validate_pod_spec
+from .pods import check_pod_spec
 
-_UPDATABLE = {
-    "StatefulSet": (
-        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-        "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
-        {
-            "replicas",
-            "ordinals",
-            "template",
-            "updateStrategy",
-            "revisionHistoryLimit",
-            "persistentVolumeClaimRetentionPolicy",
-            "minReadySeconds",
-        },
-    )
-}
+_UPDATABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+_POLICY = "spec.template.spec.restartPolicy"
 
 
 class WorkloadStrategy(BuiltinStrategy):
     """A selector that matches the template's labels and never changes."""
 
+    def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
+        super().prepare_update(new, old, subresource)
+        if self.kind == "DaemonSet":
+            annotations = new["metadata"].setdefault("annotations", {})
+            number = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0"))
+            changed = not same(new["spec"].get("template"), old["spec"].get("template"))
+            annotations[_TEMPLATE_GENERATION] = str(number + changed)
+
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
         spec = obj["spec"]
         errors: list[FieldError] = []
-        selector = spec.get("selector")
+        selector, labels = spec.get("selector"), lookup(spec, ("template", "metadata", "labels"))
         if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            message = f"empty selector is invalid for {self.kind.lower()}"
-            errors.append(invalid_value("spec.selector", selector, message))
-        labels = lookup(spec, ("template", "metadata", "labels"))
-        if not selector or not selects(selector, labels or {}):
+            kind = "deployment" if self.kind == "ReplicaSet" else self.kind.lower()
+            errors.append(invalid_value("spec.selector", selector, f"empty selector is invalid for {kind}"))
+        elif not selector or not selects(selector, labels or {}):
             message = "`selector` does not match template `labels`"
             errors.append(invalid_value("spec.template.metadata.labels", labels, message))
         template = lookup(spec, ("template", "spec")) or {}
-        errors += validate_pod_spec(template, "spec.template.spec")
-        if template.get("restartPolicy") in ("OnFailure", "Never"):
-            policy = template["restartPolicy"]
-            errors.append(not_supported("spec.template.spec.restartPolicy", policy, ("Always",)))
-        errors += self._strategy(spec)
-        replicas = spec.get("replicas")
-        if replicas is not None and replicas < 0:
-            errors.append(invalid_value("spec.replicas", replicas, "must be greater than or equal to 0"))
-        if old is not None:
-            errors += self._unchanged(spec, old["spec"])
+        errors += check_pod_spec(template, "spec.template.spec")
+        if template.get("restartPolicy") != "Always":
+            errors.append(not_supported(_POLICY, template.get("restartPolicy"), ("Always",)))
+        if self.kind == "Deployment":
+            errors += _strategy(spec)
+        if self.kind == "StatefulSet" and old is not None:
+            specs = ({name: value for name, value in o["spec"].items() if name not in _UPDATABLE} for o in (obj, old))
+            if not same(*specs):
+                free = ", ".join(f"'{name}'" for name in _UPDATABLE[:-1]) + f" and '{_UPDATABLE[-1]}'"
+                message = f"updates to statefulset spec for fields other than {free} are forbidden"
+                errors.append(forbidden_value("spec", message))
         return errors
 
-    def _strategy(self, spec: Object) -> list[FieldError]:
-        strategy = spec.get("strategy") or {}
-        if self.kind != "Deployment" or strategy.get("type") in ("Recreate", "RollingUpdate"):
-            return []
-        shown = Struct(Type=strategy.get("type"), RollingUpdate=strategy.get("rollingUpdate"))
-        return [not_supported("spec.strategy", shown, ("Recreate", "RollingUpdate"))]
 
-    def _unchanged(self, spec: Object, before: Object) -> list[FieldError]:
-        if self.kind not in _UPDATABLE:
-            return self.immutable(spec.get("selector"), before.get("selector"), "spec.selector")
-        message, free = _UPDATABLE[self.kind]
-        kept = {name: value for name, value in spec.items() if name not in free}
-        if same(kept, {name: value for name, value in before.items() if name not in free}):
-            return []
-        return [forbidden_value("spec", message)]
+def _strategy(spec: Object) -> list[FieldError]:
+    strategy = spec.get("strategy") or {}
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind not in ("Recreate", "RollingUpdate"):
+        return [not_supported("spec.strategy", Struct(Type=kind, RollingUpdate=rolling), ("Recreate", "RollingUpdate"))]
+    if kind == "Recreate" and rolling is not None:
+        message = "may not be specified when strategy `type` is 'Recreate'"
+        return [forbidden_value("spec.strategy.rollingUpdate", message)]
+    if rolling and rolling.get("maxSurge") in (0, "0%") and rolling.get("maxUnavailable") in (0, "0%"):
+        message = "may not be 0 when `maxSurge` is 0"
+        return [invalid_value("spec.strategy.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], message)]
+    if (spec.get("progressDeadlineSeconds") or 600) <= (spec.get("minReadySeconds") or 0):
+        message = "must be greater than minReadySeconds"
+        return [invalid_value("spec.progressDeadlineSeconds", spec["progressDeadlineSeconds"], message)]
+    return []
 
 
 class JobStrategy(BuiltinStrategy):
@@ -86,42 +91,11 @@ class JobStrategy(BuiltinStrategy):
             labels[f"{prefix}job-name"] = metadata["name"]
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": metadata["uid"]}}
         if not metadata.get("labels"):
-            metadata["labels"] = dict(labels)
+            metadata["labels"] = copy(labels)
 
     def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors = validate_pod_spec(lookup(obj, ("spec", "template", "spec")) or {}, "spec.template.spec")
-        policy = lookup(obj, ("spec", "template", "spec", "restartPolicy"))
-        if policy not in ("OnFailure", "Never"):
-            errors.append(required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"'))
-        if old is not None:
-            for name in ("selector", "template", "completionMode"):
-                errors += self.immutable(obj["spec"].get(name), old["spec"].get(name), f"spec.{name}")
-        return errors
-
-
-class ClaimStrategy(BuiltinStrategy):
-    """The spec of a volume claim is immutable but for the size it asks for."""
-
-    def prepare_create(self, obj: Object) -> None:
-        super().prepare_create(obj)
-        obj["status"] = {"phase": "Pending"}
-
-    def validate_own(self, obj: Object, old: Object | None) -> list[FieldError]:
-        errors: list[FieldError] = []
-        spec = obj["spec"]
-        if not spec.get("accessModes"):
-            errors.append(required("spec.accessModes", "at least 1 access mode is required"))
-        if "storage" not in (lookup(spec, ("resources", "requests")) or {}):
-            errors.append(required("spec.resources[storage]"))
-        free = ["resources", "volumeAttributesClassName", "volumeName"]
-        if old is not None and old["spec"].get("storageClassName") is None:
-            free.append("storageClassName")
-        if old is not None and any(
-            not same(spec.get(name), old["spec"].get(name)) for name in {*spec, *old["spec"]} if name not in free
-        ):
-            message = (
-                "spec is immutable after creation except resources.requests and volumeAttributesClassName "
-                "for bound claims"
-            )
-            errors.append(forbidden_value("spec", message))
+        template = lookup(obj, ("spec", "template", "spec")) or {}
+        errors = check_pod_spec(template, "spec.template.spec")
+        if template.get("restartPolicy") not in ("OnFailure", "Never"):
+            errors.append(required(_POLICY, 'valid values: "OnFailure", "Never"'))
         return errors
