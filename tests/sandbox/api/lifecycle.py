@@ -177,7 +177,9 @@ class Lifecycle:
         if "kubernetes" not in (obj["spec"].get("finalizers") or ()):
             return
         remaining = self._delete_content(name)
-        conditions = namespace_conditions(remaining)
+        conditions = namespace_conditions(
+            [(".".join((kind.location.plural, kind.location.group)), item) for kind, item in remaining]
+        )
         previous = {c["type"]: c for c in obj["status"].get("conditions") or ()}
         for condition in conditions:
             before = previous.get(condition["type"])
@@ -230,12 +232,16 @@ class Lifecycle:
             return  # it is gone already, or may not be deleted at all; either way there is nothing left to do
 
 
-def namespace_conditions(remaining: list[tuple[Resource, Object]]) -> list[Object]:
-    """The conditions of a namespace that is being deleted, in the words of the namespace controller."""
+def namespace_conditions(remaining: list[tuple[str, Object]]) -> list[Object]:
+    """The conditions of a namespace that is being deleted, in the words of the namespace controller.
+
+    ``remaining`` are the objects left in it, each with its ``plural.group``, which for the core group
+    ends with the dot (kubernetes, pkg/controller/namespace/deletion).
+    """
     kinds: dict[str, int] = {}
     finalizers: dict[str, int] = {}
-    for resource, obj in remaining:
-        kinds[resource.qualified] = kinds.get(resource.qualified, 0) + 1
+    for kind, obj in remaining:
+        kinds[kind] = kinds.get(kind, 0) + 1
         for finalizer in obj["metadata"].get("finalizers") or ():
             finalizers[finalizer] = finalizers.get(finalizer, 0) + 1
     content = ", ".join(f"{kind} has {count} resource instances" for kind, count in sorted(kinds.items()))

@@ -32,6 +32,7 @@ from sandbox.controllers.kuadrant import KuadrantController
 from sandbox.controllers.kuadrant_dns import DnsPolicyController
 from sandbox.controllers.kuadrant_tls import TlsPolicyController
 from sandbox.controllers.lifecycle import GarbageCollector, NamespaceController
+from sandbox.controllers.namespace_content import NamespaceContentController
 from sandbox.controllers.outside import Outside
 from sandbox.controllers.ports import PortBook
 from sandbox.controllers.runner import RunnerController
@@ -84,6 +85,7 @@ def _runner(setting: Setting) -> Sequence[runtime.Controller]:
         ReplicaSetController(),
         EndpointsController(),
         RunnerController(setting.folder, setting.supervisor, setting.mesh_port),
+        NamespaceContentController(setting.folder / "ca.crt"),
     ]
 
 

@@ -24,6 +24,9 @@ from sandbox.controllers.runner_events import Recorder
 from sandbox.controllers.runner_kinds import PODS, go_duration
 from sandbox.controllers.runner_objects import ContainerState
 from sandbox.controllers.runner_probes import Probe, probes_of
+from sandbox.controllers.runtime import CRDS
+from sandbox.faults import switches
+from sandbox.faults.book import Fault
 from sandbox.faults.upstream import FOLDER
 
 Json = dict[str, Any]
@@ -123,6 +126,8 @@ class Instance:
             await self._warn("FailedMount", str(error))
             return
         for container in self.containers:
+            if container.tells.running and _held(container):
+                self._ended(container, 1, "Error", "")
             if not container.child and not container.finished and not self._stopped and self._is_due(container):
                 await self._start(container, mounts, lookup)
 
@@ -209,13 +214,14 @@ class Instance:
     async def _pretend(self, container: Container, image: images.Image, lookup: runner_volumes.Lookup) -> None:
         """A program whose work the sandbox does elsewhere: it only ends when something that it needs is missing."""
         await self._running(container, image)
-        missing = [name for name in image.needs if lookup("CustomResourceDefinition", name) is None]
-        if not missing:
+        missing = [name for name in image.needs if lookup(CRDS.kind, name) is None]
+        problems = [f"no matches for the kind of {name}: its CRD is missing" for name in missing]
+        if fault := _held(container):
+            problems.append(f"the fault {fault.name} is active")
+        if not problems:
             return
         with self.log_file(container.spec["name"]).open("a", encoding="utf-8") as log:
-            log.writelines(
-                f"{now()} ERROR setup: no matches for the kind of {name}: its CRD is missing\n" for name in missing
-            )
+            log.writelines(f"{now()} ERROR setup: {problem}\n" for problem in problems)
         self._ended(container, 1, "Error", "")
 
     async def _running(self, container: Container, image: images.Image) -> None:
@@ -337,3 +343,14 @@ class Instance:
 
     async def _warn(self, reason: str, message: str, path: str = "") -> None:
         await self._recorder.warning(PODS, self.pod, reason, message, path)
+
+
+def _held(container: Container) -> Fault | None:
+    """The fault that lets a pretended program end, if it is active."""
+    image = images.find(container.spec["image"])
+    if image is None or image.program is not None:
+        return None
+    fault = switches.on("operator-crash-looping")
+    if fault:
+        switches.strike(fault, f"container {container.spec['name']}")
+    return fault

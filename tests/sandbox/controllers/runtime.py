@@ -199,6 +199,11 @@ class _Queue:
         self._timers: dict[Hashable, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is being done; what is to be looked at later does not count."""
+        return not self._waiting and not self._active
+
     def add(self, key: Hashable) -> None:
         if key in self._active:
             self._again.add(key)

@@ -92,7 +92,7 @@ async def test_unpacking_takes_its_time_and_is_told(world: Olm) -> None:
 
 
 async def test_an_install_plan_is_tried_again_and_then_fails(world: Olm) -> None:
-    await world.catalog("unknown", image=f"{INSTALL_PLAN_FAILING}-1")
+    await world.catalog("unknown", image=f"{INSTALL_PLAN_FAILING}-3")
     await world.group()
     await world.subscribe(source="unknown")
     said = "api-server resource not found installing ServiceMonitor mcp-controller: "
