@@ -16,8 +16,8 @@ Layers, lowest first; a layer imports only from the ones before it and from its 
   ``cel``, ``cellibrary``: what a schema says about an object;
 * ``fieldsets``, ``typed``, ``managedfields``, ``patches``: how two objects become one, and who owns what;
 * ``store``, ``journal``, ``selectors``: where objects are, which of them, what changed;
-* ``resources``, ``defaults``, ``strategies``, ``tables``, ``printers``, ``events``, ``builtins``: what kinds there are,
-  their own rules, and how they look in tables;
+* ``resources``, ``defaults``, ``strategies``, ``tables``, ``jsonpath``, ``printers``, ``events``, ``builtins``: what
+  kinds there are, their own rules, and how they look in tables;
 * ``registry``, ``admission``, ``deletion``, ``scaling``: the verbs on objects;
 * ``listing``, ``watching``, ``presentation``, ``discovery``, ``openapi``: answers;
 * ``authentication``, ``rbac``, ``authorization``, ``reviews``, ``audit``: who may do what, and who did;

@@ -138,7 +138,9 @@ class Application:
             raise self._no_subresource(info, resource)
         if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
             raise errors.method_not_allowed()
-        context = Context(request, info, resource, Presentation.of(request, resource), user)
+        context = Context(
+            request, info, resource, Presentation.of(request, resource, info.verb in ("list", "deletecollection")), user
+        )
         if resource.deprecated:
             context.warnings.append(resource.deprecated)
         try:
@@ -200,7 +202,7 @@ class Application:
         if path == "/version":
             return Response(200, encode(_version()))
         if path == "/openapi/v2":
-            return Response(200, encode(self._openapi.v2()))
+            return Response(200, *self._openapi.v2(request.headers.get("accept", "")))
         if path == "/openapi/v3":
             return Response(200, encode(self._openapi.index()))
         found: Object | None = None
@@ -242,7 +244,7 @@ class Application:
     # reading
 
     def _get(self, context: Context) -> Response:
-        wanted = integer(context.request.query, "resourceVersion") or 0
+        wanted = listing.known_revision(context.request.query.get("resourceVersion", ""))
         if wanted > self._registry.store.revision:
             raise errors.too_large_resource_version(wanted, self._registry.store.revision)
         record = self._registry.get(context.target)
@@ -261,11 +263,13 @@ class Application:
         bookmarks = flag(query, "allowWatchBookmarks")
         seconds = integer(query, "timeoutSeconds") or random.uniform(*_DEFAULT_WATCH_SECONDS)  # noqa: S311
         watch = Watch(self._registry.store, context.presentation, context.target.namespace, selection)
-        if start.state:
+        if start.mark_end and start.revision > self._registry.store.revision:
+            watch.fail(errors.too_large_resource_version(start.revision, self._registry.store.revision))
+        elif start.state:
             watch.start_with_state()
         elif start.revision:
             watch.start_after(start.revision)
-        if start.mark_end and bookmarks:
+        if start.mark_end and bookmarks and watch.alive:
             watch.bookmark(initial_end=True)
         return Stream(watch.lines(float(seconds), bookmarks))
 

@@ -23,9 +23,14 @@ from .store import CompactedError, Record, Store
 
 def selection_of(request: Request, resource: Resource) -> Selection:
     """The label and field selectors of a request. Raises 400."""
-    supported = ("metadata.name", "metadata.namespace", *resource.selectable)
     labels = parse_labels(request.query.get("labelSelector", ""))
-    fields = parse_fields(request.query.get("fieldSelector", ""), lambda path: path in supported)
+    fields = parse_fields(request.query.get("fieldSelector", ""))
+    for path, _, _ in fields:
+        if path in ("metadata.name", "metadata.namespace", *resource.selectable):
+            continue
+        if resource.custom or resource.selectable:
+            raise bad_request(f"field label not supported: {path}")
+        raise bad_request(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')
     return Selection(labels, fields)
 
 
@@ -66,7 +71,8 @@ _TOO_OLD = (
 def read_list(store: Store, resource: Resource, namespace: str, request: Request) -> tuple[list[Record], Object]:
     """The records of a page and the list's metadata. Raises 400, 410, 422 and 504 as a kube-apiserver does."""
     query = request.query
-    limit = integer(query, "limit") or 0
+    integer(query, "timeoutSeconds")  # means nothing here, and must be a number all the same
+    limit = 0 if query.get("resourceVersion") == "0" else integer(query, "limit") or 0
     revision, match = _resource_version(query)
     selection = selection_of(request, resource)
     start: Continue | None = None
@@ -105,6 +111,9 @@ def _compacted(start: Continue | None, store: Store, why: str) -> ApiError:
     return error
 
 
+_MATCH_OF_PAGES = "resourceVersionMatch is forbidden when continue is provided"
+
+
 def _resource_version(query: dict[str, str]) -> tuple[int, str]:
     """The resourceVersion and its match rule, checked as list options are."""
     errors: list[FieldError] = []
@@ -115,12 +124,16 @@ def _resource_version(query: dict[str, str]) -> tuple[int, str]:
                 "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
             )
         )
+    if match and query.get("continue"):
+        errors.append(forbidden_value("resourceVersionMatch", _MATCH_OF_PAGES))
     if match and match not in ("Exact", "NotOlderThan"):
         errors.append(not_supported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
     if match == "Exact" and text == "0":
         errors.append(
             forbidden_value("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
         )
+    if "sendInitialEvents" in query:
+        errors.append(forbidden_value("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     if errors:
         raise invalid("meta.k8s.io", "ListOptions", "", errors)
     if not text:
@@ -154,17 +167,24 @@ def watch_start(query: dict[str, str]) -> WatchStart:
     elif stated and match != "NotOlderThan":
         message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
         errors.append(forbidden_value("resourceVersionMatch", message))
+    if query.get("continue"):
+        errors.append(forbidden_value("resourceVersionMatch", _MATCH_OF_PAGES))
     if match not in ("", "NotOlderThan"):
         errors.append(not_supported("resourceVersionMatch", match, ("NotOlderThan",)))
     if errors:
         raise invalid("meta.k8s.io", "ListOptions", "", errors)
-    if text and not text.isdigit():
-        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise ApiError(500, "", f'resourceVersion: Invalid value: "{text}": {why}')
-    revision = int(text or 0)
+    revision = known_revision(text)
     initial = flag(query, "sendInitialEvents") if stated else False
     state = revision == 0 and not stated
     return WatchStart(initial or state, revision, initial or (state and not text))
+
+
+def known_revision(text: str) -> int:
+    """The resourceVersion of a get or watch; 0 when there is none. Raises 500 for one that is no number."""
+    if text and not text.isdigit():
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise ApiError(500, "", f'resourceVersion: Invalid value: "{text}": {why}')
+    return int(text or 0)
 
 
 def invalid_resource_version(text: str) -> ApiError:

@@ -17,6 +17,7 @@ from .objects import Object, encode
 from .resources import Catalog, Resource
 
 VERSION = "v1.36.2"
+_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 _PREFIX = "#/components/schemas/"
 _PARAMETERS = {
     "get": ("pretty",),
@@ -41,10 +42,19 @@ class OpenApi:
         self._catalog = catalog
         self._definitions = definitions
 
-    def v2(self) -> Object:
-        """A Swagger document without content, for clients that only look whether there is one."""
-        info = {"title": "Kubernetes", "version": VERSION}
-        return {"swagger": "2.0", "info": info, "paths": {}, "definitions": {}}
+    def v2(self, accept: str) -> tuple[bytes, str]:
+        """A Swagger document without content, and its media type.
+
+        kubectl asks for it, in protobuf, when v3 does not have a kind (``List``, or one that is not served), and takes
+        the kind as it is when it is not there either.
+        """
+        if _PROTOBUF in accept:
+            info = _field(2, _field(1, b"Kubernetes") + _field(2, VERSION.encode()))
+            return _field(1, b"2.0") + info + _field(
+                8, b""
+            ), "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+        body = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": VERSION}, "paths": {}, "definitions": {}}
+        return encode(body), "application/json"
 
     def index(self) -> Object:
         """/openapi/v3: the documents, with a hash of the state of each."""
@@ -77,6 +87,11 @@ class OpenApi:
             "paths": paths,
             "components": {"schemas": schemas.found},
         }
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message that is text or a message, of less than 128 bytes."""
+    return bytes((number << 3 | 2, len(content))) + content
 
 
 class _Schemas:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import not_acceptable
+from .errors import ApiError, not_acceptable
 from .http import Request
 from .objects import Object, encode
 from .resources import Resource
@@ -28,7 +28,7 @@ class Presentation:
     include: str = "Metadata"
 
     @classmethod
-    def of(cls, request: Request, resource: Resource) -> Presentation:
+    def of(cls, request: Request, resource: Resource, of_list: bool) -> Presentation:
         """Read the Accept header. Raises 406 when it has nothing that can be answered (protobuf alone)."""
         accept = request.headers.get("accept", "")
         for choice in accept.split(","):
@@ -38,6 +38,9 @@ class Presentation:
             form = next((item[3:] for item in parameters if item.startswith("as=")), "")
             if not form:
                 return cls(resource)
+            if form.startswith("Partial") and form.endswith("List") != of_list:
+                what = f"is a list ({resource.list_kind})" if of_list else f"is not a list ({resource.kind})"
+                raise ApiError(406, "NotAcceptable", f"you requested {form}, but the requested object {what}")
             if form in ("Table", "PartialObjectMetadata", "PartialObjectMetadataList") and "v=v1" in parameters:
                 return cls(resource, form, request.query.get("includeObject") or "Metadata")
         raise not_acceptable(_TYPES)

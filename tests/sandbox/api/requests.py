@@ -12,8 +12,6 @@ from .http import Request
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = {"status", "finalize"}
-_TRUE = {"true", "1", "t", "T", "True", "TRUE"}
-_FALSE = {"false", "0", "f", "F", "False", "FALSE"}
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,8 @@ def _api(parts: list[str]) -> tuple[str, str, list[str]]:
 
 
 def flag(query: dict[str, str], name: str) -> bool:
-    """A boolean query parameter as Go's strconv reads it; an empty value means true."""
-    if name not in query:
-        return False
-    value = query[name]
-    if value in _TRUE or value == "":
-        return True
-    if value in _FALSE:
-        return False
-    raise bad_request(f'strconv.ParseBool: parsing "{value}": invalid syntax')
+    """A boolean query parameter: anything but false and 0 means true, as apimachinery converts it."""
+    return name in query and query[name].lower() not in ("false", "0")
 
 
 def integer(query: dict[str, str], name: str) -> int | None:

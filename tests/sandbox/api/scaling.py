@@ -11,6 +11,7 @@ from . import errors
 from .fields import invalid_value
 from .objects import Object, lookup
 from .resources import Resource, ScalePaths
+from .selectors import selector_text
 
 
 def paths_of(resource: Resource) -> ScalePaths:
@@ -27,7 +28,7 @@ def show(resource: Resource, obj: Object) -> Object:
     status: Object = {"replicas": lookup(obj, paths.status_replicas) or 0}
     selector: Any = lookup(obj, paths.selector) if paths.selector else None
     if selector:
-        status["selector"] = selector if isinstance(selector, str) else _selector_text(selector)
+        status["selector"] = selector if isinstance(selector, str) else selector_text(selector)
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     return {
         "kind": "Scale",
@@ -36,18 +37,6 @@ def show(resource: Resource, obj: Object) -> Object:
         "spec": {"replicas": lookup(obj, paths.spec_replicas) or 0},
         "status": status,
     }
-
-
-def _selector_text(selector: Object) -> str:
-    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for rule in selector.get("matchExpressions") or ():
-        values = ",".join(rule.get("values") or ())
-        operator = rule["operator"]
-        if operator in ("In", "NotIn"):
-            terms.append(f"{rule['key']} {operator.lower()} ({values})")
-        else:
-            terms.append(rule["key"] if operator == "Exists" else f"!{rule['key']}")
-    return ",".join(terms)
 
 
 def apply_to(resource: Resource, obj: Object, scale: Object) -> Object:

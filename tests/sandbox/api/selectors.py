@@ -39,10 +39,9 @@ class Requirement:
             return value in self.values
         if self.operator == "notin":
             return value not in self.values
-        try:
-            number, bound = int(value or ""), int(next(iter(self.values)))
-        except ValueError:
+        if not re.fullmatch(r"[+-]?\d+", value or ""):
             return False
+        number, bound = int(value or ""), int(next(iter(self.values)))
         return number > bound if self.operator == "gt" else number < bound
 
 
@@ -54,6 +53,7 @@ class _Parser:
         self.at = 0
 
     def error(self, why: str) -> Exception:
+        """400 for one requirement."""
         return bad_request(f"unable to parse requirement: {why}")
 
     def peek(self) -> str:
@@ -67,12 +67,14 @@ class _Parser:
     def requirements(self) -> list[Requirement]:
         found: list[Requirement] = []
         while self.peek():
+            if self.peek() in _OPERATORS - {"!"}:
+                raise bad_request(f"found '{self.peek()}', expected: !, identifier, or 'end of string'")
             found.append(self.requirement())
             token = self.next()
             if token not in ("", ","):
-                raise self.error(f"found '{token}', expected: ',' or 'end of string'")
+                raise bad_request(f"found '{token}', expected: ',' or 'end of string'")
             if token == "," and not self.peek():
-                raise self.error("found '', expected: identifier after ','")
+                raise bad_request("found '', expected: identifier after ','")
         return found
 
     def requirement(self) -> Requirement:
@@ -85,13 +87,17 @@ class _Parser:
             return Requirement(key, "exists")
         self.next()
         if token in ("=", "=="):
-            return Requirement(key, "in", frozenset({self.value()}))
+            return Requirement(key, "in", frozenset({self.value(key)}))
         if token == "!=":
-            return Requirement(key, "notin", frozenset({self.value()}))
+            return Requirement(key, "notin", frozenset({self.value(key)}))
         if token in (">", "<"):
-            return Requirement(key, "gt" if token == ">" else "lt", frozenset({self.value()}))
+            value = self.value(key)
+            if not re.fullmatch(r"[+-]?\d+", value):
+                rule = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise self.error(f'values[0]: Invalid value: "{value}": {rule}')
+            return Requirement(key, "gt" if token == ">" else "lt", frozenset({value}))
         if token in ("in", "notin"):
-            return Requirement(key, token, self.values())
+            return Requirement(key, token, self.values(key))
         raise self.error(f"found '{token}', expected: in, notin, =, ==, !=, gt, lt")
 
     def key(self) -> str:
@@ -103,24 +109,25 @@ class _Parser:
             raise self.error(f'<nil>: Invalid value: "{key}": {problems[0]}')
         return key
 
-    def value(self, index: int = 0) -> str:
+    def value(self, key: str, index: int = 0) -> str:
         if self.peek() in ("", ",", ")"):
             return ""
         value = self.next()
         if value in _OPERATORS:
             raise self.error(f"found '{value}', expected: identifier")
-        if not LABEL_VALUE.fullmatch(value) or len(value) > 63:
-            raise self.error(f'values[{index}]: Invalid value: "{value}": {LABEL_VALUE_RULE}')
+        rule = "must be no more than 63 bytes" if len(value) > 63 else LABEL_VALUE_RULE
+        if rule != LABEL_VALUE_RULE or not LABEL_VALUE.fullmatch(value):
+            raise self.error(f'values[{index}][{key}]: Invalid value: "{value}": {rule}')
         return value
 
-    def values(self) -> frozenset[str]:
+    def values(self, key: str) -> frozenset[str]:
         opening = self.next()
         if opening != "(":
             raise self.error(f"found '{opening}' expected: '('")
-        values = [self.value()]
+        values = [self.value(key)]
         while self.peek() == ",":
             self.next()
-            values.append(self.value(len(values)))
+            values.append(self.value(key, len(values)))
         closing = self.next()
         if closing != ")":
             raise self.error(f"found '{closing}', expected: ',' or ')'")
@@ -149,21 +156,35 @@ def selects(selector: Object, labels: Labels) -> bool:
     return True
 
 
-def parse_fields(text: str, supported: Callable[[str], bool]) -> list[tuple[str, str, bool]]:
-    """(path, value, equal) for each term of a fieldSelector query.
-
-    Raises 400 for a term without operator and for a field that ``supported`` says no to.
-    """
+def parse_fields(text: str) -> list[tuple[str, str, bool]]:
+    """(path, value, equal) for each term of a fieldSelector query. Raises 400 for a term without operator."""
     terms: list[tuple[str, str, bool]] = []
     for part in filter(None, (piece.strip() for piece in re.split(r"(?<!\\),", text))):
-        match = re.fullmatch(r"([^=!]+)(!=|==|=)(.*)", part)
+        match = re.fullmatch(r"([^=!]*)(!=|==|=)(.*)", part)
         if match is None:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         path, operator, value = match[1], match[2], re.sub(r"\\(.)", r"\1", match[3])
-        if not supported(path):
-            raise bad_request(f"field label not supported: {path}")
         terms.append((path, value, operator != "!="))
     return terms
+
+
+def selector_text(selector: Object) -> str:
+    """A LabelSelector object as the text of a labelSelector query."""
+    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    for rule in selector.get("matchExpressions") or ():
+        values = ",".join(rule.get("values") or ())
+        operator = rule["operator"]
+        if operator in ("In", "NotIn"):
+            terms.append(f"{rule['key']} {operator.lower()} ({values})")
+        else:
+            terms.append(rule["key"] if operator == "Exists" else f"!{rule['key']}")
+    return ",".join(terms)
+
+
+_ALIASES = {"source": "source.component", "status.successful": "status.succeeded"}
+"""Fields that selectors name differently."""
+_DEFAULTS: dict[str, Any] = {"spec.hostNetwork": False, "spec.unschedulable": False, "status.successful": 0}
+"""What fields are taken for that an object leaves out."""
 
 
 class Selection:
@@ -173,7 +194,9 @@ class Selection:
         self._labels = labels
         self._metadata = [term for term in fields if term[0] in ("metadata.name", "metadata.namespace")]
         self._fields = [
-            (path.split("."), value, equal) for path, value, equal in fields if not path.startswith("metadata.")
+            (_ALIASES.get(path, path).split("."), _text(_DEFAULTS.get(path)), value, equal)
+            for path, value, equal in fields
+            if not path.startswith("metadata.")
         ]
 
     @property
@@ -191,7 +214,10 @@ class Selection:
             return False
         if self._fields:
             obj = load(record)
-            return all((_text(lookup(obj, path)) == value) == equal for path, value, equal in self._fields)
+            return all(
+                ((_text(lookup(obj, path)) or default) == value) == equal
+                for path, default, value, equal in self._fields
+            )
         return True
 
 

@@ -70,6 +70,11 @@ class Watch:
         obj = self._presentation.one(obj, columns=not self._columns_sent)
         self._line("BOOKMARK", encode(obj))
 
+    @property
+    def alive(self) -> bool:
+        """Whether more may come."""
+        return self._unsubscribe is not None
+
     def close(self) -> None:
         """End the watch; what is waiting is still sent."""
         if self._unsubscribe:

@@ -223,7 +223,7 @@ def run(*command: str | Path, stdin: str | None = None, codes: tuple[int, ...] =
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         env={**os.environ, **environment},
         check=False,
     )

@@ -51,7 +51,7 @@ def test_labels(text: str, matches: bool) -> None:
     "text", ["app=web,", "a b", "app in web", "app in (web", "=web", "app=a b", "-bad=x", "app=-bad", "app~web", "!"]
 )
 def test_labels_that_cannot_be_read(text: str) -> None:
-    with pytest.raises(ApiError, match="unable to parse requirement") as caught:
+    with pytest.raises(ApiError, match=r"expected|must consist of|found|unable to parse requirement") as caught:
         parse_labels(text)
     assert caught.value.code == 400
 
@@ -70,20 +70,18 @@ def test_labels_that_cannot_be_read(text: str) -> None:
 )
 def test_fields(text: str, matches: bool) -> None:
     found = record(spec={"on": True, "size": 3, "text": "a,b"})
-    assert Selection([], parse_fields(text, lambda _: True)).selects(found, Record.load) is matches
+    assert Selection([], parse_fields(text)).selects(found, Record.load) is matches
 
 
-def test_fields_that_are_not_supported() -> None:
-    with pytest.raises(ApiError, match=r"^field label not supported: spec\.x$"):
-        parse_fields("spec.x=1", lambda path: path.startswith("metadata."))
+def test_fields_that_cannot_be_read() -> None:
     with pytest.raises(ApiError, match="can't understand 'nonsense'"):
-        parse_fields("nonsense", lambda _: True)
+        parse_fields("nonsense")
 
 
 def test_bodies_are_read_only_for_fields_of_the_body() -> None:
     def refuse(_: Record) -> dict[str, Any]:
         raise AssertionError("the body was read")
 
-    fields = parse_fields("metadata.name=x", lambda _: True)
+    fields = parse_fields("metadata.name=x")
     assert Selection(parse_labels("app=web"), fields).selects(record(), refuse)
     assert Selection([], []).everything
