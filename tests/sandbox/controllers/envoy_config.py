@@ -37,9 +37,8 @@ FILTERS = [
             "stat_prefix": "limit",
         },
     },
-    {"name": "envoy.filters.http.cors", "typed_config": {"@type": f"{TYPES}.extensions.filters.http.cors.v3.Cors"}},
 ]
-"""What a route may ask for after the token check: policies first, as Kuadrant puts them, then CORS."""
+"""What a route may ask for after the token check, in Kuadrant's order: authorization, limits."""
 CONNECTION_LIMIT = {
     "name": "envoy.resource_monitors.global_downstream_max_connections",
     "typed_config": {
@@ -81,7 +80,7 @@ class Folder:
 
 @dataclass(slots=True)
 class Config:
-    """What Envoy is to serve: clusters, route configurations and listeners, each by name; and the token checks.
+    """What Envoy is to serve: clusters, routes, listeners and certificates, each by name; and the token checks.
 
     ``providers`` and ``requirements`` are those of Envoy's jwt_authn.
     """
@@ -89,6 +88,7 @@ class Config:
     clusters: dict[str, Json] = field(default_factory=dict)
     routes: dict[str, Json] = field(default_factory=dict)
     listeners: dict[str, Json] = field(default_factory=dict)
+    secrets: dict[str, Json] = field(default_factory=dict)
     providers: dict[str, Json] = field(default_factory=dict)
     requirements: dict[str, Json] = field(default_factory=dict)
 
@@ -143,7 +143,9 @@ def add_port(
         for listener in listeners:
             route_name = f"{name}.{listener.name}"
             config.routes[route_name] = route_configuration(route_name, virtual_hosts([listener], routes, ports))
-            chains.append(_tls_chain(listener, route_name, folder))
+            chains.append(_tls_chain(listener, name, folder))
+            for label, pair in zip(_labels(listener, name), listener.certificates, strict=True):
+                config.secrets[label] = _certificate(label, pair)
     else:
         config.routes[name] = route_configuration(name, virtual_hosts(listeners, routes, ports))
         chains.append({"filters": [_connection_manager(name, folder, filters=_filters(folder))]})
@@ -246,13 +248,21 @@ def _connection_manager(route_name: str, folder: Folder, *, filters: Sequence[Js
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
 
 
-def _tls_chain(listener: Listener, route_name: str, folder: Folder) -> Json:
+def _labels(listener: Listener, name: str) -> list[str]:
+    """The names of the listener's certificates: those stay when a certificate is renewed."""
+    return [f"{name}.{listener.name}.{number}" for number in range(len(listener.certificates))]
+
+
+def _tls_chain(listener: Listener, name: str, folder: Folder) -> Json:
+    route_name = f"{name}.{listener.name}"
     tls = {
         "@type": f"{TYPES}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         "common_tls_context": {
             "alpn_protocols": ["h2", "http/1.1"],
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-            "tls_certificates": [_certificate(pair) for pair in listener.certificates],
+            "tls_certificate_sds_secret_configs": [
+                {"name": label, "sds_config": folder.source(f"sds/{label}.json")} for label in _labels(listener, name)
+            ],
         },
     }
     match = {} if listener.hostname == ANY else {"filter_chain_match": {"server_names": [listener.hostname]}}
@@ -264,5 +274,10 @@ def _tls_chain(listener: Listener, route_name: str, folder: Folder) -> Json:
     }
 
 
-def _certificate(pair: KeyPair) -> Mapping[str, Json]:
-    return {"certificate_chain": {"inline_string": pair.certificate}, "private_key": {"inline_string": pair.key}}
+def _certificate(label: str, pair: KeyPair) -> Json:
+    files = {"certificate_chain": {"inline_string": pair.certificate}, "private_key": {"inline_string": pair.key}}
+    return {
+        "@type": f"{TYPES}.extensions.transport_sockets.tls.v3.Secret",
+        "name": label,
+        "tls_certificate": files,
+    }

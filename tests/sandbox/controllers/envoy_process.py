@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +61,7 @@ class Envoy:
         self._refused: dict[str, str] = {}
         self._checks: tuple[Json, Json] = ({}, {})
         self._unsure = True
+        self._changed: Callable[[], None] = lambda: None
         self._admin: aiohttp.ClientSession | None = None
 
     @property
@@ -67,12 +69,18 @@ class Envoy:
         """Where pods reach Services by name, as through a forward proxy."""
         return self._mesh_port
 
-    async def start(self) -> None:
-        """Writes an empty configuration and starts Envoy."""
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._child.pid if self._child else None
+
+    async def start(self, changed: Callable[[], None] = lambda: None) -> None:
+        """Writes an empty configuration and starts Envoy; ``changed`` is called whenever it starts or ends."""
+        self._changed = changed
         root = self.folder.root
-        for name in ("rds", "ecds"):
+        for name in ("rds", "ecds", "sds"):
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        for stale in (root / "rds").glob("*.json"):
+        for stale in [*(root / "rds").glob("*.json"), *(root / "sds").glob("*.json")]:
             stale.unlink()
         (root / "admin.sock").unlink(missing_ok=True)
         self._written.clear()
@@ -83,7 +91,18 @@ class Envoy:
         _replace(root / "bootstrap.json", json.dumps(bootstrap(self.folder, mesh_port=self._mesh_port)))
         command = [self._binary, "-c", str(root / "bootstrap.json"), "--concurrency", "1", "--disable-hot-restart"]
         command += ["--drain-time-s", "1", "--log-level", "warning"]
-        self._child = await self._supervisor.start("envoy", command, cwd=root, log=self._log_file)
+        self._child = await self._supervisor.start(
+            "envoy", command, cwd=root, log=self._log_file, on_start=self._note_start, on_exit=self._note_exit
+        )
+
+    def _note_start(self) -> None:
+        """A new process may refuse what the last one took: a port can be gone."""
+        self._unsure = True
+        self._changed()
+
+    def _note_exit(self, code: int) -> None:
+        log.warning("Envoy ended with %d", code)
+        self._changed()
 
     async def stop(self) -> None:
         """Ends Envoy and removes its socket."""
@@ -102,16 +121,17 @@ class Envoy:
         before = await self._state()
         routes = {f"rds/{name}.json": [entry] for name, entry in config.routes.items()}
         routes["rds/mesh.json"] = [route_configuration("mesh", mesh, ignore_port=False)]
+        secrets = {f"sds/{name}.json": [entry] for name, entry in config.secrets.items()}
         # What is referred to comes first, so that no request meets a gap: clusters, routes, listeners.
         changed = [self._write("cds.json", list(config.clusters.values()))]
         changed.append(self._write_token_checks(config))
-        changed += [self._write(name, resources) for name, resources in routes.items()]
+        changed += [self._write(name, resources) for name, resources in (secrets | routes).items()]
         changed.append(self._write("lds.json", list(config.listeners.values())))
         if any(changed) or self._unsure:
             self._unsure = True
             self._refused = await self._accepted(before, ignored=set() if config.listeners else {JWT_FILE})
             self._unsure = False
-        for name in set(self._written) - set(routes) - {"cds.json", "lds.json", JWT_FILE}:
+        for name in set(self._written) - set(routes) - set(secrets) - {"cds.json", "lds.json", JWT_FILE}:
             (self.folder.root / name).unlink(missing_ok=True)
             del self._written[name]
         return self._refused
@@ -193,6 +213,8 @@ def _stat(name: str) -> str:
         return "listener_manager.lds"
     if name == JWT_FILE:
         return "extension_config_discovery.http_filter.envoy.filters.http.jwt_authn"
+    if name.startswith("sds/"):
+        return f"sds.{Path(name).stem}"
     route = name.removeprefix("rds/").removesuffix(".json")
     return f"http.{route}.rds.{route}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -51,6 +52,8 @@ EVERYTHING: Key = ("", "")
 """The only key: a route, a listener and a certificate hang together, so all of it is computed at once."""
 SETTLE_SECONDS = 0.02
 """Changes that come this close together are served by one round."""
+START_SECONDS = 5.0
+"""How long Envoy may take to answer for the first time before Gateways are said not to be served."""
 OUTSIDE_SECONDS = 0.5
 """How often the files about the outside are looked at."""
 
@@ -91,6 +94,7 @@ class GatewayController(Controller):
         self._ports = ports
         self._kuadrant = kuadrant
         self._outside = outside
+        self._patience = time.monotonic() + START_SECONDS
         self._issuers = Issuers(outside, envoy.mesh_port, lambda: self.queue.add(EVERYTHING))
 
     def watches(self) -> Sequence[Watch]:
@@ -99,7 +103,7 @@ class GatewayController(Controller):
         return [Watch(resource, _everything) for resource in (*resources, *more)]
 
     async def start(self) -> None:
-        await self._envoy.start()
+        await self._envoy.start(lambda: self.queue.add(EVERYTHING))
         self.queue.add(EVERYTHING)
         self._look_out = asyncio.create_task(self._follow_outside(), name="outside")
 
@@ -149,8 +153,12 @@ class GatewayController(Controller):
         try:
             refused = await self._envoy.push(plan.config, plan.mesh)
         except EnvoyUnavailableError as error:
-            log.debug("Envoy is not there yet: %s", error)
-            return 0.05
+            log.debug("Envoy does not answer: %s", error)
+            if time.monotonic() < self._patience:
+                return 0.05
+            await self._write_statuses(world, plan, {}, down=True)
+            return 0.3
+        self._patience = 0.0
         for name, reason in refused.items():
             log.error("Envoy refused %s: %s", name, reason)
         plan.enforcement.refused(
@@ -195,22 +203,22 @@ class GatewayController(Controller):
         self._issuers.keep(spec["jwt"] for spec in identities if spec.get("jwt"))
         return result
 
-    async def _write_statuses(self, world: World, plan: Plan, refused: dict[str, str]) -> None:
-        """Writes what changed; a refused write does not keep the others from being made."""
-        time = gateway_status.now()
+    async def _write_statuses(self, world: World, plan: Plan, refused: dict[str, str], *, down: bool = False) -> None:
+        """Writes what changed; a refused write does not keep the others from being made. ``down``: Envoy is."""
+        stamp = gateway_status.now()
         writes = [
-            self._status(GATEWAY_CLASSES, entry, gateway_status.class_status(entry, time))
+            self._status(GATEWAY_CLASSES, entry, gateway_status.class_status(entry, stamp))
             for entry in world.classes.values()
             if entry["spec"]["controllerName"] in CONTROLLERS
         ]
         writes += [
-            self._gateway_status(gateway, plan, refused, time)
+            self._gateway_status(gateway, plan, refused, stamp, down=down)
             for gateway in world.gateways
             if key_of(gateway) in plan.listeners
         ]
         bound = {key_of(entry.route): entry for entry in plan.routes}
         for route in world.routes:
-            status = gateway_status.route_status(bound.get(key_of(route)) or BoundRoute(route, []), time)
+            status = gateway_status.route_status(bound.get(key_of(route)) or BoundRoute(route, []), stamp)
             writes.append(self._status(HTTP_ROUTES, route, status))
         errors = [error for error in await asyncio.gather(*writes, return_exceptions=True) if error]
         # An object that was deleted meanwhile needs no status.
@@ -218,7 +226,9 @@ class GatewayController(Controller):
         if errors:
             raise errors[0]
 
-    async def _gateway_status(self, gateway: Json, plan: Plan, refused: dict[str, str], time: str) -> None:
+    async def _gateway_status(
+        self, gateway: Json, plan: Plan, refused: dict[str, str], stamp: str, *, down: bool
+    ) -> None:
         key = key_of(gateway)
         await self._publish_service(gateway, plan.listeners[key])
         current = await self._publish_ports(gateway, plan.ports.get(key, {}))
@@ -226,7 +236,7 @@ class GatewayController(Controller):
             return  # the specification changed meanwhile; the next round is already on its way
         fault = self._fault(key, plan, refused)
         service = f"{gateway_service.service_name(gateway)}.{key[0]}.svc.cluster.local"
-        status = gateway_status.gateway_status(current, plan.listeners[key], service, fault, time)
+        status = gateway_status.gateway_status(current, plan.listeners[key], service, fault, stamp, down=down)
         await self._status(GATEWAYS, current, status)
 
     def _fault(self, key: Key, plan: Plan, refused: dict[str, str]) -> Problem | None:

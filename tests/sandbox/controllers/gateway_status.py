@@ -75,9 +75,18 @@ def class_status(gateway_class: Json, time: str) -> Json:
 
 
 def gateway_status(
-    gateway: Json, listeners: Sequence[Listener], service: str, fault: Problem | None, time: str
+    gateway: Json,
+    listeners: Sequence[Listener],
+    service: str,
+    fault: Problem | None,
+    time: str,
+    *,
+    down: bool = False,
 ) -> Json:
-    """Status of a Gateway; ``fault`` is why Envoy does not serve it, if it does not."""
+    """Status of a Gateway; ``fault`` is why Envoy does not serve it, if it does not; ``down``: there is no Envoy.
+
+    Istio only looks whether the Gateway's Service has instances: listeners stay as they are without one.
+    """
     old = gateway.get("status") or {}
     generation = gateway["metadata"].get("generation", 1)
     known = {entry["name"]: entry for entry in old.get("listeners") or []}
@@ -86,7 +95,7 @@ def gateway_status(
     message = f"Resource programmed, assigned to service(s) {targets}" if ports else "Resource programmed"
     conditions = [
         condition("Accepted", None, "Accepted", "Resource accepted"),
-        condition("Programmed", fault, "Programmed", message),
+        condition("Programmed", _no_instances(service) if down else fault, "Programmed", message),
     ]
     return {
         **old,
@@ -96,6 +105,11 @@ def gateway_status(
             _listener_status(entry, known.get(entry.name) or {}, fault, generation, time) for entry in listeners
         ],
     }
+
+
+def _no_instances(service: str) -> Problem:
+    message = f'Failed to assign to any requested addresses: no instances found for hostname "{service}"'
+    return Problem("AddressNotAssigned", message)
 
 
 def _listener_status(listener: Listener, old: Json, fault: Problem | None, generation: int, time: str) -> Json:
