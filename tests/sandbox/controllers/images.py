@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sandbox.faults import switches
 from sandbox.processes import python
 
 Json = dict[str, Any]
@@ -64,7 +65,7 @@ def find(image: str) -> Image | None:
     repository = re.sub(r":[^/]*$", "", repository)
     for pattern, entry in _TABLE:
         if re.fullmatch(pattern, repository):
-            return entry
+            return CRASHING if entry.program is None and switches.on("operator-crash-looping") else entry
     return None
 
 
@@ -133,6 +134,14 @@ def _crash(_: Json, __: Place) -> Program:
     """A program that ends at once, as one does that lacks something it needs."""
     return Program(["/bin/sh", "-c", "echo 'panic: this image always fails' >&2; exit 1"])
 
+
+def _health_port(_: Json) -> int:
+    """Where the manager of an operator answers probes: without an answer, its pod is never ready."""
+    return 8081
+
+
+CRASHING = Image(_health_port, _crash)
+"""An operator under the fault operator-crash-looping."""
 
 _TIME = ("--server", "mcp_server_time.server:create_server", "--argument", "UTC")
 

@@ -190,6 +190,11 @@ KINDS: Sequence[Kind] = (
         "a TLS Secret is gone; it comes back as it was",
         (_text("secret", "openshift-ingress/default-ingress-cert", "NAMESPACE/NAME of the Secret"),),
     ),
+    Kind(
+        "operator-crash-looping",
+        CONTROLLERS,
+        "the MCP gateway operator's pod crashes again and again, and the operator does nothing",
+    ),
     Kind("envoy-down", CONTROLLERS, "the data path is down: Envoy is killed and not started again"),
     Kind(
         "broker-crash",

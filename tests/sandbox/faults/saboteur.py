@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sandbox.client import ApiError, Client, Object
+from sandbox.controllers import images
 from sandbox.controllers.children import Child, Supervisor
-from sandbox.controllers.gateway_world import SECRETS
+from sandbox.controllers.gateway_world import PODS, SECRETS
 from sandbox.controllers.runtime import Controller
 from sandbox.faults import switches
 from sandbox.faults.book import Fault
@@ -59,6 +60,8 @@ class Saboteur:
                 await self._begin(now[identity])
             await self._give_back(set(now))
             if now.keys() != present.keys():
+                if any(fault.name == "operator-crash-looping" for fault in {**now, **present}.values()):
+                    await self._restart_operators()
                 present = now
                 for controller in self._controllers:
                     controller.look_again()
@@ -81,6 +84,16 @@ class Saboteur:
             await self._take_certificate(fault)
         except ApiError as error:
             self._problems[fault.id] = str(error)
+
+    async def _restart_operators(self) -> None:
+        """Deletes the pods of operators that are only pretended: those that come instead crash, or no longer do."""
+        try:
+            pods, _ = await self._client.list(PODS)
+            for pod in pods:
+                if any(_is_pretended(container["image"]) for container in pod["spec"]["containers"]):
+                    await self._client.delete(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"])
+        except ApiError as error:
+            log.warning("the operator's pods cannot be restarted: %s", error)
 
     def _keep_up(self, fault: Fault) -> None:
         """What has to be done again and again: processes that came back are killed."""
@@ -135,6 +148,11 @@ class Saboteur:
                     log.warning("Secret %s cannot be given back yet: %s", meta["name"], error)
                     continue
             kept.unlink()
+
+
+def _is_pretended(image: str) -> bool:
+    found = images.find(image)
+    return found is not None and (found.program is None or found is images.CRASHING)
 
 
 def _is_server(child: Child, server: str) -> bool:
