@@ -27,6 +27,9 @@ BARE_INITIALIZE = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize"}'
 
 MAX_PAGES = 1000
 
+INTERNAL_ERROR = -32603
+"""JSON-RPC: what a broker answers when the server behind it failed."""
+
 Json = dict[str, t.Any]
 
 
@@ -232,12 +235,14 @@ class McpClient:
                 advice = f"; it supports the revisions {spoken}, so choose one of them in protocol_version"
             else:
                 advice = f"; it supports only {spoken}, without an initialize handshake"
+        elif method == "tools/call" and code == INTERNAL_ERROR:
+            advice = "; the MCP server behind the tool failed: look at its Deployment, its pods and their logs"
         elif method == "tools/call":
             advice = "; check the name and the arguments in call"
         return EndpointError(
             "mcp",
             f"{self.target.url}: {method} was refused with JSON-RPC error {code} ({message}){advice}",
-            retry=code == -32603,
+            retry=code == INTERNAL_ERROR,
             rpc_error=error,
             **{"http_status": self.http_status, **facts},
         )

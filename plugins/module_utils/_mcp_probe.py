@@ -94,14 +94,14 @@ def probe_until(
             return {**probe(wanted), "attempts": attempts}
         except EndpointError as failure:
             waited = clock() - started
-            over = waited + rest > wait_timeout
+            over = waited >= wait_timeout
             failure.facts.update(attempts=attempts, duration=round(waited, 3))
             if not failure.retry or (over and attempts == 1):
                 raise
             if over:
                 message = f"{failure} (the last of {attempts} tries in {waited:.0f} s)"
                 raise EndpointError(failure.layer, message, **failure.facts) from failure
-        pause(rest)
+        pause(min(rest, max(0.0, wait_timeout - waited)))
         rest = min(rest * 2, LONGEST_PAUSE)
 
 

@@ -222,7 +222,12 @@ class Modules:
 
     def run(self, module: str, *, check: bool = False, diff: bool = False, **options: Any) -> Json:
         """The result, whatever it is."""
-        arguments = {**self._auth, **options, "_ansible_check_mode": check, "_ansible_diff": diff}
+        return self.without_cluster(module, check=check, diff=diff, **{**self._auth, **options})
+
+    @staticmethod
+    def without_cluster(module: str, *, check: bool = False, diff: bool = False, **options: Any) -> Json:
+        """The result of a module that needs no API server, whatever it is."""
+        arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
         basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
         basic._ANSIBLE_PROFILE = "legacy"
         warning_store._global_warnings.clear()

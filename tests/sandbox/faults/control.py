@@ -92,7 +92,7 @@ def _check(kind: kinds.Kind, user: str, count: int | None, seconds: float | None
         raise UsageError(f"--user {user}: it must be {EVERYBODY} or {PRODUCT}")
     if count is not None and count < 1:
         raise UsageError(f"--count {count}: it must be 1 or more")
-    if seconds is not None and seconds <= 0:
+    if seconds is not None and not seconds > 0:
         raise UsageError(f"--for {seconds:g}: it must be more than 0 seconds")
     if kind.place == kinds.ONCE and (count is not None or seconds is not None):
         raise UsageError(f"the fault {kind.name} happens once: leave out --count and --for")

@@ -292,7 +292,7 @@ def test_the_wait_ends_with_the_last_failure_and_the_number_of_tries(raw_server:
         probe_until(Wanted(server.url, min_tools=1), 10, clock.pause, clock)
 
     assert "0 tools are fewer than min_tools 1" in str(caught.value)
-    assert "(the last of 7 tries in 9 s)" in str(caught.value)
+    assert "(the last of 8 tries in 10 s)" in str(caught.value)
     assert caught.value.layer == "assert"
     assert clock.now <= 10
 
