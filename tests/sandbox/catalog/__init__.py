@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -61,6 +61,10 @@ class Bundle:
         """The image that OLM unpacks to get at the bundle."""
         return bundle_image(self.version)
 
+    def replacing(self, name: str) -> Bundle:
+        """The bundle as it is installed in the place of that ClusterServiceVersion: OLM writes it into the new one."""
+        return replace(self, csv={**self.csv, "spec": {**self.csv["spec"], "replaces": name}})
+
     def follows(self, name: str) -> bool:
         """Whether it may be installed in the place of that ClusterServiceVersion: it replaces it, or skips it."""
         return name == self.replaces or name in (self.csv["spec"].get("skips") or [])
@@ -81,6 +85,8 @@ def _mcp_gateway(versions: tuple[str, ...], failing: Behaviour) -> Package:
     for version, older in zip(versions, [*versions[1:], None], strict=True):
         crds = operator_crds(version)
         csv = cluster_service_version(version, replaces=older, crds=crds, image=failing.operator_image)
+        if failing.skips and older:
+            csv["spec"]["skips"] = [csv["spec"].pop("replaces")]
         properties = [{"type": "olm.package", "value": {"packageName": PACKAGE, "version": version}}]
         for name, accepted in failing.requires:
             value = {"packageName": name, "versionRange": accepted}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the sandbox's catalogue images misbehave: the image's tag says it.
+"""How the sandbox's catalogue images differ from a good one: the image's tag says it.
 
 | `sandbox.mcpops.io/catalog:…` | what goes wrong |
 | --- | --- |
@@ -12,6 +12,7 @@
 | `installplan-failing-SECONDS` | a bundle holds an object that the server does not know; OLM tries for so long |
 | `broken-operator` | the operator's image cannot be pulled |
 | `crashing-operator` | the operator ends as soon as it has started |
+| `skipping` | nothing goes wrong: 0.9.0 skips 0.6.0 instead of replacing it |
 
 Any other tag is a catalogue without faults. ``SECONDS`` may be left out; then it is as long as with OLM.
 """
@@ -33,6 +34,7 @@ UNSATISFIED_DEPENDENCY = f"{SANDBOX_CATALOG}:unsatisfied-dependency"
 INSTALL_PLAN_FAILING = f"{SANDBOX_CATALOG}:installplan-failing"
 BROKEN_OPERATOR = f"{SANDBOX_CATALOG}:broken-operator"
 CRASHING_OPERATOR = f"{SANDBOX_CATALOG}:crashing-operator"
+SKIPPING = f"{SANDBOX_CATALOG}:skipping"
 
 RETRY_SECONDS = 60.0
 """How long OLM tries to carry out an InstallPlan (catalog-operator's flag ``--install-plan-retry-timeout``)."""
@@ -44,7 +46,8 @@ class Behaviour:
     """What is special about a catalogue; the defaults are those of one without faults.
 
     ``operator_image`` replaces the operator's own; ``requires`` are packages that its bundles need, with a range
-    of versions; ``unknown_object`` puts an object of a kind that is not served into them.
+    of versions; ``unknown_object`` puts an object of a kind that is not served into them; with ``skips`` a version
+    skips the one before it.
     """
 
     answers: bool = True
@@ -54,6 +57,7 @@ class Behaviour:
     operator_image: str | None = None
     requires: tuple[tuple[str, str], ...] = ()
     unknown_object: bool = False
+    skips: bool = False
 
     def objects(self) -> Sequence[Object]:
         """Further objects in the bundles."""
@@ -84,5 +88,6 @@ _TABLE = {
     UNSATISFIED_DEPENDENCY: Behaviour(requires=(("kuadrant-operator", ">=1.4.3"),)),
     INSTALL_PLAN_FAILING: Behaviour(unknown_object=True),
     BROKEN_OPERATOR: Behaviour(operator_image="sandbox.mcpops.io/missing:1"),
+    SKIPPING: Behaviour(skips=True),
     CRASHING_OPERATOR: Behaviour(operator_image="sandbox.mcpops.io/crash:1"),
 }

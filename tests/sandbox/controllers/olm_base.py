@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sandbox.client import Object, Resource
+from sandbox.controllers.events import Recorder
 from sandbox.controllers.runtime import Controller
 
 GROUP = "operators.coreos.com"
@@ -94,6 +95,9 @@ def owner_reference(owner: Object, resource: Resource, *, controller: bool = Fal
 
 class OlmController(Controller):
     """Base of OLM's controllers. They write under one of two field managers, as the two operators of OLM do."""
+
+    async def start(self) -> None:
+        self.recorder = Recorder(self.client, "operator-lifecycle-manager")
 
     async def write_status(self, resource: Resource, obj: Object, status: Object) -> bool:
         """Replaces the status if it differs; a stale object is a conflict and is tried again. Says whether it wrote."""

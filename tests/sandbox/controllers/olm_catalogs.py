@@ -1,20 +1,27 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OLM stand-in: CatalogSources become READY and their packages appear as PackageManifests."""
+"""OLM stand-in: CatalogSources become READY and their packages appear as PackageManifests.
+
+As operator-lifecycle-manager does it in pkg/controller/operators/catalog/operator.go (validateSourceType,
+syncRegistryServer, syncConnection) and pkg/package-server.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import ClassVar
 
 from sandbox.catalog import Package, packages_in
 from sandbox.client import Object
-from sandbox.controllers.olm_base import CATALOG_SOURCES, PACKAGE_MANIFESTS, OlmController, now
+from sandbox.controllers.olm_base import CATALOG_SOURCES, PACKAGE_MANIFESTS, OlmController, now, seconds_since
 from sandbox.controllers.runtime import Key, Watch
 
 PORT = "50051"
+DEFAULT_POLL_SECONDS = 15 * 60.0
+"""OLM's interval when the stated one is not a duration."""
 
 
 def connection_state(catalog: Object) -> str | None:
@@ -57,6 +64,27 @@ def manifests(catalog: Object, package: Package) -> Object:
     }
 
 
+def spec_problem(spec: Object) -> str | None:
+    """What is wrong with a CatalogSource; the sandbox has catalogues of type grpc only."""
+    if spec["sourceType"] in ("internal", "configmap"):
+        return (
+            None if spec.get("configMap") else f"configmap name unset: must be set for sourcetype: {spec['sourceType']}"
+        )
+    if spec["sourceType"] != "grpc":
+        return f"unknown sourcetype: {spec['sourceType']}"
+    if not spec.get("image") and not spec.get("address"):
+        return "image and address unset: at least one must be set for sourcetype: grpc"
+    return None
+
+
+def go_seconds(text: str) -> float:
+    """A Go duration such as ``1h30m`` in seconds; 0 for what is none."""
+    if not re.fullmatch(r"(\d+(\.\d+)?(h|m|s|ms))+", text):
+        return 0.0
+    units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)(ms|h|m|s)", text))
+
+
 class CatalogController(OlmController):
     """Connects to catalogues: CONNECTING first, then READY, or TRANSIENT_FAILURE for an image nobody can pull."""
 
@@ -75,6 +103,10 @@ class CatalogController(OlmController):
         if catalog is None or catalog["metadata"].get("deletionTimestamp"):
             await self._remove_manifests(namespace, name, keep=())
             return None
+        if problem := spec_problem(catalog["spec"]):
+            await self._remove_manifests(namespace, name, keep=())
+            await self.write_status(CATALOG_SOURCES, catalog, {"reason": "SpecInvalidError", "message": problem})
+            return None
         packages = packages_in(catalog["spec"].get("image"))
         wanted = "TRANSIENT_FAILURE" if packages is None else "READY"
         seen = connection_state(catalog)
@@ -84,7 +116,21 @@ class CatalogController(OlmController):
             await self._connect(catalog, wanted)
         else:
             await self._write_manifests(catalog, packages or [])
+            return await self._poll(catalog)
         return None
+
+    async def _poll(self, catalog: Object) -> float | None:
+        """Notes when the image was last looked at, as ``spec.updateStrategy.registryPoll.interval`` asks."""
+        interval = ((catalog["spec"].get("updateStrategy") or {}).get("registryPoll") or {}).get("interval")
+        if not interval or not catalog["spec"].get("image"):
+            return None
+        status = catalog["status"]
+        last, period = status.get("latestImageRegistryPoll"), go_seconds(interval) or DEFAULT_POLL_SECONDS
+        left = period - seconds_since(last) if last else 0.0
+        if left > 0:
+            return left
+        await self.write_status(CATALOG_SOURCES, catalog, {**status, "latestImageRegistryPoll": now()})
+        return period
 
     async def _connect(self, catalog: Object, state: str) -> None:
         meta = catalog["metadata"]
@@ -95,11 +141,13 @@ class CatalogController(OlmController):
             "serviceName": meta["name"],
             "serviceNamespace": meta["namespace"],
         }
+        kept = {key: value for key, value in (catalog.get("status") or {}).items() if key not in ("reason", "message")}
+        own = f"{meta['name']}.{meta['namespace']}.svc:{PORT}"
         status = {
-            **(catalog.get("status") or {}),
+            **kept,
             "registryService": service,
             "connectionState": {
-                "address": f"{meta['name']}.{meta['namespace']}.svc:{PORT}",
+                "address": own if catalog["spec"].get("image") else catalog["spec"]["address"],
                 "lastConnect": now(),
                 "lastObservedState": state,
             },

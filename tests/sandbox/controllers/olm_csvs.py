@@ -19,7 +19,6 @@ from sandbox.controllers.olm_base import (
     CLUSTER_ROLES,
     CSVS,
     DEPLOYMENTS,
-    NAMESPACES,
     OPERATOR_GROUPS,
     SERVICE_ACCOUNTS,
     OlmController,
@@ -30,8 +29,6 @@ from sandbox.controllers.olm_base import (
 from sandbox.controllers.olm_csv_rules import (
     OPERATOR_GROUP_REASONS,
     OWNER_CONFLICT,
-    UNCOPIABLE_REASONS,
-    copy_of,
     deployment_problem,
     deployments,
     install_mode_problem,
@@ -94,6 +91,7 @@ class CsvController(OlmController):
                 yield csv["metadata"]["namespace"], csv["metadata"]["name"]
 
     async def start(self) -> None:
+        await super().start()
         self._server_version = (await self.client.request("GET", "/version"))["gitVersion"]
 
     async def reconcile(self, key: Key) -> float | None:
@@ -111,10 +109,18 @@ class CsvController(OlmController):
         if await self._operator_group_wrong(csv, status):
             return None
         next_status = await self._advance(csv, status)
-        await self.write_status(CSVS, csv, next_status)
+        await self._write(csv, next_status)
         if next_status.get("phase") == "Installing":
             return INSTALL_SECONDS + 1
         return None
+
+    async def _write(self, csv: Object, status: Object) -> None:
+        """Writes the status; a new phase, reason or message is an event, too (SetPhaseWithEventIfChanged)."""
+        before, fields = csv.get("status") or {}, ("phase", "reason", "message")
+        if not await self.write_status(CSVS, csv, status) or all(before.get(key) == status.get(key) for key in fields):
+            return
+        tell = self.recorder.warning if status["phase"] == "Failed" else self.recorder.normal
+        await tell(CSVS, csv, status["reason"], status["message"])
 
     async def _clean_up(self, csv: Object) -> None:
         labels = {"olm.owner": csv["metadata"]["name"], "olm.owner.namespace": csv["metadata"]["namespace"]}
@@ -160,7 +166,7 @@ class CsvController(OlmController):
             return False
         if problem[0] == OWNER_CONFLICT and status.get("reason") != OWNER_CONFLICT:
             await self._delete_deployments(csv)
-        await self.write_status(CSVS, csv, set_phase(status, "Failed", *problem))
+        await self._write(csv, set_phase(status, "Failed", *problem))
         return True
 
     def _provided_elsewhere(self, csv: Object, group: Object) -> bool:
@@ -281,62 +287,3 @@ class CsvController(OlmController):
                 return set_phase(status, "Failed", "InstallCheckFailed", "install timeout")
             return set_phase(status, "InstallReady" if kind == "changed" else phase, reason, f"installing: {why}")
         return set_phase(status, "Succeeded", "InstallSucceeded", "install strategy completed with no errors")
-
-
-class CopyController(OlmController):
-    """Copies a ClusterServiceVersion to every namespace that its OperatorGroup targets, from the first phase on."""
-
-    name: ClassVar[str] = "olm"
-
-    def watches(self) -> Sequence[Watch]:
-        return [Watch(CSVS, self._original), Watch(NAMESPACES, self._all)]
-
-    def _original(self, csv: Object) -> Iterable[Key]:
-        source = (csv["metadata"].get("labels") or {}).get("olm.copiedFrom")
-        return [(source or csv["metadata"]["namespace"], csv["metadata"]["name"])]
-
-    def _all(self, _: Object) -> Iterable[Key]:
-        return [key for csv in self.cache(CSVS).list() for key in self._original(csv)]
-
-    def _targets(self, csv: Object | None) -> set[str]:
-        if csv is None or csv["metadata"].get("deletionTimestamp"):
-            return set()
-        status = csv.get("status") or {}
-        if not status.get("phase") or status.get("reason") in UNCOPIABLE_REASONS:
-            return set()
-        targets = (csv["metadata"].get("annotations") or {}).get("olm.targetNamespaces")
-        if targets is None:
-            return set()
-        live = {
-            namespace["metadata"]["name"]
-            for namespace in self.cache(NAMESPACES).list()
-            if not namespace["metadata"].get("deletionTimestamp")
-        }
-        wanted = live if targets == "" else live & set(targets.split(","))
-        return wanted - {csv["metadata"]["namespace"]}
-
-    async def reconcile(self, key: Key) -> float | None:
-        csv = self.cache(CSVS).get(*key)
-        if csv is not None and is_copied(csv):
-            return None
-        targets = self._targets(csv)
-        copies = {
-            copy["metadata"]["namespace"]: copy
-            for copy in self.cache(CSVS).list(labels={"olm.copiedFrom": key[0]})
-            if copy["metadata"]["name"] == key[1]
-        }
-        for namespace in sorted(copies.keys() - targets):
-            await self.client.delete(CSVS, key[1], namespace)
-        if csv is not None:
-            for namespace in sorted(targets):
-                await self._put(csv, namespace, copies.get(namespace))
-        return None
-
-    async def _put(self, csv: Object, namespace: str, found: Object | None) -> None:
-        wanted = copy_of(csv, namespace)
-        status = wanted.pop("status")
-        if found is None:
-            found = await self.create(CSVS, wanted)
-        elif found["spec"] != wanted["spec"]:
-            found = await self.apply(CSVS, wanted)
-        await self.write_status(CSVS, found, status)

@@ -9,6 +9,7 @@ transitionInstallPlanState, ExecutePlan).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from http import HTTPStatus
@@ -113,7 +114,8 @@ class InstallPlanController(OlmController):
             for bundles in package.channels.values():
                 for bundle in bundles:
                     if bundle.name == step["resolving"]:
-                        return bundle
+                        replaced = json.loads(source["manifest"])["replaces"]
+                        return bundle.replacing(replaced) if replaced else bundle
         origin = f"{source['sourceNamespace']}/{source['sourceName']}"
         raise ApiError(404, "NotFound", f"bundle {step['resolving']} is not in catalogsource {origin}")
 

@@ -49,7 +49,8 @@ def resolve(subscription: Object, catalog: Catalog | None, csvs: Sequence[Object
     present = {csv["metadata"]["name"]: csv for csv in csvs}
     current = next((present[csv] for csv in _referenced(status) if csv in present), None)
     if current is not None:
-        following = [bundle for bundle in bundles if bundle.follows(current["metadata"]["name"])]
+        name = current["metadata"]["name"]
+        following = (bundle.replacing(name) for bundle in bundles if bundle.follows(name))
         return next((bundle for bundle in following if not _lacks(bundle, csvs)), None)
     wanted = _first(name, spec, bundles)
     ours = {bundle.name for bundle in bundles}

@@ -22,6 +22,7 @@ from sandbox.controllers.olm_base import (
     CATALOG_SOURCES,
     CSVS,
     INSTALL_PLANS,
+    NAMESPACES,
     OPERATOR_GROUPS,
     SUBSCRIPTIONS,
     OlmController,
@@ -70,6 +71,7 @@ class SubscriptionController(OlmController):
             Watch(CSVS, _namespace),
             Watch(OPERATOR_GROUPS, _namespace),
             Watch(CATALOG_SOURCES, self._subscribed),
+            Watch(NAMESPACES, _nothing),
         ]
 
     def _subscribed(self, _: Object) -> Iterable[Key]:
@@ -218,8 +220,11 @@ class SubscriptionController(OlmController):
             if bundle and not _waits_for_plan(sub) and not self._has(sub, bundle):
                 chosen.append((sub, bundle))
         if problem:
-            for sub in subscriptions:
-                await self._set_condition(sub, _condition(RESOLUTION_FAILED, "True", *problem))
+            wrote = [
+                await self._set_condition(sub, _condition(RESOLUTION_FAILED, "True", *problem)) for sub in subscriptions
+            ]
+            if any(wrote) and (space := self.cache(NAMESPACES).get("", namespace)):
+                await self.recorder.warning(NAMESPACES, space, "ResolutionFailed", problem[1])
             return None
         if seconds := self._unpacking_takes(chosen):
             for sub in subscriptions:
@@ -228,9 +233,9 @@ class SubscriptionController(OlmController):
         if broken := next(filter(None, (self._behaviour(sub).unpack_problem for sub, _ in chosen)), None):
             message = f"Bundle unpacking failed - {broken}. {UNPACK_GUIDANCE}"
             for sub in subscriptions:
-                await self._set_condition(
-                    sub, _condition(UNPACK_FAILED, "True", "BundleUnpackFailed", message), UNPACKING
-                )
+                condition = _condition(UNPACK_FAILED, "True", "BundleUnpackFailed", message)
+                if await self._set_condition(sub, condition, UNPACKING):
+                    await self.recorder.warning(SUBSCRIPTIONS, sub, "BundleUnpackFailed", message)
             return None
         reference = None
         if chosen:
@@ -292,12 +297,14 @@ class SubscriptionController(OlmController):
             left = max(left, begun + self._behaviour(sub).unpack_seconds - time.monotonic())
         return left
 
-    async def _set_condition(self, subscription: Object, condition: Object, *gone: str) -> None:
+    async def _set_condition(self, subscription: Object, condition: Object, *gone: str) -> bool:
+        """Sets a condition and removes others; says whether that was news."""
         status = deepcopy(subscription.get("status") or {})
         if put_condition(status, condition):
             drop_conditions(status, *gone)
             status["lastUpdated"] = now()
-            await self.write_status(SUBSCRIPTIONS, subscription, status)
+            return await self.write_status(SUBSCRIPTIONS, subscription, status)
+        return False
 
     async def _ensure_plan(
         self, namespace: str, subscriptions: Sequence[Object], chosen: Sequence[tuple[Object, Bundle]]
@@ -342,41 +349,12 @@ class SubscriptionController(OlmController):
         return {"apiVersion": INSTALL_PLANS.api_version, "kind": INSTALL_PLANS.kind, **fields}, generation
 
 
-class AdoptionController(OlmController):
-    """Puts the operator's component label on a Subscription, its ClusterServiceVersion and its InstallPlan."""
-
-    name: ClassVar[str] = "olm"
-
-    def watches(self) -> Sequence[Watch]:
-        return [
-            Watch(SUBSCRIPTIONS),
-            Watch(CSVS, self._subscriptions_beside),
-            Watch(INSTALL_PLANS, self._subscriptions_beside),
-        ]
-
-    def _subscriptions_beside(self, obj: Object) -> Iterable[Key]:
-        namespace = obj["metadata"]["namespace"]
-        return [(namespace, sub["metadata"]["name"]) for sub in self.cache(SUBSCRIPTIONS).list(namespace)]
-
-    async def reconcile(self, key: Key) -> float | None:
-        sub = self.cache(SUBSCRIPTIONS).get(*key)
-        if sub is None or sub["metadata"].get("deletionTimestamp"):
-            return None
-        status = sub.get("status") or {}
-        label = component_label(sub["spec"]["name"], key[0])
-        csv = self.cache(CSVS).get(key[0], status.get("installedCSV", ""))
-        if csv and is_copied(csv):
-            csv = None
-        reference = status.get("installPlanRef") or {"name": ""}
-        install_plan = self.cache(INSTALL_PLANS).get(key[0], reference["name"])
-        for resource, obj in ((SUBSCRIPTIONS, sub), (CSVS, csv), (INSTALL_PLANS, install_plan)):
-            if obj and not label.items() <= (obj["metadata"].get("labels") or {}).items():
-                await self.patch(resource, obj, {"metadata": {"labels": label}})
-        return None
-
-
 def _namespace(obj: Object) -> Iterable[Key]:
     return [(obj["metadata"]["namespace"], "")]
+
+
+def _nothing(_: Object) -> Iterable[Key]:
+    return []
 
 
 def _waits_for_plan(subscription: Object) -> bool:

@@ -18,8 +18,8 @@ from typing import ClassVar
 from sandbox.client import ApiError
 from sandbox.controllers import images, ports
 from sandbox.controllers.children import Supervisor
+from sandbox.controllers.events import Recorder
 from sandbox.controllers.gateway_world import PORTS_ANNOTATION
-from sandbox.controllers.runner_events import Recorder
 from sandbox.controllers.runner_instance import Instance
 from sandbox.controllers.runner_kinds import CONFIG_MAPS, NODE, PODS, SECRETS, Json, same_status
 from sandbox.controllers.runner_objects import address, pod_status, ports_text

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from sandbox.client import ApiError
 from sandbox.controllers import runner_rollout as rollout
-from sandbox.controllers.runner_events import Recorder
+from sandbox.controllers.events import Recorder
 from sandbox.controllers.runner_kinds import (
     DEPLOYMENTS,
     HASH_LABEL,

@@ -19,8 +19,8 @@ from typing import Any
 from sandbox import processes
 from sandbox.controllers import images, runner_volumes
 from sandbox.controllers.children import Child, Supervisor
+from sandbox.controllers.events import Recorder
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.runner_events import Recorder
 from sandbox.controllers.runner_kinds import PODS, go_duration
 from sandbox.controllers.runner_objects import ContainerState
 from sandbox.controllers.runner_probes import Probe, probes_of

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from sandbox.client import ApiError
+from sandbox.controllers.events import Recorder
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.runner_events import Recorder
 from sandbox.controllers.runner_kinds import (
     NODE,
     PODS,

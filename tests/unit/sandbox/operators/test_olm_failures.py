@@ -8,9 +8,17 @@ from __future__ import annotations
 import json
 
 from sandbox.catalog import PROPERTIES, packages_in
-from sandbox.catalog.behaviour import INSTALL_PLAN_FAILING, SLOW, UNHEALTHY, UNSATISFIED_DEPENDENCY, behaviour_of
+from sandbox.catalog.behaviour import (
+    INSTALL_PLAN_FAILING,
+    SKIPPING,
+    SLOW,
+    UNHEALTHY,
+    UNSATISFIED_DEPENDENCY,
+    behaviour_of,
+)
 from sandbox.client import Object
 from sandbox.controllers.olm_base import CATALOG_SOURCES, CSVS, INSTALL_PLANS, SUBSCRIPTIONS, find_condition
+from sandbox.controllers.runner_kinds import EVENTS
 from unit.sandbox.operators.olm_kit import NAME, NEW, OLD, Olm
 
 
@@ -159,3 +167,63 @@ async def test_a_copy_of_an_operator_elsewhere_counts_as_installed(world: Olm) -
     sub = await other.subscription(installPlanGeneration=1)
     assert sub["status"]["installPlanRef"]["name"] == plan["metadata"]["name"]
     await other.clean()
+
+
+async def test_a_catalogue_without_image_and_address(world: Olm) -> None:
+    await world.cluster.apply(CATALOG_SOURCES, world.market, "empty", {"sourceType": "grpc"})
+    found = await world.cluster.until(
+        CATALOG_SOURCES, world.market, "empty", lambda obj: (obj.get("status") or {}).get("reason")
+    )
+    assert found["status"]["reason"] == "SpecInvalidError"
+    assert found["status"]["message"] == "image and address unset: at least one must be set for sourcetype: grpc"
+    await world.catalog("empty")
+
+    def ready(catalog: Object) -> bool:
+        status = catalog["status"]
+        return "reason" not in status and status["connectionState"]["lastObservedState"] == "READY"
+
+    await world.cluster.until(CATALOG_SOURCES, world.market, "empty", ready)
+
+
+async def test_a_polled_catalogue_says_when_it_was_looked_at(world: Olm) -> None:
+    spec = {"sourceType": "grpc", "image": "sandbox.mcpops.io/catalog:1"}
+    poll = {"updateStrategy": {"registryPoll": {"interval": "1s"}}}
+    await world.cluster.apply(CATALOG_SOURCES, world.market, "polled", {**spec, **poll})
+    seen: set[str] = set()
+
+    def twice(catalog: Object) -> bool:
+        seen.update(filter(None, [(catalog.get("status") or {}).get("latestImageRegistryPoll")]))
+        return len(seen) == 2
+
+    await world.cluster.until(CATALOG_SOURCES, world.market, "polled", twice)
+
+
+async def test_a_version_that_skips_the_one_before_takes_its_place(world: Olm) -> None:
+    await world.catalog("skipping", image=SKIPPING)
+    await world.group()
+    await world.subscribe(source="skipping", startingCSV=OLD)
+    await world.phase(OLD, "Replacing", f"BeingReplaced: being replaced by csv: {NEW}")
+    csv = await world.phase(NEW, "Succeeded")
+    assert (csv["spec"]["replaces"], csv["spec"]["skips"]) == (OLD, [OLD])
+    await world.cluster.gone(CSVS, world.namespace, OLD)
+
+
+async def test_what_happens_is_told_in_events(world: Olm) -> None:
+    await world.group()
+    await world.subscribe(channel="stable")
+
+    def about_us(one: Object) -> bool:
+        return (one["reason"], one["involvedObject"]["name"]) == ("ResolutionFailed", world.namespace)
+
+    # Events about what has no namespace are in the namespace default.
+    event = await world.cluster.first(EVENTS, "default", about_us)
+    assert "no operators found in channel stable" in event["message"]
+    await world.subscribe()
+    reasons: set[str] = set()
+
+    def all_told(one: Object) -> bool:
+        if one["involvedObject"]["kind"] == CSVS.kind:
+            reasons.add(one["reason"])
+        return {"RequirementsUnknown", "AllRequirementsMet", "InstallSucceeded"} <= reasons
+
+    await world.cluster.first(EVENTS, world.namespace, all_told)
