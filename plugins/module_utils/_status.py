@@ -31,6 +31,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     Throttled,
     Unauthorized,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._permissions import role_with
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label
 
 USER = re.compile(r'User "([^"]*)"')
@@ -147,11 +148,13 @@ def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, know
         user = USER.search(message)
         place = f"in namespace {asked.namespace}" if asked.namespace else "in the whole cluster"
         kind_of_role = "Role" if asked.namespace else "ClusterRole"
+        role = role_with(asked.resource.qualified)
+        ours = f" (the ClusterRole {role} has it: playbook mcpops.gateway.permissions)" if role else ""
         return Forbidden(
             f"The user {user.group(1) if user else 'of these credentials'} may not {asked.verb} "
             f"{asked.resource.qualified} {place}, "
-            f"which is needed for {asked.target}; grant that verb on that resource in a {kind_of_role}, or use other "
-            "credentials.",
+            f"which is needed for {asked.target}; grant that verb on that resource in a {kind_of_role}{ours}, or "
+            "use other credentials.",
             verb=asked.verb,
             resource=asked.resource.qualified,
             namespace=asked.namespace,
