@@ -35,6 +35,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._permissions import
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label
 
 USER = re.compile(r'User "([^"]*)"')
+VERB = re.compile(r"cannot (\w+) resource")
 MISSING_NAMESPACE = re.compile(r'^namespaces "([^"]+)" not found$')
 TYPED = re.compile(r"failed to create typed patch object .*?: ?(?:errors:)?\s*(.*)", re.DOTALL)
 REPEATED_FIELD = re.compile(r"^(?:[\w.]+(?:\[\d+\])*(?:\.[\w]+(?:\[\d+\])*)*) in body ")
@@ -145,17 +146,19 @@ def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, know
     ):
         return NamespaceTerminating(terminating(asked.namespace or "", asked.target), **known)
     if asked.resource is not None and " cannot " in message:
-        user = USER.search(message)
+        user, needed = USER.search(message), VERB.search(message)
+        # Applying what does not exist yet needs the right to create, too: the API server names the one that is missing.
+        verb = needed.group(1) if needed else asked.verb
         place = f"in namespace {asked.namespace}" if asked.namespace else "in the whole cluster"
         kind_of_role = "Role" if asked.namespace else "ClusterRole"
         role = role_with(asked.resource.qualified)
         ours = f" (the ClusterRole {role} has it: playbook mcpops.gateway.permissions)" if role else ""
         return Forbidden(
-            f"The user {user.group(1) if user else 'of these credentials'} may not {asked.verb} "
+            f"The user {user.group(1) if user else 'of these credentials'} may not {verb} "
             f"{asked.resource.qualified} {place}, "
             f"which is needed for {asked.target}; grant that verb on that resource in a {kind_of_role}{ours}, or "
             "use other credentials.",
-            verb=asked.verb,
+            verb=verb,
             resource=asked.resource.qualified,
             namespace=asked.namespace,
             **known,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import errors, listing, patches, scaling
 from .audit import AuditLog, Entry
@@ -277,7 +277,13 @@ class Application:
 
     def _options(self, context: Context, kind: str, apply: bool = False) -> WriteOptions:
         options = WriteOptions.of(context.request, kind, context.warnings, apply)
-        options.admit = lambda new, old: self._authorizer.check_grant(context.user, context.resource, new, old)
+
+        def admit(new: Object, old: Object | None) -> None:
+            if old is None and context.info.verb != "create":  # what a PATCH or PUT makes needs the right to create
+                self._authorizer.check(context.user, replace(context.info, verb="create"))
+            self._authorizer.check_grant(context.user, context.resource, new, old)
+
+        options.admit = admit
         return options
 
     def _create(self, context: Context) -> Response:
