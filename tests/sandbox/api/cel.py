@@ -32,6 +32,7 @@ _TEXT = re.compile(
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _BOUND = re.compile(rf"\.({_MACROS})\s*\(\s*([A-Za-z_]\w*)\s*,")
 _CHAIN = re.compile(r"(?<![\w.\])}])(?<!\.\?)\b([A-Za-z_]\w*)((?:\s*\.\s*[A-Za-z_]\w*\b(?!\s*\()|\s*\[[^\[\]]*\])*)")
+_HAS = re.compile(r"\bhas\s*(\()\s*$")
 _LINK = re.compile(r"\.\s*(\w+)|\[")
 _REWRITTEN = re.compile(r"\b(matches|size|string)(?=\s*\()|\.\?\s*(\w+)|\[\?|\.(optMap|optFlatMap)\s*\(")
 _NATIVE = frozenset(
@@ -166,7 +167,10 @@ def _problems(code: str, variables: Mapping[str, Schema | None]) -> Iterator[tup
     for match in _CHAIN.finditer(code):
         name = match[1]
         if name in known:
-            yield from _missing(known[name], match)
+            problem = _walk(known[name], match[2])[1]
+            if problem:
+                macro = _HAS.search(code, 0, match.start()) if match[2].rfind(".") == problem[0] else None
+                yield macro.start(1) if macro else match.start(2) + problem[0], problem[1]
         elif name not in _NAMES and not re.match(r"\s*\(", code[match.end(1) :]):
             yield match.start(), f"undeclared reference to '{name}' (in container '')"
 
@@ -176,12 +180,6 @@ def _bound_to(before: str, known: Mapping[str, Schema | None]) -> Schema | None:
     chains = [match for match in _CHAIN.finditer(before) if match.end() == len(before.rstrip())]
     schema = _walk(known.get(chains[0][1]), chains[0][2])[0] if chains else None
     return schema.items if schema and schema.type == "array" else None
-
-
-def _missing(schema: Schema | None, chain: re.Match[str]) -> Iterator[tuple[int, str]]:
-    problem = _walk(schema, chain[2])[1]
-    if problem:
-        yield chain.start(2) + problem[0], problem[1]
 
 
 def _walk(schema: Schema | None, links: str) -> tuple[Schema | None, tuple[int, str] | None]:

@@ -10,6 +10,7 @@ where there is an old value to compare with, and a rule that an unchanged value 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from cel import OptionalValue
 
 from .cel import CompileError, EvaluationError, Expression, escaped
-from .fields import NO_VALUE, FieldError, Struct, invalid_value, required
+from .fields import NO_VALUE, FieldError, Struct, invalid_value, not_supported, required
 from .formats import duration
 from .objects import Object, same
 from .schema import Node, Schema
@@ -25,6 +26,7 @@ from .validation import by_key, item_key
 
 _STRING = {"type": "string"}
 _METADATA = {"type": "object", "properties": {"name": _STRING, "generateName": _STRING}}
+_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _EVERY_OBJECT = {"apiVersion": _STRING, "kind": _STRING, "metadata": _METADATA}
 
 
@@ -84,25 +86,64 @@ class Rule:
         return text.strip() if usable else self.message
 
 
-def compile_problems(node: Node, path: str, root: bool = False) -> list[FieldError]:
-    """Rules of one schema node (not of those below it) that do not compile."""
-    errors: list[FieldError] = []
-    for index, stated in enumerate(node.get("x-kubernetes-validations") or ()):
-        here = f"{path}.x-kubernetes-validations[{index}].rule"
-        if not stated.get("rule", "").strip():
-            errors.append(required(here, "rule is not specified"))
-            continue
-        try:
-            Rule(stated, _schema(node, root))
-        except CompileError as error:
-            shown = Struct(Rule=stated["rule"], Message=stated.get("message", ""), MessageExpression="")
-            shown |= {
-                "Reason": stated.get("reason"),
-                "FieldPath": stated.get("fieldPath") or "",
-                "OptionalOldSelf": None,
-            }
-            errors.append(invalid_value(here, shown, f"compilation failed: {error}"))
-    return errors
+def compile_problems(node: Node, path: str, root: bool = False, lost: str = "") -> list[FieldError]:
+    """What is wrong with the rules of one schema node (not of those below it).
+
+    ``lost`` is the path of a list above, whose items have nothing to be compared with.
+    """
+    schema = _schema(node, root)
+    return [
+        error
+        for index, stated in enumerate(node.get("x-kubernetes-validations") or ())
+        for error in _stated_problems(stated, schema, f"{path}.x-kubernetes-validations[{index}]", lost)
+    ]
+
+
+def _stated_problems(stated: Object, schema: Schema, path: str, lost: str) -> Iterator[FieldError]:
+    text, message, field_path = stated.get("rule", ""), stated.get("message", ""), stated.get("fieldPath")
+    reason, telling, optional = stated.get("reason"), stated.get("messageExpression"), stated.get("optionalOldSelf")
+    if reason is not None and reason not in _REASONS:
+        yield not_supported(f"{path}.reason", reason, _REASONS)
+    if field_path and not _leads_somewhere(schema, field_path):
+        yield invalid_value(f"{path}.fieldPath", field_path, "must be a valid path")
+    if message and not message.strip():
+        yield invalid_value(f"{path}.message", message, "must be non-empty if specified")
+    elif "\n" in message.strip():
+        yield invalid_value(f"{path}.message", message, "must not contain line breaks")
+    elif not message and "\n" in text.strip():
+        yield required(f"{path}.message", "message must be specified if rule contains line breaks")
+    if telling and not telling.strip():
+        yield required(f"{path}.messageExpression", "messageExpression must be non-empty if specified")
+        return
+    if not text.strip():
+        yield required(f"{path}.rule", "rule is not specified")
+        return
+    shown = Struct(Rule=text, Message=message, MessageExpression=telling or "", Reason=reason)
+    shown |= {"FieldPath": field_path or "", "OptionalOldSelf": optional}
+    try:
+        compares = Rule({**stated, "messageExpression": ""}, schema).compares
+    except CompileError as error:
+        yield invalid_value(f"{path}.rule", shown, f"compilation failed: {error}")
+        return
+    if compares and lost and not optional:
+        problem = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {lost}"
+        yield invalid_value(f"{path}.rule", text, problem)
+    if optional and not compares:
+        yield invalid_value(f"{path}.optionalOldSelf", True, "may not be set if oldSelf is not used in rule")
+    try:
+        Rule(stated, schema)
+    except CompileError as error:
+        yield invalid_value(f"{path}.messageExpression", shown, f"messageExpression compilation failed: {error}")
+
+
+def _leads_somewhere(schema: Schema, field_path: str) -> bool:
+    """Whether a path such as ``.a['b']`` names declared fields."""
+    if not re.fullmatch(r"(\.\w+|\['[^']+'\])+", field_path):
+        return False
+    found: Schema | None = schema
+    for dotted, quoted in re.findall(r"\.(\w+)|\['([^']+)'\]", field_path):
+        found = found.declared(dotted or quoted) if found else None
+    return found is not None
 
 
 def _schema(node: Node, root: bool) -> Schema:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from api_kit import DEFINITIONS, WIDGET, WIDGETS, Api, widget
+from refused import CASES, causes
+from refused import definition as refused_definition
 from sandbox.api.strategies.structural import validate_schema
 
 Schema = dict[str, Any]
@@ -189,3 +191,10 @@ def test_a_rule_beside_a_reference_is_not_compiled() -> None:
     node = {"type": "object", "$ref": "#/x", "x-kubernetes-validations": [{"rule": "self.a == 1"}]}
     (error,) = validate_schema({"type": "object", "properties": {"a": node}}, "s")
     assert str(error) == "s.properties[a].$ref: Forbidden: $ref is not supported"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(next(iter(case.values()))))
+def test_definitions_that_a_kube_apiserver_refuses(api: Api, case: dict[str, Any]) -> None:
+    answer = api("POST", DEFINITIONS, refused_definition(case))
+    assert answer.code == 422
+    assert causes(answer.body) == sorted(case["causes"])

@@ -25,6 +25,7 @@ from sandbox.catalog.crds import operator_crds
 from sandbox.crds import load
 from sandbox.state import Folder
 from unit.sandbox.api.api_kit import DEFINITIONS, Api
+from unit.sandbox.api.refused import CASES, causes, definition
 from unit.sandbox.api.schema_objects import Node, objects
 
 HAS_ASSETS = bool(os.environ.get("KUBEBUILDER_ASSETS"))
@@ -92,3 +93,11 @@ def test_both_servers_agree(real: Cluster, crd: Node) -> None:
             theirs, ours = real.post(target, body), embedded("POST", target, body)
             expected = told(theirs.status, theirs.body, theirs.warnings)
             assert told(ours.code, ours.body, ours.warnings) == expected, f"{version['name']} {what}: {obj}"
+
+
+@pytest.mark.skipif(not HAS_ASSETS, reason="KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
+def test_the_recorded_refusals_of_definitions_are_those_of_a_kube_apiserver(real: Cluster) -> None:
+    for case in CASES:
+        answer = real.post(f"{DEFINITIONS}?dryRun=All", definition(case))
+        assert answer.status == 422, case
+        assert causes(answer.body) == sorted(case["causes"])
