@@ -26,13 +26,16 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
+TEXT = "tag:yaml.org,2002:str"
+
+
 class _Dumper(_DUMPER):  # type: ignore[misc]
-    """Writes text of several lines as a block, as the operator does."""
+    """Writes text of several lines as a block, and quotes what would not be read as text, as the operator does."""
 
 
 def _text(dumper: Any, value: str) -> Any:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    plain = dumper.resolve(yaml.ScalarNode, value, (True, False)) == TEXT
+    return dumper.represent_scalar(TEXT, value, style="|" if "\n" in value else None if plain else '"')
 
 
 _Dumper.add_representer(str, _text)
@@ -82,7 +85,7 @@ def write_config(config: Config) -> str:
     """The configuration as text."""
     kept = {key: config[key] for key in ("virtualServers", "gatewayCACertPEM") if config.get(key)}
     content = {"servers": config.get("servers") or [], **kept}
-    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=1000))
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=True, allow_unicode=True))
 
 
 def server_entry(

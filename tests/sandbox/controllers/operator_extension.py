@@ -26,7 +26,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules im
     public_host,
 )
 from sandbox.client import ApiError, Object
-from sandbox.controllers.operator_base import POLL_SECONDS, has_finalizer, with_condition, without_condition
+from sandbox.controllers.operator_base import POLL_SECONDS, RetryError, has_finalizer, with_condition, without_condition
 from sandbox.controllers.operator_broker import deployment, private_host
 from sandbox.controllers.operator_certificates import new_key_pair
 from sandbox.controllers.operator_children import Children
@@ -178,7 +178,10 @@ class ExtensionController(Children):
             await self.create(SECRETS, key_secret(now.extension, now.release, part, text, {}))
 
     async def _signing_key(self, now: Pass) -> None:
-        """The key of the sessions: made once; a lost value, label or owner is put back."""
+        """The key of the sessions: made once; a lost value, label or owner is put back.
+
+        One that is left of another extension must be collected first.
+        """
         key = randomness.token_hex(32)
         wanted = key_secret(now.extension, now.release, SIGNING_KEY_SECRET, key, SECRET_LABEL)
         found = await self._secret(now, SIGNING_KEY_SECRET)
@@ -189,6 +192,8 @@ class ExtensionController(Children):
         meta["labels"] = {**(meta.get("labels") or {}), **wanted["metadata"]["labels"]}
         owners = meta.get("ownerReferences") or []
         if all(entry["uid"] != now.extension["metadata"]["uid"] for entry in owners):
+            if any(entry.get("controller") for entry in owners):
+                raise RetryError("failed to set owner reference on session signing key secret")
             meta["ownerReferences"] = [*owners, owner(now.extension, now.release)]
         repaired = {**found, "metadata": meta, "data": found.get("data") if value(found, "key") else wanted["data"]}
         if repaired != found:

@@ -23,7 +23,7 @@ async def operator(request: pytest.FixtureRequest, api_server: ApiServer) -> Asy
         patch.setattr(operator_registration, "REQUEUE_SECONDS", 0.05)
         async with (
             Client.from_kubeconfig(api_server.folder.kubeconfig) as client,
-            operated(Cluster(client), release(request.param)) as found,
+            operated(Cluster(client), release(request.param), orphans=not api_server.is_complete) as found,
         ):
             yield found
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox.catalog.crds import operator_crds
 from sandbox.catalog.csv import broker_image, cluster_service_version
 from sandbox.client import Object, Resource
+from sandbox.controllers.lifecycle import GarbageCollector
 from sandbox.controllers.operator_base import OperatorController
 from sandbox.controllers.operator_extension import ExtensionController
 from sandbox.controllers.operator_registration import RegistrationController
@@ -246,13 +247,17 @@ async def operator_stopped() -> None:
 
 
 @contextlib.asynccontextmanager
-async def operated(cluster: Cluster, release: Release) -> AsyncIterator[Gateway]:
-    """A cluster with the operator of a release at work, and a Gateway; what is left is removed while it still runs."""
+async def operated(cluster: Cluster, release: Release, *, orphans: bool = False) -> AsyncIterator[Gateway]:
+    """A cluster with the operator of a release at work, and a Gateway; what is left is removed while it still runs.
+
+    ``orphans``: whether the API server leaves to others to collect what lost its owner.
+    """
     await cluster.install()
     await cluster.install(operator_crds(release.version))
     home, infra, team = [await cluster.namespace() for _ in range(3)]
     found = Gateway(cluster, release, home, infra, team)
-    async with running(cluster.client, [*stand_ins(), AvailableDeployments(), AcceptingGateways()]):
+    around = [AvailableDeployments(), AcceptingGateways(), *([GarbageCollector()] if orphans else [])]
+    async with running(cluster.client, [*stand_ins(), *around]):
         await found.start_operator()
         await found.listeners()
         try:
