@@ -79,6 +79,7 @@ async def rule(cluster: Box, **tls: Any) -> None:
 async def route(cluster: Box, **backend: Any) -> Json:
     """The route to the external host, once its present generation is judged."""
     ref = {"group": "networking.istio.io", "kind": "Hostname", "name": EXTERNAL, "port": 443, **backend}
+    ref = {name: value for name, value in ref.items() if value is not None}
     filters = [{"type": "URLRewrite", "urlRewrite": {"hostname": EXTERNAL}}]
     spec = {
         "parentRefs": [{"name": "gw", "namespace": INFRA}],

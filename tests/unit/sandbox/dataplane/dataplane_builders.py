@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox import seed
 from sandbox.controllers.gateway_world import GATEWAY_GROUP, PORTS_ANNOTATION, Json, World
+from sandbox.controllers.kuadrant_policies import Policy
 
 CONTROLLER = "openshift.io/gateway-controller/v1"
 
@@ -122,3 +123,20 @@ def world(*objects: Json, **more: Any) -> World:
     names = {obj["metadata"]["namespace"] for obj in objects}
     spaces = {name: {"metadata": {"name": name}} for name in names}
     return World(**{"classes": {"openshift-default": gateway_class()}, "namespaces": spaces, **keyed, **more})
+
+
+def policy(
+    kind: str = "AuthPolicy",
+    name: str = "policy",
+    target: tuple[str, str, str | None] = ("HTTPRoute", "route", None),
+    *,
+    namespace: str = "apps",
+    created: int = 0,
+    **spec: Any,
+) -> Policy:
+    """A policy of Kuadrant; ``target``: kind, name and section."""
+    ref = {"group": GATEWAY_GROUP, "kind": target[0], "name": target[1]}
+    ref |= {"sectionName": target[2]} if target[2] else {}
+    stamp = f"2026-01-01T00:00:{created:02}Z"
+    meta = {"name": name, "namespace": namespace, "generation": 1, "creationTimestamp": stamp}
+    return Policy(kind, {"metadata": meta, "spec": {"targetRef": ref, **spec}})

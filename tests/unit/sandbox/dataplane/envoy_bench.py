@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
 from sandbox.controllers.gateway_listeners import judge
 from sandbox.controllers.gateway_routes import bind
 from sandbox.controllers.gateway_world import Json
+from sandbox.controllers.kuadrant_enforcement import Enforcement, enforce
+from sandbox.controllers.kuadrant_policies import Policy
 from sandbox.controllers.ports import free_port
 
 KEY = ("infra", "gw")
@@ -59,12 +61,14 @@ class Bench:
         self.apps: dict[str, web.Application] = {}
         self.pods: list[Json] = []
         self.ports: dict[int, int] = {}
+        self.enforcement = Enforcement()
 
-    async def serve(self, *objects: Json) -> dict[str, str]:
-        """Programs Envoy with one Gateway (``infra/gw``) and everything that belongs to it."""
+    async def serve(self, *objects: Json, policies: Sequence[Policy] = ()) -> dict[str, str]:
+        """Programs Envoy with one Gateway (``infra/gw``), what belongs to it, and policies without tokens."""
         seen = world(*objects, *self.pods, *(service(name) for name in self.apps))
         judged = {KEY: judge(seen.gateways[0], seen)}
         routes = [bind(entry, seen, judged) for entry in seen.routes]
+        self.enforcement = enforce(seen, policies, routes, lambda jwt: None, kuadrant=True)
         config = envoy_config.Config(clusters=service_clusters(seen))
         for number in sorted({entry.port for entry in judged[KEY] if entry.programmed}):
             local = self.ports.setdefault(number, free_port())
