@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from . import errors
-from .decoding import DecodingError, json_type
+from .decoding import DecodingError, json_type, shape
 from .errors import ApiError
 from .fields import invalid_value
 from .objects import Object, encode
 from .options import WriteOptions, strict_error
 from .resources import Catalog, Resource
+from .schema import EMBEDDED_FIELDS
 
 
 def decode(catalog: Catalog, resource: Resource, obj: Object, options: WriteOptions, patched: bool = False) -> None:
@@ -26,6 +27,8 @@ def decode(catalog: Catalog, resource: Resource, obj: Object, options: WriteOpti
     try:
         _check_kind(catalog, resource, obj)
         unknown = resource.strategy.decode(obj)
+        if resource.custom:
+            unknown += [f"metadata.{name}" for name in shape(obj["metadata"], EMBEDDED_FIELDS["metadata"])]
     except DecodingError as error:
         if patched:
             raise errors.invalid("", "", "", [invalid_value("patch", whole, str(error))]) from error
@@ -64,8 +67,8 @@ def _check_kind(catalog: Catalog, resource: Resource, obj: Any) -> None:
         obj["metadata"] = {}
     if not isinstance(obj["metadata"], dict):
         shown = json_type(obj["metadata"])
-        place = "" if resource.custom else f"struct field {resource.kind}.metadata of type "
-        raise DecodingError(f"json: cannot unmarshal {shown} into Go {place}v1.ObjectMeta")
+        place = "value" if resource.custom else f"struct field {resource.kind}.metadata"
+        raise DecodingError(f"json: cannot unmarshal {shown} into Go {place} of type v1.ObjectMeta")
 
 
 def check_applied_kind(resource: Resource, obj: Any) -> None:

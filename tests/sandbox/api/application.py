@@ -312,15 +312,16 @@ class Application:
     def _patcher(self, request: Request, media: str, resource: Resource) -> patches.Patcher:
         """The function that applies the body of a PATCH request. Raises 415 for a kind that is not served."""
         accepted = _CUSTOM_PATCHES if resource.custom else _BUILTIN_PATCHES
+        if media not in _BUILTIN_PATCHES:
+            raise errors.ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
         if media not in accepted:
             raise errors.unsupported_media_type(accepted)
-        body = parse_json(request.body)
+        prefix = "" if media == STRATEGIC_MERGE_PATCH else "error decoding patch: "
+        body = parse_json(request.body, prefix)
         if media == JSON_PATCH:
             return lambda live: patches.json_patch(live, body)
         if not isinstance(body, dict):
-            given = "array" if isinstance(body, list) else "string"
-            message = f"json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
-            raise errors.bad_request(f"error decoding patch: {message}")
+            raise patches.not_decoded(body, "map[string]interface {}", prefix)
         if media == MERGE_PATCH:
             return lambda live: patches.merge_patch(live, body)
         return lambda live: patches.strategic_merge_patch(live, body, resource.schema)
@@ -344,7 +345,7 @@ class Application:
 
         def change(live: Object) -> Object:
             scale: Object = patched(scaling.show(resource, live)) if patched else body
-            new = scaling.apply_to(resource, copy(live), scale)
+            new = scaling.apply_to(resource, copy(live), scale, patched is not None)
             self._registry.field_manager(resource, "scale").update(live, new, options.manager)
             return new
 

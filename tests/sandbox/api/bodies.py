@@ -68,12 +68,13 @@ def require_kind(obj: Any, kind: str, body: bytes) -> None:
         raise _unrecognized(kind, f"Object 'Kind' is missing in '{text}'", body)
 
 
-def parse_json(body: bytes) -> Any:
-    """JSON text of a patch as a value. Raises 400."""
+def parse_json(body: bytes, prefix: str) -> Any:
+    """JSON text of a patch as a value. Raises 400; ``prefix`` is how its message begins."""
     try:
         return _load_json(body)
     except orjson.JSONDecodeError as error:
-        raise bad_request(f"error decoding patch: {error}") from error
+        ended = "end of data" in str(error) or not body
+        raise bad_request(prefix + ("unexpected end of JSON input" if ended else str(error))) from error
 
 
 def _load_json(body: bytes) -> Any:

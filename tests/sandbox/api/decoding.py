@@ -45,7 +45,11 @@ Filler = Callable[[dict[str, Any], Schema], None]
 """Sets the defaults of one object of a type."""
 
 
-def shape(obj: dict[str, Any], schema: Schema, fill: Filler) -> list[str]:
+def _no_defaults(value: dict[str, Any], schema: Schema) -> None:
+    """A filler for types without defaults."""
+
+
+def shape(obj: dict[str, Any], schema: Schema, fill: Filler = _no_defaults) -> list[str]:
     """Check and normalize an object in place; returns the paths of fields that its type does not have.
 
     Raises `DecodingError`.

@@ -117,8 +117,11 @@ def page_not_found() -> ApiError:
     return error
 
 
-def already_exists(resource: Named, name: str) -> ApiError:
-    return ApiError(409, "AlreadyExists", f'{_label(resource)} "{name}" already exists', _details(resource, name))
+def already_exists(resource: Named, name: str, deleting: bool = False) -> ApiError:
+    message = f'{_label(resource)} "{name}" already exists'
+    if deleting:
+        message = f"object is being deleted: {message}"
+    return ApiError(409, "AlreadyExists", message, _details(resource, name))
 
 
 STALE = "the object has been modified; please apply your changes to the latest version and try again"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ _TITLES = {
     "InternalError": "Internal error",
 }
 _VALUELESS = {"FieldValueRequired", "FieldValueForbidden", "FieldValueTooLong", "InternalError"}
+
+
+_CONTROL = re.compile(r"\\u00([01][0-9a-f])")
+"""How JSON writes a control character, which Go writes with two digits."""
 
 
 class Struct(dict[str, Any]):
@@ -79,9 +84,18 @@ def _show(value: Any) -> str:
     return text.translate(_ESCAPED)
 
 
+def show_go(value: Any) -> str:
+    """A value as Go's %v prints it."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{show_go(item)}" for key, item in sorted(value.items())) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(show_go, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def quote(text: str) -> str:
     """Text in double quotes, as Go's %q prints it."""
-    return json.dumps(text, ensure_ascii=False)
+    return _CONTROL.sub(lambda match: f"\\x{match[1]}", json.dumps(text, ensure_ascii=False))
 
 
 def required(field: str, detail: str = "") -> FieldError:

@@ -91,6 +91,9 @@ class DeleteOptions:
         if policy is not None and policy not in _POLICIES:
             errors.append(not_supported("propagationPolicy", policy, (*_POLICIES, "nil")))
         orphan = body.get("orphanDependents", flag(query, "orphanDependents") if "orphanDependents" in query else None)
+        if orphan is not None and policy is not None:
+            problem = "orphanDependents and deletionPropagation cannot be both set"
+            errors.append(invalid_value("propagationPolicy", policy, problem))
         if orphan is not None and policy is None:
             policy = "Orphan" if orphan else "Background"
         grace = body.get("gracePeriodSeconds")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import ApiError, bad_request, too_large, unprocessable
-from .fields import quote
+from .fields import show_go
 from .objects import Object, copy, same
 from .schema import Schema
 
@@ -34,123 +34,85 @@ def merge_patch(current: Any, patch: Any) -> Any:
 # JSON patch
 
 
-class _ImpossibleError(Exception):
-    """An operation's path or test does not fit the document."""
-
-
 def json_patch(current: Object, operations: Any) -> Any:
     """RFC 6902: the document after all operations, or an error that leaves it as it was.
 
     Raises 400 for something that is no JSON patch, 422 when an operation cannot be carried out.
     """
-    if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        given = "object" if isinstance(operations, dict) else "array"
-        raise bad_request(
-            f"error decoding patch: json: cannot unmarshal {given} into Go value of type []handlers.jsonPatchOp"
-        )
+    if not isinstance(operations, list):
+        raise not_decoded(operations, "[]handlers.jsonPatchOp")
+    for operation in operations:
+        if not isinstance(operation, dict):
+            raise not_decoded(operation, "handlers.jsonPatchOp")
     if len(operations) > MAX_OPERATIONS:
         raise too_large(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}")
     document: Any = copy(current)
-    for operation in operations:
-        try:
-            document = _operate(document, operation)
-        except (_ImpossibleError, KeyError) as error:
-            raise unprocessable() from error
+    try:
+        for operation in operations:
+            _operate(document, operation)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise unprocessable() from error
     return document
 
 
-def _operate(document: Any, operation: Object) -> Any:
-    kind, path = operation.get("op"), _pointer(operation.get("path"))
-    if kind == "add":
-        return _add(document, path, copy(operation["value"]))
-    if kind == "remove":
-        return _remove(document, path)[0]
-    if kind == "replace":
-        _find(document, path)
-        return _set(document, path, copy(operation["value"]))
+def not_decoded(value: Any, wanted: str, prefix: str = "error decoding patch: ") -> ApiError:
+    """400 for a patch that is JSON of another kind."""
+    names: dict[type, str] = {dict: "object", list: "array", str: "string", bool: "bool"}
+    given = names.get(type(value), "number")
+    return bad_request(f"{prefix}json: cannot unmarshal {given} into Go value of type {wanted}")
+
+
+def _operate(document: Any, operation: Object) -> None:
+    """Carry out one operation; raises KeyError, IndexError, TypeError or ValueError when that is not possible."""
+    kind, path = operation["op"], operation["path"]
     if kind == "test":
-        try:
-            found = _find(document, path)
-        except _ImpossibleError:
-            found = None
-        if not same(found, operation.get("value")):
-            raise _ImpossibleError(f"testing value {operation.get('path')} failed")
-        return document
-    source = _pointer(operation.get("from"))
-    if kind == "move":
-        document, value = _remove(document, source)
-        return _add(document, path, value)
-    if kind == "copy":
-        return _add(document, path, copy(_find(document, source)))
-    raise _ImpossibleError(f"unexpected operation kind {kind}")
-
-
-def _pointer(text: Any) -> list[str]:
-    if not isinstance(text, str) or (text and not text.startswith("/")):
-        raise _ImpossibleError(f"{text!r} is not a JSON pointer")
-    return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
-
-
-def _position(items: list[Any], part: str, end: bool = False) -> int:
-    """Index that a pointer's part names; ``-`` and one past the last are the end, where ``end`` allows it."""
-    if end and part == "-":
-        return len(items)
-    if not part.lstrip("-").isdigit():
-        raise _ImpossibleError(f"{part!r} is not an index")
-    position = int(part)
-    if position < 0:
-        position += len(items) + (1 if end else 0)
-    if not 0 <= position < len(items) + (1 if end else 0):
-        raise _ImpossibleError(f"index {part} is out of bounds")
-    return position
-
-
-def _find(document: Any, path: list[str]) -> Any:
-    for part in path:
-        if isinstance(document, dict):
-            if part not in document:
-                raise _ImpossibleError(f"there is no {part!r}")
-            document = document[part]
-        elif isinstance(document, list):
-            document = document[_position(document, part)]
-        else:
-            raise _ImpossibleError(f"there is nothing below {part!r}")
-    return document
-
-
-def _add(document: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-    parent = _find(document, path[:-1])
-    if isinstance(parent, list):
-        parent.insert(_position(parent, path[-1], end=True), value)
-        return document
-    return _set(document, path, value)
-
-
-def _set(document: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-    parent = _find(document, path[:-1])
-    if isinstance(parent, list):
-        parent[_position(parent, path[-1])] = value
-    elif isinstance(parent, dict):
-        parent[path[-1]] = value
+        parent, key = _place(document, path)
+        if not same(parent[key], operation.get("value")):
+            raise ValueError(f"testing value {path} failed")
+    elif kind == "remove":
+        _take(document, path)
+    elif kind == "replace":
+        _take(document, path)
+        _add(document, path, copy(operation["value"]))
+    elif kind == "add":
+        _add(document, path, copy(operation["value"]))
+    elif kind == "move":
+        _add(document, path, _take(document, operation["from"]))
+    elif kind == "copy":
+        parent, key = _place(document, operation["from"])
+        _add(document, path, copy(parent[key]))
     else:
-        raise _ImpossibleError(f"{path[-1]!r} has no object or list above it")
-    return document
+        raise ValueError(f"unexpected operation kind {kind}")
 
 
-def _remove(document: Any, path: list[str]) -> tuple[Any, Any]:
-    if not path:
-        raise _ImpossibleError("the whole document cannot be removed")
-    parent = _find(document, path[:-1])
-    value = _find(parent, path[-1:])
-    if isinstance(parent, list):
-        del parent[_position(parent, path[-1])]
+def _place(document: Any, path: str) -> tuple[Any, Any]:
+    """What holds the value that a JSON pointer names, and its key or index there."""
+    parent, key = document, ""
+    parts = path.split("/")[1:]
+    for number, part in enumerate(parts):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if number + 1 < len(parts):
+            parent = parent[int(key) if isinstance(parent, list) else key]
+    if not parts:
+        raise ValueError("the whole document cannot be changed at once")
+    return parent, int(key) if isinstance(parent, list) and key != "-" else key
+
+
+def _take(document: Any, path: str) -> Any:
+    parent, key = _place(document, path)
+    return parent.pop(key)
+
+
+def _add(document: Any, path: str, value: Any) -> None:
+    parent, key = _place(document, path)
+    if not isinstance(parent, list):
+        parent[key] = value
+    elif key == "-":
+        parent.append(value)
+    elif -len(parent) - 1 <= key <= len(parent):
+        parent.insert(key if key >= 0 else len(parent) + 1 + key, value)
     else:
-        del parent[path[-1]]
-    return document, value
+        raise IndexError(f"index {key} is out of bounds")
 
 
 # strategic merge patch
@@ -170,32 +132,27 @@ def strategic_merge_patch(current: Any, patch: Object, schema: Schema | None) ->
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
-        raise bad_request(f"Unknown patch type: {directive}")
+        raise ApiError(500, "", f"unknown patch type: {directive} in map: {show_go(patch)}")
     if _RETAIN in patch:
         result = {name: value for name, value in result.items() if name in patch[_RETAIN]}
     for name, value in patch.items():
-        if name in (_DIRECTIVE, _RETAIN) or name.startswith(_ORDER):
+        if name in (_DIRECTIVE, _RETAIN):
             continue
+        special, slash, field = name.partition("/")
+        child = schema.field(field if slash and special.startswith("$") else name) if schema else None
         if name.startswith(_DELETE_FROM):
-            field = name.removeprefix(_DELETE_FROM)
-            if field in result:
-                result[field] = [item for item in result[field] if item not in value]
-            continue
-        child = schema.field(name) if schema else None
-        order = patch.get(f"{_ORDER}{name}")
-        if value is None:
+            result[field] = [item for item in result.get(field) or () if item not in value]
+        elif name.startswith(_ORDER):
+            if field not in patch and result.get(field):
+                result[field] = _ordered(result[field], value, _merge_key(child), result[field])
+        elif value is None:
             result.pop(name, None)
         elif isinstance(value, dict):
             result[name] = strategic_merge_patch(result.get(name), value, child)
         elif isinstance(value, list) and child and _merges(child):
-            result[name] = _merge_list(result.get(name) or [], value, order, child, name)
+            result[name] = _merge_list(result.get(name) or [], value, patch.get(f"{_ORDER}{name}"), child)
         else:
             result[name] = value
-    for name, order in patch.items():
-        field = name.removeprefix(_ORDER)
-        if name.startswith(_ORDER) and field not in patch and result.get(field):
-            child = schema.field(field) if schema else None
-            result[field] = _ordered(result[field], order, _merge_key(child), result[field])
     return result
 
 
@@ -207,42 +164,45 @@ def _merge_key(schema: Schema | None) -> str:
     return schema.source.get("x-kubernetes-patch-merge-key", "") if schema else ""
 
 
-def _merge_list(current: list[Any], patch: list[Any], order: list[Any] | None, schema: Schema, name: str) -> list[Any]:
+def _merge_list(current: list[Any], patch: list[Any], order: list[Any] | None, schema: Schema) -> list[Any]:
     key = _merge_key(schema)
     if not key:
         merged = current + [item for item in patch if item not in current]
-        return _ordered(merged, order, "", current) if order else merged
+        return _ordered(merged, order or patch, "", current)
     if any(isinstance(item, dict) and item.get(_DIRECTIVE) == "replace" for item in patch):
         return [item for item in patch if _DIRECTIVE not in item]
-    merged = list(current)
+    merged, kept = list(current), []
     for item in patch:
         if not isinstance(item, dict) or key not in item:
-            raise ApiError(500, "", f"map: {item} does not contain declared merge key: {key}")
+            raise ApiError(500, "", f"map: {show_go(item)} does not contain declared merge key: {key}")
         at = next((index for index, known in enumerate(merged) if known.get(key) == item[key]), None)
         if item.get(_DIRECTIVE) == "delete":
             merged = [known for known in merged if known.get(key) != item[key]]
-        elif at is None:
+            continue
+        kept.append(item)
+        if at is None:
             merged.append(strategic_merge_patch({}, item, schema.items))
         else:
             merged[at] = strategic_merge_patch(merged[at], item, schema.items)
-    return _ordered(merged, order, key, current) if order else merged
+    if order is not None and any(item[key] not in [wanted.get(key) for wanted in order] for item in kept):
+        message = "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n"
+        raise ApiError(500, "", message.format(show_go(patch), show_go(order)))
+    return _ordered(merged, order or kept, key, current)
 
 
 def _ordered(items: list[Any], order: list[Any], key: str, live: list[Any]) -> list[Any]:
-    """Items in the order the patch asks for; those it does not name keep their place behind their live neighbour."""
+    """Items in the order the patch asks for; those it does not name keep their place before their live neighbour."""
 
     def identity(item: Any) -> Any:
         return item.get(key) if key and isinstance(item, dict) else item
 
-    wanted = [identity(item) for item in order]
-    present = {quote(str(identity(item))): item for item in items}
-    named = [present[quote(str(name))] for name in wanted if quote(str(name)) in present]
-    others = [item for item in items if identity(item) not in wanted]
-    places = [identity(item) for item in live]
-    result = list(named)
-    for item in others:
-        place = places.index(identity(item)) if identity(item) in places else len(places)
-        before = [identity(known) for known in result]
-        at = next((i for i, name in enumerate(before) if name in places and places.index(name) > place), len(result))
-        result.insert(at, item)
-    return result
+    present = {identity(item): item for item in items}
+    wanted = dict.fromkeys(identity(item) for item in order)
+    places = {identity(item): place for place, item in enumerate(live)}
+    names = [name for name in wanted if name in present]
+    for name in present:
+        if name not in wanted:
+            place = places.get(name, len(places))
+            at = next((i for i, known in enumerate(names) if places.get(known, -1) > place), len(names))
+            names.insert(at, name)
+    return [present[name] for name in names]

@@ -108,7 +108,7 @@ class Registry:
         admission.match_namespace(resource, target.namespace, metadata)
         if metadata.get("resourceVersion"):
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        self._admit(resource, target.namespace, metadata.get("name", ""))
+        self._admit(resource, target.namespace, metadata.get("name") or metadata.get("generateName") or "")
         _fill_system_fields(metadata)
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = self._unused_name(resource, metadata)
@@ -142,8 +142,9 @@ class Registry:
         if problems:
             raise errors.invalid(resource.group, obj["kind"], metadata.get("name", ""), problems)
         options.warnings += strategy.warnings(obj, None)
-        if self.store.get(resource.location, metadata.get("namespace", ""), metadata["name"]):
-            raise errors.already_exists(resource, metadata["name"])
+        there = self.store.get(resource.location, metadata.get("namespace", ""), metadata["name"])
+        if there:
+            raise errors.already_exists(resource, metadata["name"], there.deleting)
         strategy.begin(obj, None)
         if options.dry_run:
             metadata.pop("resourceVersion", None)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import errors
+from .admission import match_name
+from .decoding import json_type
 from .fields import invalid_value
-from .objects import Object, lookup
+from .objects import Object, encode, lookup
 from .resources import Resource, ScalePaths
 from .selectors import selector_text
 
@@ -22,9 +24,12 @@ def paths_of(resource: Resource) -> ScalePaths:
 
 
 def show(resource: Resource, obj: Object) -> Object:
-    """The Scale of an object."""
+    """The Scale of an object. Raises 500 for a custom resource that states no replicas."""
     paths = paths_of(resource)
     metadata = obj["metadata"]
+    replicas = lookup(obj, paths.spec_replicas)
+    if replicas is None and resource.custom:
+        raise errors.internal(f'the spec replicas field ".{".".join(paths.spec_replicas)}" does not exist')
     status: Object = {"replicas": lookup(obj, paths.status_replicas) or 0}
     selector: Any = lookup(obj, paths.selector) if paths.selector else None
     if selector:
@@ -34,15 +39,26 @@ def show(resource: Resource, obj: Object) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: metadata[name] for name in kept if name in metadata},
-        "spec": {"replicas": lookup(obj, paths.spec_replicas) or 0},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
 
 
-def apply_to(resource: Resource, obj: Object, scale: Object) -> Object:
-    """The object with the replicas of a Scale. Raises 422 for a negative number."""
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or replicas < 0:
+def apply_to(resource: Resource, obj: Object, scale: Object, patched: bool) -> Object:
+    """The object with the replicas of a Scale. Raises 400 (422 for a patch) for what is no Scale."""
+    kind, replicas = scale.get("kind") or "Scale", (scale.get("spec") or {}).get("replicas") or 0
+    problem = ""
+    if kind != "Scale":
+        problem = f"converting (v1.{kind}) to (autoscaling.Scale): unknown conversion"
+    elif not isinstance(replicas, int):
+        given = json_type(replicas)
+        problem = f"json: cannot unmarshal {given} into Go struct field ScaleSpec.spec.replicas of type int32"
+    if problem and patched:
+        raise errors.invalid("", "", "", [invalid_value("patch", encode(scale).decode(), problem)])
+    if problem:
+        raise errors.bad_request(f'{kind} in version "v1" cannot be handled as a Scale: {problem}')
+    match_name(obj["metadata"]["name"], scale.get("metadata") or {})
+    if replicas < 0 and not resource.custom:
         error = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
         raise errors.invalid("autoscaling", "Scale", obj["metadata"]["name"], [error])
     path = paths_of(resource).spec_replicas

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from .definitions import zero
+from .fields import show_go
 from .fieldsets import FieldSet, Path, describe, without
 from .objects import same
 from .schema import DEDUCED, Schema
@@ -269,21 +270,12 @@ def _check_list(value: list[Any], schema: Schema, path: str, problems: list[tupl
 def _scalar_problem(value: Any, schema: Schema) -> str:
     shown = orjson.dumps(value).decode()
     if schema.type in ("object", "array"):
-        return f"expected {'map' if schema.type == 'object' else 'list'}, got &{{{_go(value)}}}"
+        return f"expected {'map' if schema.type == 'object' else 'list'}, got &{{{show_go(value)}}}"
     allowed = _SCALARS.get(schema.type)
     if allowed is None or (isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)):
         return ""
     if schema.type == "string":
         return f"expected string, got &value.valueUnstructured{{Value:{shown}}}"
     if schema.type == "boolean":
-        return f"expected boolean, got &{{{_go(value)}}}"
+        return f"expected boolean, got &{{{show_go(value)}}}"
     return f"expected numeric (int or float), got {_GO_TYPES.get(type(value), 'map[string]interface {}')}"
-
-
-def _go(value: Any) -> str:
-    """A value as Go's %v prints it."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{_go(item)}" for key, item in sorted(value.items())) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(map(_go, value)) + "]"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -30,6 +30,12 @@ class ServiceStrategy(BuiltinStrategy):
         self._ports: dict[int, str] = {}
         self._next_address = 10
 
+    def decode(self, obj: Object) -> list[str]:
+        unknown = super().decode(obj)
+        if obj["spec"].get("clusterIP") == "":
+            del obj["spec"]["clusterIP"]
+        return unknown
+
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
         super().prepare_update(new, old, subresource)
         if subresource:

@@ -46,7 +46,6 @@ DOCUMENT = {"list": [1, 2, 3], "map": {"a/b": 1, "m~n": 2}, "nothing": None}
         ({"op": "move", "from": "/list/0", "path": "/list/2"}, {"list": [2, 3, 1]}),
         ({"op": "copy", "from": "/list/0", "path": "/first"}, {"first": 1}),
         ({"op": "test", "path": "/nothing", "value": None}, {}),
-        ({"op": "test", "path": "/missing", "value": None}, {}),
     ],
 )
 def test_json_patch(operation: dict[str, Any], result: dict[str, Any]) -> None:
@@ -62,6 +61,8 @@ def test_json_patch(operation: dict[str, Any], result: dict[str, Any]) -> None:
         {"op": "add", "path": "/missing/below", "value": 1},
         {"op": "add", "path": "/list/9", "value": 1},
         {"op": "add", "path": "no-pointer", "value": 1},
+        {"op": "test", "path": "/missing", "value": None},
+        {"op": "add", "path": "", "value": {}},
         {"op": "add", "path": "/new"},
         {"op": "explode", "path": "/list"},
     ],
@@ -118,7 +119,7 @@ def test_strategic_directives_on_objects(pod: Schema) -> None:
 def test_strategic_lists_of_plain_values(pod: Schema) -> None:
     current = {"metadata": {"finalizers": ["a", "b"]}}
     assert strategic_merge_patch(current, {"metadata": {"finalizers": ["c", "a"]}}, pod) == {
-        "metadata": {"finalizers": ["a", "b", "c"]}
+        "metadata": {"finalizers": ["c", "a", "b"]}
     }
     gone = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}
     assert strategic_merge_patch(current, gone, pod) == {"metadata": {"finalizers": ["b"]}}
