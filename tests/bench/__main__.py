@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import engine
+from bench import apiserver, engine
 from bench.plays import Box
 from bench.results import Result, report
 
@@ -29,7 +29,7 @@ def product(box: Box) -> list[Result]:
     return [
         Result("sandbox.up_s", up, "s", "until API, controllers, Envoy and demo workloads are ready"),
         Result(
-            "sandbox.memory_mb",
+            "sandbox.up_memory_mb",
             memory,
             "MB",
             f"PSS of {len(found['processes'])} processes, gateway and servers running",
@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         box = Box(Path(scratch, "sandbox"))
         try:
-            report([*product(box), *engine.measure(box)])
+            report([*apiserver.measure(), *product(box), *engine.measure(box)])
         finally:
             box.sandbox("down")
 
