@@ -40,7 +40,7 @@ class Presentation:
                 return cls(resource)
             if form.startswith("Partial") and form.endswith("List") != of_list:
                 what = f"is a list ({resource.list_kind})" if of_list else f"is not a list ({resource.kind})"
-                raise ApiError(406, "NotAcceptable", f"you requested {form}, but the requested object {what}")
+                raise ApiError(406, "", f"you requested {form}, but the requested object {what}")
             if form in ("Table", "PartialObjectMetadata", "PartialObjectMetadataList") and "v=v1" in parameters:
                 return cls(resource, form, request.query.get("includeObject") or "Metadata")
         raise not_acceptable(_TYPES)

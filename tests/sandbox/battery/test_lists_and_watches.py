@@ -124,3 +124,199 @@ def test_watches_of_lost_history_end_with_an_error(space: Space) -> None:
     found = list(space.cluster.events(f"{space.widgets}?watch=true&timeoutSeconds=1&resourceVersion=1"))
     assert [event["type"] for event in found] == ["ERROR"]
     assert (found[0]["object"]["code"], found[0]["object"]["reason"]) == (410, "Expired")
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "message"),
+    [
+        ("limit=abc", 400, 'strconv.ParseInt: parsing "abc": invalid syntax'),
+        ("timeoutSeconds=abc", 400, 'strconv.ParseInt: parsing "abc": invalid syntax'),
+        ("resourceVersion=abc", 400, 'Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax'),
+        ("resourceVersionMatch=Exact", 422, "resourceVersionMatch is forbidden unless resourceVersion is provided"),
+        ("resourceVersion=1&resourceVersionMatch=Near", 422, 'Unsupported value: "Near"'),
+        ("resourceVersion=0&resourceVersionMatch=Exact", 422, 'forbidden for resourceVersion "0"'),
+        ("resourceVersion=999999999&resourceVersionMatch=NotOlderThan", 504, "Too large resource version: 999999999"),
+        ("resourceVersion=999999999&resourceVersionMatch=Exact", 504, "Too large resource version: 999999999"),
+        ("sendInitialEvents=true", 422, "sendInitialEvents is forbidden for list"),
+        ("continue=abc", 400, "continue key is not valid"),
+        ("labelSelector=a%20b", 400, "found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        ("labelSelector=%3Da", 400, "found '=', expected: !, identifier, or 'end of string'"),
+        ("labelSelector=a,", 400, "found '', expected: identifier after ','"),
+        ("labelSelector=a%3Db%20c", 400, "found 'c', expected: ',' or 'end of string'"),
+        ("labelSelector=a%3Ex", 400, "for 'Gt', 'Lt' operators, the value must be an integer"),
+        ("labelSelector=a%3D-b", 400, 'values[0][a]: Invalid value: "-b"'),
+        ("labelSelector=-a", 400, 'Invalid value: "-a": name part must consist of'),
+        ("fieldSelector=spec.size%3D1", 400, "field label not supported: spec.size"),
+        ("fieldSelector=nonsense", 400, "invalid selector: 'nonsense'; can't understand 'nonsense'"),
+    ],
+)
+def test_options_of_lists_are_checked(space: Space, query: str, code: int, message: str) -> None:
+    refused = space.cluster.get(f"{space.widgets}?{query}")
+    assert refused.status == code
+    assert message in refused.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("sendInitialEvents=true", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+        ("sendInitialEvents=false", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+        ("sendInitialEvents=true&resourceVersionMatch=Exact", 'Unsupported value: "Exact"'),
+        ("resourceVersionMatch=NotOlderThan", "is forbidden for watch unless sendInitialEvents is provided"),
+        ("continue=x", "resourceVersionMatch is forbidden when continue is provided"),
+    ],
+)
+def test_options_of_watches_are_checked(space: Space, query: str, message: str) -> None:
+    refused = space.cluster.get(f"{space.widgets}?watch=1&timeoutSeconds=1&{query}")
+    assert (refused.status, refused.body["reason"]) == (422, "Invalid")
+    assert message in refused.body["message"]
+
+
+def test_lists_of_any_version_take_the_present_one(space: Space) -> None:
+    """With resourceVersion=0 a kube-apiserver answers from its cache, which does not know pages."""
+    found = space.cluster.get(f"{space.widgets}?resourceVersion=0&limit=2").ok()
+    assert len(found["items"]) == 5
+    assert "continue" not in {key for key, value in found["metadata"].items() if value}
+
+
+def test_lists_not_older_than_a_version_are_of_now(space: Space) -> None:
+    before = revision(space.cluster, space.widgets)
+    space.cluster.post(space.widgets, space.widget("fresh", {"size": 1})).ok()
+    for query in (f"resourceVersion={before}&resourceVersionMatch=NotOlderThan", f"resourceVersion={before}"):
+        assert "fresh" in names(space.cluster.get(f"{space.widgets}?{query}").ok())
+    space.cluster.delete(f"{space.widgets}/fresh").ok()
+
+
+def test_pages_of_a_selection_do_not_count_the_rest(space: Space) -> None:
+    first = space.cluster.get(f"{space.widgets}?limit=1&labelSelector=kind%3Dodd").ok()
+    assert names(first) == ["w0"]
+    assert "remainingItemCount" not in first["metadata"]
+    second = space.cluster.get(
+        f"{space.widgets}?limit=1&labelSelector=kind%3Dodd&continue={first['metadata']['continue']}"
+    ).ok()
+    assert names(second) == ["w2"]
+
+
+def test_a_page_and_a_version_do_not_go_together(space: Space) -> None:
+    page = space.cluster.get(f"{space.widgets}?limit=1").ok()["metadata"]
+    query = f"limit=1&continue={page['continue']}&resourceVersion={page['resourceVersion']}"
+    refused = space.cluster.get(f"{space.widgets}?{query}")
+    assert refused.status == 400
+    assert refused.body["message"] == "specifying resource version is not allowed when using continue"
+
+
+@pytest.mark.parametrize(
+    ("path", "selector", "found"),
+    [
+        ("pods", "spec.nodeName=,status.phase=Pending", True),
+        ("pods", "spec.restartPolicy=Never", False),
+        ("pods", "spec.hostNetwork=false", True),
+        ("secrets", "type=Opaque", True),
+        ("secrets", "type!=Opaque", False),
+        ("services", "spec.type=ClusterIP", True),
+        ("events", "involvedObject.name=chosen,type=Warning", True),
+        ("events", "reason=Other", False),
+        ("events", "source=tester", True),
+    ],
+)
+@pytest.mark.usefixtures("chosen")
+def test_fields_of_built_in_kinds_can_be_selected(space: Space, path: str, selector: str, found: bool) -> None:
+    listed = names(space.cluster.get(f"{space.core(path)}?fieldSelector={quote(selector)}").ok())
+    assert ("chosen" in listed) is found
+
+
+@pytest.fixture(scope="module")
+def chosen(space: Space) -> None:
+    """An object of each of the kinds whose fields are selected."""
+    about = {"kind": "Pod", "name": "chosen", "namespace": space.name}
+    bodies: dict[str, Object] = {
+        "pods": {"kind": "Pod", "spec": {"containers": [{"name": "main", "image": "image:1"}]}},
+        "secrets": {"kind": "Secret"},
+        "services": {"kind": "Service", "spec": {"ports": [{"port": 80}]}},
+        "events": {"kind": "Event", "involvedObject": about, "type": "Warning", "source": {"component": "tester"}},
+    }
+    for plural, body in bodies.items():
+        space.cluster.post(space.core(plural), {"apiVersion": "v1", **body, "metadata": {"name": "chosen"}}).ok()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("configmaps", '"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"'),
+        ("pods", "field label not supported: data.a"),
+    ],
+)
+def test_other_fields_cannot_be_selected(space: Space, path: str, message: str) -> None:
+    refused = space.cluster.get(f"{space.core(path)}?fieldSelector=data.a%3Db")
+    assert (refused.status, refused.body["message"]) == (400, message)
+
+
+def test_collections_are_deleted_by_selectors(space: Space) -> None:
+    path = space.core("configmaps")
+    for name, kind in (("one", "a"), ("two", "a"), ("three", "b")):
+        space.cluster.post(path, space.config_map(f"many-{name}", {}, labels={"many": kind})).ok()
+    assert space.cluster.delete(f"{path}?labelSelector=many%3Dnothing").ok()["items"] == []
+    space.cluster.delete(f"{path}?labelSelector=many%3Da&dryRun=All").ok()
+    assert names(space.cluster.get(f"{path}?labelSelector=many").ok()) == ["many-one", "many-three", "many-two"]
+    deleted = space.cluster.delete(f"{path}?labelSelector=many%3Da").ok()
+    assert (deleted["kind"], names(deleted)) == ("ConfigMapList", ["many-one", "many-two"])
+    assert names(space.cluster.get(f"{path}?labelSelector=many").ok()) == ["many-three"]
+    space.cluster.delete(f"{path}?fieldSelector=metadata.name%3Dmany-three").ok()
+    assert names(space.cluster.get(f"{path}?labelSelector=many").ok()) == []
+
+
+def test_objects_can_be_read_at_least_as_new_as_a_version(space: Space) -> None:
+    assert space.cluster.get(f"{space.widgets}/w0?resourceVersion=0").status == 200
+    refused = space.cluster.get(f"{space.widgets}/w0?resourceVersion=999999999")
+    assert (refused.status, refused.body["reason"]) == (504, "Timeout")
+    assert space.cluster.get(f"{space.widgets}/w0?resourceVersion=abc").status == 500
+
+
+def test_watches_from_the_future_wait(space: Space) -> None:
+    assert list(space.cluster.events(f"{space.widgets}?watch=1&timeoutSeconds=1&resourceVersion=999999999")) == []
+
+
+def test_the_initial_state_of_the_future_cannot_be_had(space: Space) -> None:
+    query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    path = f"{space.widgets}?watch=1&timeoutSeconds=5&resourceVersion=999999999&{query}"
+    found = list(space.cluster.events(path))
+    assert [(event["type"], event["object"]["code"]) for event in found] == [("ERROR", 504)]
+
+
+def test_initial_events_can_be_left_out(space: Space) -> None:
+    query = "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"
+    assert list(space.cluster.events(f"{space.widgets}?watch=1&timeoutSeconds=1&{query}")) == []
+
+
+@pytest.mark.parametrize("value", ["true", "1", "yes", ""])
+def test_almost_anything_means_true(space: Space, value: str) -> None:
+    found = list(space.cluster.events(f"{space.widgets}?watch={value}&timeoutSeconds=1&limit=1"))
+    assert {event["type"] for event in found} == {"ADDED"}
+
+
+def test_watches_of_one_object_by_its_name(space: Space) -> None:
+    query = "watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dw1"
+    found = list(space.cluster.events(f"{space.widgets}?{query}"))
+    assert [event["object"]["metadata"]["name"] for event in found] == ["w1"]
+
+
+def test_objects_that_come_to_match_are_added(space: Space) -> None:
+    space.cluster.post(space.widgets, space.widget("comer", {"size": 1})).ok()
+    start = revision(space.cluster, space.widgets)
+    path = f"{space.widgets}/comer"
+    space.cluster.patch(path, {"spec": {"size": 2}}).ok()
+    space.cluster.patch(path, {"metadata": {"labels": {"comes": "yes"}}}).ok()
+    space.cluster.delete(path).ok()
+    query = f"watch=1&timeoutSeconds=1&labelSelector=comes&resourceVersion={start}"
+    found = list(space.cluster.events(f"{space.widgets}?{query}"))
+    assert [event["type"] for event in found] == ["ADDED", "DELETED"]
+
+
+def test_bookmarks_tell_how_far_a_watch_has_come(space: Space) -> None:
+    """They come every minute, and two seconds before the end of a watch that is shorter."""
+    query = "watch=1&timeoutSeconds=4&allowWatchBookmarks=true&fieldSelector=metadata.name%3Dnobody"
+    start = revision(space.cluster, space.widgets)
+    change_everything(space)
+    found = list(space.cluster.events(f"{space.widgets}?{query}&resourceVersion={start}"))
+    assert [event["type"] for event in found] == ["BOOKMARK"]
+    assert int(found[0]["object"]["metadata"]["resourceVersion"]) > int(start)
