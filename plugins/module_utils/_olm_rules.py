@@ -151,10 +151,13 @@ def stage(sub: Object | None, plans: t.Mapping[str, Object], csvs: t.Mapping[str
     if plan is None:
         return Stage(PLAN, "", _without_plan(status), _hint_without_plan(wish))
     if _phase(plan) == "Failed":
-        return Stage(FAILED, "", f"InstallPlan {plan['metadata']['name']} failed: {_plan_failure(plan)}")
+        said = _plan_trouble(plan) or "no reason given"
+        return Stage(FAILED, "", f"InstallPlan {plan['metadata']['name']} failed: {said}")
     if _phase(plan) != "Complete":
         name = plan["metadata"]["name"]
-        return Stage(INSTALL, name, f"InstallPlan {name} has the phase {_phase(plan) or 'not set'}")
+        said = _plan_trouble(plan)
+        trouble = f" ({said})" if said else ""
+        return Stage(INSTALL, name, f"InstallPlan {name} has the phase {_phase(plan) or 'not set'}{trouble}")
     return _csv_stage(str(current or installed or ""), csvs, stale, wish)
 
 
@@ -227,11 +230,12 @@ def _hint_without_plan(wish: Wish) -> str:
     )
 
 
-def _plan_failure(plan: Object) -> str:
+def _plan_trouble(plan: Object) -> str:
+    """What OLM says of a plan that is not carried out, if anything: its condition, or the error that it tries again."""
     status = plan.get("status") or {}
     condition = _conditions.find(status.get("conditions"), "Installed") or {}
     said = ": ".join(str(condition[key]) for key in ("reason", "message") if condition.get(key))
-    return said or str(status.get("message") or "no reason given")
+    return said or str(status.get("message") or "")
 
 
 def _csv_stage(name: str, csvs: t.Mapping[str, Object], stale: bool, wish: Wish) -> Stage:

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A container's probes: readiness, liveness and startup, by HTTP or TCP.
 
-Delays are shortened, because local processes start faster than containers and nobody likes to wait: a probe's first
-delay and its period count a twentieth, and until a container is ready it is asked more often still. The Pod annotation
-``sandbox.mcpops.io/probes: exact`` keeps them as they are stated. A probe by ``exec`` or ``grpc`` always succeeds.
+Delays are shortened, because nobody likes to wait: a probe's first delay counts a twentieth, and so does its period
+while it fails; until a container is ready it is asked more often still, and every two seconds while all is well. The
+Pod annotation ``sandbox.mcpops.io/probes: exact`` keeps them as they are stated. A probe by ``exec`` or ``grpc`` always
+succeeds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import aiohttp
 Json = dict[str, Any]
 
 SPEED = 20.0
-EAGER_SECONDS = 0.05
+EAGER_SECONDS, CALM_SECONDS = 0.05, 2.0
 EXACT = "sandbox.mcpops.io/probes"
 QUIET_SECONDS = 2.0
 """For so long after its start a container's failing probes are not told: Kubernetes would not have asked so often."""
@@ -61,8 +62,17 @@ class Probe:
                 await judged(good)
                 if self.kind == "Startup":
                     return
-            eager = self.kind == "Readiness" and not good and not self._exact
-            await asyncio.sleep(EAGER_SECONDS if eager else self._seconds("periodSeconds", 10))
+            await asyncio.sleep(self._pause(good=good, last=last))
+
+    def _pause(self, *, good: bool, last: bool) -> float:
+        """Seconds until the next question: soon while something is about to change, seldom while all is well."""
+        if self._exact:
+            return self._seconds("periodSeconds", 10)
+        if self.kind == "Readiness" and not good:
+            return EAGER_SECONDS
+        if good and last:
+            return min(float(self._spec.get("periodSeconds") or 10), CALM_SECONDS)
+        return self._seconds("periodSeconds", 10)
 
     async def _ask(self) -> str | None:
         """What is wrong, in the kubelet's words; None when the probe succeeds."""

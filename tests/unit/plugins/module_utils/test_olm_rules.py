@@ -94,6 +94,15 @@ def test_failures_of_the_subscription_are_told_with_a_hint(name: str) -> None:
     assert stage.step == olm.FAILED and f"{name} (Why: so it is)" in stage.seen and stage.fix
 
 
+def test_what_olm_says_of_a_plan_that_is_tried_again_is_told() -> None:
+    plan = plans("Installing")
+    plan["p"]["status"]["message"] = "retrying execution due to error: no such kind"
+
+    seen = olm.stage(sub(currentCSV=NEW, **ref()), plan, {}, WISH).seen
+
+    assert seen == "InstallPlan p has the phase Installing (retrying execution due to error: no such kind)"
+
+
 def test_requirements_that_are_missing_are_named() -> None:
     csv = csvs(new="Pending")
     csv[NEW]["status"]["requirementStatus"] = [
