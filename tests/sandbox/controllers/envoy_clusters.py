@@ -1,11 +1,10 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services as Envoy clusters, and the names under which pods reach one another.
+"""Services as Envoy clusters.
 
 A pod of the sandbox is a local process; the annotation `PORTS_ANNOTATION` on its Pod says which port of
-127.0.0.1 stands for which container port. Its requests to ``http://service.namespace…:port`` come to the
-mesh listener as a forward proxy would get them, and are routed by their authority.
+127.0.0.1 stands for which container port.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ import json
 from collections.abc import Iterable
 
 from sandbox.controllers.gateway_routes import cluster_name
-from sandbox.controllers.gateway_world import PORTS_ANNOTATION, Json, Key, World
+from sandbox.controllers.gateway_world import PORTS_ANNOTATION, Json, World
 
 LOOPBACK = "127.0.0.1"
 UNLIMITED = 1_000_000
-DOMAIN = "cluster.local"
 
 
 def service_clusters(world: World) -> dict[str, Json]:
@@ -26,14 +24,15 @@ def service_clusters(world: World) -> dict[str, Json]:
     clusters = {}
     ready = ReadyPods(world.pods)
     for (namespace, name), service in sorted(world.services.items()):
-        for port in _tcp_ports(service):
+        for port in tcp_ports(service):
             label = cluster_name(namespace, name, port["port"])
             http2 = port.get("appProtocol") in ("kubernetes.io/h2c", "grpc", "http2")
             clusters[label] = cluster(label, endpoints(service, port, ready), http2=http2)
     return clusters
 
 
-def _tcp_ports(service: Json) -> list[Json]:
+def tcp_ports(service: Json) -> list[Json]:
+    """The ports of a Service that Envoy can serve."""
     return [port for port in service["spec"].get("ports") or [] if port.get("protocol", "TCP") == "TCP"]
 
 
@@ -114,37 +113,3 @@ def _is_ready(pod: Json) -> bool:
         return False
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
-
-
-def mesh_hosts(world: World, gateways: dict[Key, dict[int, int]], names: dict[Key, str]) -> list[Json]:
-    """Virtual hosts of the mesh listener: every Service's port, and the Gateways' own Services.
-
-    ``gateways`` maps a Gateway to its ports and where they listen; ``names`` to the name of its Service.
-    """
-    targets: dict[tuple[str, str, int], str] = {}
-    for (namespace, name), service in world.services.items():
-        for port in _tcp_ports(service):
-            targets[namespace, name, port["port"]] = cluster_name(namespace, name, port["port"])
-    for key, ports in gateways.items():
-        # In front of a Service of the same name: it is this one that stands for the Gateway.
-        targets |= {(key[0], names[key], port): gateway_cluster(key, port) for port in ports}
-    hosts = [_mesh_host(*where, target) for where, target in sorted(targets.items())]
-    nothing = {"status": 502, "body": {"inline_string": "The sandbox has no Service with this name and port.\n"}}
-    hosts.append(
-        {"name": "unknown", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "direct_response": nothing}]}
-    )
-    return hosts
-
-
-def gateway_cluster(key: Key, port: int) -> str:
-    """The cluster through which pods reach a Gateway's port."""
-    return f"gateway|{port}||{key[0]}/{key[1]}"
-
-
-def _mesh_host(namespace: str, name: str, port: int, target: str) -> Json:
-    spellings = [f"{name}.{namespace}.svc.{DOMAIN}", f"{name}.{namespace}.svc", f"{name}.{namespace}"]
-    domains = [f"{spelling}:{port}" for spelling in spellings]
-    if port == 80:
-        domains += spellings
-    action = {"cluster": target, "timeout": "0s"}
-    return {"name": domains[0], "domains": domains, "routes": [{"match": {"prefix": "/"}, "route": action}]}

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.controllers.envoy_clusters import address
+from sandbox.controllers.envoy_mesh import INTERNET_CLUSTER, INTERNET_FILTER
 from sandbox.controllers.envoy_routes import Entry
 from sandbox.controllers.gateway_hostnames import ANY, most_specific
 from sandbox.controllers.gateway_listeners import KeyPair, Listener
@@ -113,12 +114,14 @@ def bootstrap(folder: Folder, *, mesh_port: int) -> Json:
     The mesh listener, through which pods reach Services, is static: only its routes change.
     """
     mesh = {"name": "mesh", "address": address(mesh_port), **_no_reuse()}
-    mesh["filter_chains"] = [{"filters": [_connection_manager("mesh", folder, filters=[])]}]
+    mesh["filter_chains"] = [{"filters": [_connection_manager("mesh", folder, filters=[INTERNET_FILTER])]}]
+    manager = mesh["filter_chains"][0]["filters"][0]["typed_config"]
+    manager["upgrade_configs"].append({"upgrade_type": "CONNECT"})
     return {
         "node": {"id": "sandbox", "cluster": "sandbox"},
         "admin": {"address": {"pipe": {"path": "admin.sock", "mode": 0o600}}},
         "dynamic_resources": {"cds_config": folder.source("cds.json"), "lds_config": folder.source("lds.json")},
-        "static_resources": {"listeners": [mesh]},
+        "static_resources": {"listeners": [mesh], "clusters": [INTERNET_CLUSTER]},
         "overload_manager": {"resource_monitors": [CONNECTION_LIMIT]},
     }
 

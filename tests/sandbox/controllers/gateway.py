@@ -15,8 +15,9 @@ from typing import ClassVar
 
 from sandbox.client import ApiError, Resource
 from sandbox.controllers import envoy_config, gateway_service, gateway_status
-from sandbox.controllers.envoy_clusters import cluster, gateway_cluster, mesh_hosts, service_clusters
+from sandbox.controllers.envoy_clusters import cluster, service_clusters
 from sandbox.controllers.envoy_external import add_tls, external_clusters
+from sandbox.controllers.envoy_mesh import gateway_cluster, mesh_hosts, outside_clusters
 from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
 from sandbox.controllers.gateway_listeners import Listener, Problem, judge
 from sandbox.controllers.gateway_routes import BoundRoute, bind
@@ -192,7 +193,9 @@ class GatewayController(Controller):
                 config.clusters[target] = cluster(target, [local])
         self._ports.keep({"mesh", *(_book_name(key, port) for key, numbers in ports.items() for port in numbers)})
         names = {key_of(gateway): gateway_service.service_name(gateway) for gateway in gateways}
-        return Plan(listeners, routes, ports, config, mesh_hosts(world, ports, names), enforcement)
+        table = self._outside.table()
+        config.clusters |= outside_clusters(table)
+        return Plan(listeners, routes, ports, config, mesh_hosts(world, ports, names, table), enforcement)
 
     def _enforce(self, world: World, routes: Sequence[BoundRoute]) -> Enforcement:
         resources = (AUTH_POLICIES, RATE_LIMIT_POLICIES)

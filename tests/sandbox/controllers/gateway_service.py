@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Service that Istio makes for each Gateway: its name is part of what other software expects.
 
-In a cluster it stands before the Gateway's pods. Here Envoy serves it (see `envoy_clusters.mesh_hosts`), and
+In a cluster it stands before the Gateway's pods. Here Envoy serves it (see `envoy_mesh.mesh_hosts`), and
 the object is what people and tools look at.
 """
 

@@ -10,6 +10,7 @@ are resolved as usual. ``DIR/outside/ca.pem`` replaces the authorities of the ma
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 import ssl
@@ -30,11 +31,10 @@ class Outside:
 
     def address(self, host: str, port: int) -> tuple[str, int] | None:
         """Where ``host:port`` is on this machine; None when the hosts table does not know."""
-        found = self._hosts().get(f"{host.lower()}:{port}", "")
-        address, _, number = found.rpartition(":")
-        return (address, int(number)) if address and number.isdigit() else None
+        return self.table().get(f"{host.lower()}:{port}")
 
-    def _hosts(self) -> dict[str, str]:
+    def table(self) -> dict[str, tuple[str, int]]:
+        """The hosts table: address and port by ``name:port`` in lower case."""
         path = self._folder / "hosts.json"
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -43,8 +43,14 @@ class Outside:
         except (OSError, ValueError) as error:
             log.warning("%s cannot be read: %s", path, error)
             return {}
-        entries = found.items() if isinstance(found, dict) else ()
-        return {str(name).lower(): str(address) for name, address in entries}
+        table = {}
+        for name, place in found.items() if isinstance(found, dict) else ():
+            address, _, number = str(place).rpartition(":")
+            if not _is_address(address) or not number.isdigit():
+                log.warning('%s: "%s" of "%s" is not an IP address with a port', path, place, name)
+            else:
+                table[str(name).lower()] = (address, int(number))
+        return table
 
     def own_authorities(self) -> str | None:
         """The content of the sandbox's file of authorities, if it has one."""
@@ -65,6 +71,14 @@ class Outside:
         """Changes when one of the files does."""
         paths = (self._folder / name for name in ("hosts.json", "ca.pem"))
         return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Resolver(AbstractResolver):

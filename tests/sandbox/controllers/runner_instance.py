@@ -171,12 +171,8 @@ class Instance:
                 mounts[mount["mountPath"]] = source / mount["subPath"] if mount.get("subPath") else source
         program = image.program(container.spec, images.Place(self.ports, mounts))
         meta = self.pod["metadata"]
-        proxy = {
-            "HTTP_PROXY": self._proxy,
-            "http_proxy": self._proxy,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
-        }
+        proxy = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), self._proxy)
+        proxy |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
         log_file = self.log_file(container.spec["name"])
         try:
             container.child = await self._supervisor.start(

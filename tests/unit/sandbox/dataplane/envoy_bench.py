@@ -22,7 +22,8 @@ from dataplane_builders import (
 )
 from sandbox.controllers import envoy_config
 from sandbox.controllers.children import Supervisor
-from sandbox.controllers.envoy_clusters import cluster, gateway_cluster, mesh_hosts, service_clusters
+from sandbox.controllers.envoy_clusters import cluster, service_clusters
+from sandbox.controllers.envoy_mesh import gateway_cluster, mesh_hosts, outside_clusters
 from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
 from sandbox.controllers.gateway_listeners import judge
 from sandbox.controllers.gateway_routes import bind
@@ -61,6 +62,7 @@ class Bench:
         self.apps: dict[str, web.Application] = {}
         self.pods: list[Json] = []
         self.ports: dict[int, int] = {}
+        self.table: dict[str, tuple[str, int]] = {}
         self.enforcement = Enforcement()
 
     async def serve(self, *objects: Json, policies: Sequence[Policy] = ()) -> dict[str, str]:
@@ -76,7 +78,9 @@ class Bench:
             name = f"infra.gw.{number}"
             envoy_config.add_port(config, name, local, (serving, routes), self.envoy.folder, ports=self.ports)
             config.clusters[gateway_cluster(KEY, number)] = cluster(gateway_cluster(KEY, number), [local])
-        return await self.envoy.push(config, mesh_hosts(seen, {KEY: self.ports}, {KEY: "gw-openshift-default"}))
+        config.clusters |= outside_clusters(self.table)
+        names = {KEY: "gw-openshift-default"}
+        return await self.envoy.push(config, mesh_hosts(seen, {KEY: self.ports}, names, self.table))
 
     async def get(self, path: str = "/", host: str = "x.org", port: int = 8080, **more: Any) -> aiohttp.ClientResponse:
         headers = {"Host": host, **more.pop("headers", {})}

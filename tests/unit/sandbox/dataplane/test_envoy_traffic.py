@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from dataplane_builders import (
     backend,
     gateway,
@@ -121,27 +120,6 @@ async def test_no_rule_no_backend_no_endpoint(bench: Bench) -> None:
         (await bench.get(path)).status for path in ("/nothing", "/invalid", "/none", "/unready", "/no-such-port")
     ]
     assert statuses == [404, 500, 500, 503, 500]
-
-
-async def test_pods_reach_services_by_name_through_the_mesh(bench: Bench) -> None:
-    await bench.serve(gateway(listener(hostname="x.org")), route())
-    asked = {
-        "http://web.apps.svc.cluster.local/": "web",
-        "http://other.apps.svc:80/": "other",
-        "http://web.apps:80/": "web",
-        "http://web.apps:81/": "502",
-        "http://nothing.apps/": "502",
-    }
-    found = {}
-    async with aiohttp.ClientSession() as session:
-        for url in asked:
-            async with session.get(url, proxy=f"http://127.0.0.1:{bench.mesh_port}") as answer:
-                found[url] = answer.headers.get("X-From", str(answer.status))
-        gateway_url = "http://gw-openshift-default.infra.svc.cluster.local:8080/"
-        async with session.get(gateway_url, proxy=f"http://127.0.0.1:{bench.mesh_port}") as answer:
-            assert answer.status == 404  # it is the Gateway that answers; no route has this host
-            assert answer.headers["server"] == "istio-envoy"
-    assert found == asked
 
 
 async def test_access_log_has_a_line_a_request_and_no_credentials(bench: Bench, tmp_path: Path) -> None:
