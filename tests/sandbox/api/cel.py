@@ -12,6 +12,7 @@ at an item that errors.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -54,6 +55,10 @@ _CONVERSIONS = {name: name for name in ("double", "int", "uint")} | {
 _OVERLOAD = "no such overload"
 
 
+Scope = cel.Context
+"""Variables and functions; dear to make, because values are converted, and cheap to use again."""
+
+
 class CompileError(Exception):
     """An expression that cannot be compiled, told with its place as cel-go does."""
 
@@ -83,12 +88,13 @@ class Expression:
         self.used = frozenset(references["variables"])
         """Variables that the expression refers to, those of its own macros included."""
         called = set(references["functions"])
-        self._functions = {name: made for name, made in FUNCTIONS.items() if name.rpartition(".")[2] in called}
+        self.functions = {name: made for name, made in FUNCTIONS.items() if name.rpartition(".")[2] in called}
+        """Those that a scope needs for it."""
 
-    def run(self, variables: dict[str, Any]) -> Any:
+    def run(self, scope: Scope) -> Any:
         """The value. Raises `EvaluationError`."""
         try:
-            return self._program.execute(cel.Context(variables, self._functions))
+            return self._program.execute(scope)
         except KeyError as error:
             raise EvaluationError(f"no such key: {error.args[0]}") from None
         except ZeroDivisionError as error:
@@ -212,6 +218,7 @@ _SYMBOLS = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__sl
 _ESCAPES = {escaped: symbol for symbol, escaped in _SYMBOLS.items()} | {f"__{word}__": word for word in _RESERVED}
 
 
+@functools.cache
 def escaped(name: str) -> str:
     """The name by which rules select a property."""
     if name in _RESERVED:

@@ -60,22 +60,12 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, float):
-        return _double_text(value)
+        return repr(value).removesuffix(".0")
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, timedelta):
         return f"{value.total_seconds():.15g}s"
     return _content(value, next(iter(value)))
-
-
-def _double_text(value: float) -> str:
-    """The shortest digits that read back the same; an exponent from 1e21 and below 1e-4."""
-    mantissa, _, power = repr(value).removesuffix(".0").partition("e")
-    if not power:
-        return mantissa
-    if 0 < int(power) < 21:
-        return f"{Decimal(repr(value)):f}"
-    return f"{mantissa}e{int(power):+03d}"
 
 
 def _display(value: Any, nested: bool = False) -> str:
@@ -135,15 +125,6 @@ def _last_index_of(where: Any, what: Any, *start: int) -> int:
     if isinstance(where, list):
         return _position(where, what, last=True)
     return int(EXTENSIONS["strings"]["lastIndexOf"](where, what, *start))
-
-
-def _extreme(choose: Callable[[list[Any]], Any], name: str) -> Callable[[list[Any]], Any]:
-    def pick(items: list[Any]) -> Any:
-        if not items:
-            raise ValueError(f"{name} called on empty list")
-        return choose(items)
-
-    return pick
 
 
 # optionals
@@ -282,24 +263,19 @@ def _validate(form: Typed, text: str) -> OptionalValue:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "bool": EXTENSIONS["core"]["bool"],
-    **EXTENSIONS["strings"],
+    **EXTENSIONS["core"],
+    **EXTENSIONS["lists"],
     **EXTENSIONS["sets"],
+    **EXTENSIONS["strings"],
     "Matches": _matches,
     "Size": len,
     "String": _text,
     "format": _format,
     "find": lambda text, pattern: next(iter(_find_all(text, pattern)), ""),
     "findAll": _find_all,
-    **{name: EXTENSIONS["lists"][name] for name in ("distinct", "first", "flatten", "last", "lists.range", "slice")},
     "indexOf": _index_of,
     "isSorted": lambda items: all(left <= right for left, right in itertools.pairwise(items)),
     "lastIndexOf": _last_index_of,
-    "max": _extreme(max, "max"),
-    "min": _extreme(min, "min"),
-    "reverse": EXTENSIONS["lists"]["reverse"],
-    "sort": EXTENSIONS["lists"]["sort"],
-    "sum": EXTENSIONS["core"]["sum"],
     "optFirst": EXTENSIONS["lists"]["first"],
     "optFlat": lambda found: found[0] if found else OptionalValue.none(),
     "optList": lambda optional: [optional.value()] if optional.has_value() else [],

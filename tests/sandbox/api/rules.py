@@ -17,7 +17,7 @@ from typing import Any
 
 from cel import OptionalValue
 
-from .cel import CompileError, EvaluationError, Expression, escaped
+from .cel import CompileError, EvaluationError, Expression, Scope, escaped
 from .fields import NO_VALUE, FieldError, Struct, invalid_value, not_supported, required
 from .formats import duration
 from .objects import Object, same
@@ -58,10 +58,11 @@ class Rule:
         self.condition = Expression(self.text, variables)
         told = stated.get("messageExpression")
         self.telling = Expression(told, variables) if told else None
+        self.functions = self.condition.functions | (self.telling.functions if self.telling else {})
         self.compares = "oldSelf" in self.condition.used
         """Whether this is a transition rule."""
 
-    def problem(self, scope: dict[str, Any], value: Any, kind: str, path: str) -> FieldError | None:
+    def problem(self, scope: Scope, value: Any, kind: str, path: str) -> FieldError | None:
         """What the rule says against a value."""
         try:
             if self.condition.run(scope) is True:
@@ -76,7 +77,7 @@ class Rule:
         bad = NO_VALUE if isinstance(value, (dict, list)) else value
         return FieldError(self.reason, shown, bad, self._told(scope))
 
-    def _told(self, scope: dict[str, Any]) -> str:
+    def _told(self, scope: Scope) -> str:
         """The message of the expression when that gives a usable one, else the stated one."""
         try:
             text = self.telling.run(scope) if self.telling else ""
@@ -161,6 +162,8 @@ class Rules:
         schema = _schema(node, root) if stated else None
         self._type: str = node.get("type", "")
         self._rules = [Rule(rule, schema) for rule in stated if schema]
+        self._functions = {name: made for rule in self._rules for name, made in rule.functions.items()}
+        self._compares = any(rule.compares for rule in self._rules)
         self._convert = bool(stated) and _looks_different(node)
         self._node = node
         self._properties = {
@@ -169,10 +172,9 @@ class Rules:
         extra, items = node.get("additionalProperties"), node.get("items")
         self._extra = Rules(extra) if isinstance(extra, dict) else None
         self._items = Rules(items) if isinstance(items, dict) else None
-        self._also = [rules for option in node.get("allOf") or () if (rules := Rules(option))]
 
     def __bool__(self) -> bool:
-        return bool(self._rules or self._properties or self._extra or self._items or self._also)
+        return bool(self._rules or self._properties or self._extra or self._items)
 
     def check(self, value: Any, old: Any, path: str = "") -> Iterator[tuple[FieldError, bool]]:
         """What the rules say against a value; with each whether it only warns, because nothing changed.
@@ -183,8 +185,6 @@ class Rules:
             return
         if self._rules:
             yield from self._check_here(value, old, path)
-        for other in self._also:
-            yield from other.check(value, old, path)
         if isinstance(value, list) and self._items:
             before = by_key(old, self._node)
             for index, item in enumerate(value):
@@ -200,19 +200,17 @@ class Rules:
 
     def _check_here(self, value: Any, old: Any, path: str) -> Iterator[tuple[FieldError, bool]]:
         mine, before = (_seen(value, self._node), _seen(old, self._node)) if self._convert else (value, old)
-        unchanged: bool | None = None
+        scope = Scope({"self": mine} | ({"oldSelf": before} if self._compares else {}), self._functions)
         for rule in self._rules:
             if rule.compares and old is None and not rule.optional_old:
                 continue
-            scope = {"self": mine}
+            here = scope
             if rule.optional_old:
-                scope["oldSelf"] = OptionalValue.none() if old is None else OptionalValue.of(before)
-            elif rule.compares:
-                scope["oldSelf"] = before
-            error = rule.problem(scope, value, self._type, path)
+                maybe = OptionalValue.none() if old is None else OptionalValue.of(before)
+                here = Scope({"self": mine, "oldSelf": maybe}, self._functions)
+            error = rule.problem(here, value, self._type, path)
             if error:
-                unchanged = old is not None and same(value, old) if unchanged is None else unchanged
-                yield error, unchanged and not rule.compares
+                yield error, not rule.compares and old is not None and same(value, old)
 
 
 def _looks_different(node: Node) -> bool:

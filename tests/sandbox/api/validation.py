@@ -20,6 +20,7 @@ from .objects import encode, same
 from .schema import Node, Schema
 
 _ABSENT: Any = object()
+_COMBINING = frozenset({"allOf", "anyOf", "not", "oneOf"})
 _INT_LIMITS = {"int32": 2**31, "int64": 2**63}
 _KINDS: dict[type, tuple[str, str]] = {
     bool: ("boolean", ""),
@@ -45,7 +46,7 @@ def _problems(value: Any, node: Node, old: Any, path: str) -> Iterator[FieldErro
     if wrong:
         detail = f'{path} in body must be of type {wrong[0]}: "{wrong[1]}"'
         yield invalid_type(path or "<nil>", wrong[1], detail)
-    if value is not None:
+    if value is not None and not _COMBINING.isdisjoint(node):
         yield from _combinations(value, node, path)
     if isinstance(value, str):
         yield from _string(value, node, path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.api.cel import CompileError, EvaluationError, Expression, escaped, unescaped
+from sandbox.api.cel import CompileError, EvaluationError, Expression, Scope, escaped, unescaped
 from sandbox.api.fields import FieldError
 from sandbox.api.rules import Rules, compile_problems
 
@@ -16,7 +16,8 @@ SELF = {"s": "abc", "i": 3, "l": [1, 2, 3], "m": {"k": "v"}, "o": {"x": 1}, "b":
 
 
 def evaluate(text: str) -> Any:
-    return Expression(text, {"self": None}).run({"self": SELF})
+    expression = Expression(text, {"self": None})
+    return expression.run(Scope({"self": SELF}, expression.functions))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def evaluate(text: str) -> Any:
 )
 def test_expressions_that_hold(text: str) -> None:
     expression = Expression(text, {"self": None, "missing": None})
-    assert expression.run({"self": SELF, "missing": {}}) is True
+    assert expression.run(Scope({"self": SELF, "missing": {}}, expression.functions)) is True
 
 
 @pytest.mark.parametrize(
