@@ -33,14 +33,32 @@ class UnenforceableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """The body of a Lua function that answers and returns true when it denies, and the token checks behind it."""
+    """The body of a Lua function that answers and returns true when it denies, and the token checks behind it.
+
+    ``waiting``: the policies whose issuers have not answered yet.
+    """
 
     body: str
     providers: dict[str, Json] = field(default_factory=dict)
+    waiting: frozenset[Key] = frozenset()
 
 
-Keys = Callable[[Json], "tuple[str | None, str] | None"]
-"""From ``jwt`` of a rule to the issuer (None: any) and the JWKS text, or None while they are not to be had."""
+@dataclass(frozen=True, slots=True)
+class IssuerKeys:
+    """What is known of an issuer: its name (None: any), its JWKS, or why that is not to be had."""
+
+    issuer: str | None = None
+    jwks: str | None = None
+    problem: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is neither an answer nor a failure yet."""
+        return not self.jwks and not self.problem
+
+
+Keys = Callable[[Json], IssuerKeys]
+"""From ``jwt`` of a rule to the keys of its issuer."""
 
 
 def closed(reason: str) -> Authorization:
@@ -66,7 +84,9 @@ def authorization(rules: Rules, keys: Keys) -> Authorization:
     for name, rule in of_part(rules, "response.success.headers").items():
         header = rule.spec.get("key") or name
         lines.append(f"handle:headers():replace({quoted(header.lower())},{_value(rule, name)})")
-    return Authorization("\n  ".join(lines), providers)
+    identities = of_part(rules, "authentication").values()
+    waiting = frozenset(rule.source for rule in identities if rule.spec.get("jwt") and keys(rule.spec["jwt"]).pending)
+    return Authorization("\n  ".join(lines), providers, waiting)
 
 
 def _authentication(
@@ -113,10 +133,9 @@ def _identity(rule: Rule, keys: Keys, providers: dict[str, Json]) -> tuple[str, 
         names = extra or ["jwt"]
         raise UnenforceableError(rule, f".{names[0]}", "is not supported: the sandbox knows jwt and anonymous")
     found = keys(spec["jwt"])
-    if found is None:
+    if found.jwks is None:
         return "nil", "'missing openid connect configuration'"
-    issuer, jwks = found
-    provider = _provider(rule, issuer, jwks, spec.get("credentials") or {})
+    provider = _provider(rule, found.issuer, found.jwks, spec.get("credentials") or {})
     label = hashlib.sha256(json.dumps(provider, sort_keys=True).encode()).hexdigest()[:16]
     providers[label] = provider | {"payload_in_metadata": label, "failed_status_in_metadata": f"{label}.failed"}
     failed = f"seen[{quoted(f'{label}.failed')}]"

@@ -105,6 +105,7 @@ class _Round:
         self._made: dict[tuple[Name, ...], Guard] = {}
         self._failed: dict[Name, str] = {}
         self._used: set[Name] = set()
+        self._waiting: set[Name] = set()
         self._replaced: dict[Name, dict[Key, None]] = {}
 
     def run(self, routes: Sequence[BoundRoute]) -> None:
@@ -124,6 +125,8 @@ class _Round:
         name = (policy.kind, policy.key)
         if name in self._failed:
             return kuadrant_status.unknown(policy.kind, self._failed[name])
+        if name in self._waiting:
+            return kuadrant_status.out_of_sync(policy.kind, [f"AuthConfig ({'/'.join(policy.key)})"])
         if name in self._used:
             if name in self._replaced:
                 self._result.partial.add(name)
@@ -145,10 +148,12 @@ class _Round:
     def _authorization(self, policies: Sequence[Policy]) -> Authorization:
         rules = self._effective(policies)
         try:
-            return authorization(rules, self._keys)
+            found = authorization(rules, self._keys)
         except UnenforceableError as error:
             self._failed["AuthPolicy", error.source] = str(error)
             return closed(f"AuthPolicy {'/'.join(error.source)} cannot be enforced: {error}")
+        self._waiting |= {("AuthPolicy", key) for key in found.waiting}
+        return found
 
     def _limits(self, policies: Sequence[Policy]) -> Limits | None:
         rules = self._effective(policies)

@@ -9,11 +9,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 from sandbox.controllers.gateway_world import Json
+from sandbox.controllers.kuadrant_auth import IssuerKeys
 from sandbox.controllers.outside import Outside, Resolver
 
 log = logging.getLogger("sandbox.kuadrant")
@@ -33,15 +33,6 @@ class FetchError(Exception):
     """What an issuer answered is not what OpenID Connect discovery asks for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What came of the last attempt: the keys, or why there are none."""
-
-    issuer: str | None = None
-    jwks: str | None = None
-    problem: str = ""
-
-
 class Issuers:
     """The issuers that policies name; ``changed`` is called when other keys are known than before."""
 
@@ -49,16 +40,15 @@ class Issuers:
         self._outside = outside
         self._proxy = f"http://127.0.0.1:{mesh_port}"
         self._changed = changed
-        self._found: dict[Issuer, Keys] = {}
+        self._found: dict[Issuer, IssuerKeys] = {}
         self._tasks: dict[Issuer, asyncio.Task[None]] = {}
 
-    def get(self, jwt: Json) -> tuple[str | None, str] | None:
-        """Issuer and JWKS for ``jwt`` of an authentication rule; None while they are not to be had."""
+    def get(self, jwt: Json) -> IssuerKeys:
+        """What is known of the issuer of an authentication rule's ``jwt``; asking makes it known in a while."""
         which = _issuer(jwt)
         if which not in self._tasks:
             self._tasks[which] = asyncio.create_task(self._keep(which), name=f"issuer {which[1]}")
-        found = self._found.get(which)
-        return (found.issuer, found.jwks) if found and found.jwks else None
+        return self._found.get(which, IssuerKeys())
 
     def keep(self, used: Iterable[Json]) -> None:
         """Forgets all issuers but those of the given ``jwt`` entries."""
@@ -66,10 +56,6 @@ class Issuers:
         for which in set(self._tasks) - wanted:
             self._tasks.pop(which).cancel()
             self._found.pop(which, None)
-
-    def pending(self) -> bool:
-        """Whether an issuer has not answered even once."""
-        return any(which not in self._found for which in self._tasks)
 
     async def stop(self) -> None:
         """Ends the background work."""
@@ -84,8 +70,8 @@ class Issuers:
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError, FetchError) as error:
                 before = self._found.get(which)
                 # What was fetched once stays good while the issuer is away, as with Authorino.
-                kept = before or Keys()
-                found = Keys(kept.issuer, kept.jwks, f"{type(error).__name__}: {error}")
+                kept = before or IssuerKeys()
+                found = IssuerKeys(kept.issuer, kept.jwks, f"{type(error).__name__}: {error}")
             if found != self._found.get(which):
                 self._found[which] = found
                 if found.problem:
@@ -93,18 +79,18 @@ class Issuers:
                 self._changed()
             await asyncio.sleep(RETRY_SECONDS if found.problem else REFRESH_SECONDS)
 
-    async def _fetch(self, which: Issuer) -> Keys:
+    async def _fetch(self, which: Issuer) -> IssuerKeys:
         field, url = which
         connector = aiohttp.TCPConnector(resolver=Resolver(self._outside))
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             if field == "jwksUrl":
-                return Keys(None, await self._keys(session, url))
+                return IssuerKeys(None, await self._keys(session, url))
             document = await self._json(session, f"{url.rstrip('/')}/.well-known/openid-configuration")
             issuer = document.get("issuer")
             if issuer != url:
                 raise FetchError(f'issuer did not match: expected "{url}", got "{issuer}"')
-            return Keys(url, await self._keys(session, document.get("jwks_uri") or ""))
+            return IssuerKeys(url, await self._keys(session, document.get("jwks_uri") or ""))
 
     async def _keys(self, session: aiohttp.ClientSession, url: str) -> str:
         found = await self._json(session, url)

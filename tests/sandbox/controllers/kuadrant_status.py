@@ -48,6 +48,11 @@ def unknown(kind: str, why: str) -> Problem:
     return Problem("Unknown", f"{kind} has encountered some issues: {why}")
 
 
+def out_of_sync(kind: str, parts: Iterable[str]) -> Problem:
+    """Something that the policy needs is not ready yet."""
+    return Problem("Unknown", f"{kind} waiting for the following components to sync: [{' '.join(parts)}]")
+
+
 def no_routes(kind: str) -> Problem:
     """No route is behind what the policy targets."""
     return Problem("Unknown", f"{kind} is not in the path to any existing routes")

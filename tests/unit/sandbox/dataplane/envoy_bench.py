@@ -28,6 +28,7 @@ from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
 from sandbox.controllers.gateway_listeners import judge
 from sandbox.controllers.gateway_routes import bind
 from sandbox.controllers.gateway_world import Json
+from sandbox.controllers.kuadrant_auth import IssuerKeys
 from sandbox.controllers.kuadrant_enforcement import Enforcement, enforce
 from sandbox.controllers.kuadrant_policies import Policy
 from sandbox.controllers.ports import free_port
@@ -70,7 +71,7 @@ class Bench:
         seen = world(*objects, *self.pods, *(service(name) for name in self.apps))
         judged = {KEY: judge(seen.gateways[0], seen)}
         routes = [bind(entry, seen, judged) for entry in seen.routes]
-        self.enforcement = enforce(seen, policies, routes, lambda jwt: None, kuadrant=True)
+        self.enforcement = enforce(seen, policies, routes, lambda jwt: IssuerKeys(), kuadrant=True)
         config = envoy_config.Config(clusters=service_clusters(seen))
         for number in sorted({entry.port for entry in judged[KEY] if entry.programmed}):
             local = self.ports.setdefault(number, free_port())

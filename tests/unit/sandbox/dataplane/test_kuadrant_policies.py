@@ -12,6 +12,7 @@ from dataplane_builders import gateway, listener, policy, route, rule, service, 
 from sandbox.controllers.gateway_listeners import judge
 from sandbox.controllers.gateway_routes import bind
 from sandbox.controllers.gateway_world import Json
+from sandbox.controllers.kuadrant_auth import IssuerKeys
 from sandbox.controllers.kuadrant_enforcement import Enforcement, enforce
 from sandbox.controllers.kuadrant_policies import Policy, effective_rules
 from sandbox.controllers.kuadrant_status import policy_status
@@ -48,7 +49,7 @@ def verdicts(*policies: Policy, kuadrant: bool = True, **more: Any) -> Enforceme
     seen = world(gateway(listener("a"), listener("b", 81)), route(rule(name="first"), **more), service())
     judged = {("infra", "gw"): judge(seen.gateways[0], seen)}
     routes = [bind(entry, seen, judged) for entry in seen.routes]
-    return enforce(seen, policies, routes, lambda jwt: None, kuadrant=kuadrant)
+    return enforce(seen, policies, routes, lambda jwt: IssuerKeys(), kuadrant=kuadrant)
 
 
 def enforced(result: Enforcement, name: str, namespace: str = "apps", kind: str = "AuthPolicy") -> str:
@@ -109,3 +110,10 @@ def test_enforced_goes_when_the_policy_is_no_longer_accepted() -> None:
     status = policy_status(one, "AuthPolicy", (problem, None), "2026-01-01T00:00:01Z")
     assert [entry["type"] for entry in status["conditions"]] == ["Accepted"]
     assert status["conditions"][0]["reason"] == "TargetNotFound"
+
+
+def test_policy_waits_for_its_issuer() -> None:
+    rules = {"authentication": {"keycloak": {"jwt": {"issuerUrl": "http://issuer"}}}}
+    result = verdicts(policy(name="auth", rules=rules))
+    words = "Unknown: AuthPolicy waiting for the following components to sync: [AuthConfig (apps/auth)]"
+    assert enforced(result, "auth") == words
