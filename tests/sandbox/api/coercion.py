@@ -59,7 +59,7 @@ class _Shaping:
                 del value[name]
         elif value[name] is not None:
             self.value(value[name], child, path)
-        elif child.has_default and not child.nullable:
+        elif child.default is not None and not child.nullable:
             value[name] = copy(child.default)
         elif not child.nullable and not child.deduced:
             del value[name]

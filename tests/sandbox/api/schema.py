@@ -11,6 +11,7 @@ are granular unless ``x-kubernetes-map-type: atomic``, and what is not described
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -29,31 +30,6 @@ def _no_references(name: str) -> Schema:
 
 class Schema:
     """One node of a schema; ``source`` is the JSON that it was made from."""
-
-    __slots__ = (
-        "_element",
-        "_fields",
-        "_has_element",
-        "_items",
-        "_resolve",
-        "atomic_map",
-        "deduced",
-        "default",
-        "defaults",
-        "embedded",
-        "has_default",
-        "int_or_string",
-        "list_keys",
-        "list_type",
-        "name",
-        "nullable",
-        "preserve",
-        "preserve_below",
-        "properties",
-        "required",
-        "source",
-        "type",
-    )
 
     def __init__(self, source: Node, resolve: Resolver = _no_references, preserve_below: bool = False) -> None:
         kind = source.get("type", "")
@@ -76,48 +52,33 @@ class Schema:
         self.embedded = bool(source.get("x-kubernetes-embedded-resource"))
         self.int_or_string = bool(source.get("x-kubernetes-int-or-string")) or source.get("format") == "int-or-string"
         self.default = source.get("default")
-        self.has_default = "default" in source and self.default is not None
         self.defaults = [name for name, node in self.properties.items() if node.get("default") is not None]
         """Names of the properties that have a default."""
         self.deduced = False
         self._resolve = resolve
         self._fields: dict[str, Schema] = {}
-        self._items: Schema | None = None
-        self._element: Schema | None = None
-        self._has_element = False
 
-    @property
+    @functools.cached_property
     def items(self) -> Schema:
         """Schema of a list's items."""
-        if self._items is None:
-            node = self.source.get("items")
-            self._items = self._compile(node) if isinstance(node, dict) else UNTYPED
-        return self._items
+        node = self.source.get("items")
+        return self._compile(node) if isinstance(node, dict) else UNTYPED
 
-    @property
+    @functools.cached_property
     def element(self) -> Schema | None:
         """Schema of the fields that ``properties`` does not name; None when there may be none."""
-        if not self._has_element:
-            self._has_element = True
-            extra = self.source.get("additionalProperties")
-            if isinstance(extra, dict):
-                self._element = self._compile(extra)
-            elif extra is True or (extra is None and (self.preserve_below or not self.properties)):
-                self._element = DEDUCED
-        return self._element
+        extra = self.source.get("additionalProperties")
+        if isinstance(extra, dict):
+            return self._compile(extra)
+        return DEDUCED if extra or (extra is None and (self.preserve_below or not self.properties)) else None
 
     def field(self, name: str) -> Schema | None:
         """Schema of one field of an object; None when the schema does not allow it."""
-        known = self._fields.get(name)
-        if known is not None:
-            return known
-        node = self.properties.get(name)
-        if node is None:
-            if self.embedded and name in EMBEDDED_FIELDS:
-                return EMBEDDED_FIELDS[name]
-            return self.element
-        compiled = self._fields[name] = self._compile(node)
-        return compiled
+        if name not in self.properties:
+            return (EMBEDDED_FIELDS.get(name) if self.embedded else None) or self.element
+        if name not in self._fields:
+            self._fields[name] = self._compile(self.properties[name])
+        return self._fields[name]
 
     def names(self, name: str) -> bool:
         """Whether the field is one of ``properties`` (and not merely allowed)."""
@@ -147,16 +108,14 @@ def _free(atomic: bool) -> Schema:
     schema = Schema({"x-kubernetes-preserve-unknown-fields": True})
     schema.deduced = True
     schema.atomic_map = atomic
-    schema._has_element = True
+    schema.element = schema
     return schema
 
 
 UNTYPED = _free(atomic=True)
 """Anything, merged as a whole."""
-UNTYPED._element = UNTYPED
 DEDUCED = _free(atomic=False)
 """Anything; maps merge key by key, lists as a whole."""
-DEDUCED._element = DEDUCED
 _STRING = Schema({"type": "string"})
 EMBEDDED_FIELDS: dict[str, Schema] = {"apiVersion": _STRING, "kind": _STRING}
 """Fields that every whole object has, besides those its schema names; ``metadata`` is added by ``definitions``."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ..coercion import coerce
@@ -20,6 +21,8 @@ from .base import Strategy
 _STANDARD_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes"}
 _STATUS_IGNORES: FieldSet = {("f:metadata",), ("f:spec",)}
 _MAX_INT32 = 2**31 - 1
+_BLOCKING = {f"FieldValue{kind}" for kind in ("NotSupported", "Required", "TooLong", "TooMany", "TypeInvalid")}
+"""Errors after which rules are not checked."""
 
 
 class CustomStrategy(Strategy):
@@ -37,7 +40,7 @@ class CustomStrategy(Strategy):
         self.structural = self.stored = structural
         self.has_status = False
         self._node = node
-        self._scale = scale
+        self._scale = scale or {}
         self._rules = Rules(node, root=True)
         self._rule_warnings: list[str] = []
 
@@ -61,26 +64,18 @@ class CustomStrategy(Strategy):
 
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
         if subresource == "status":
-            status, managed = new.get("status"), new["metadata"].get("managedFields")
-            has_status = "status" in new
+            asked = dict(new)
             new.clear()
             new.update(copy(old))
             new["metadata"].pop("managedFields", None)
-            if managed:
-                new["metadata"]["managedFields"] = managed
-            if has_status:
-                new["status"] = status
-            else:
-                new.pop("status", None)
-            coerce(new, self.structural)
-            return
-        if self.has_status:
-            if "status" in old:
-                new["status"] = old["status"]
-            else:
-                new.pop("status", None)
-        if not same(_body(new), _body(old)):
-            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+            if asked["metadata"].get("managedFields"):
+                new["metadata"]["managedFields"] = asked["metadata"]["managedFields"]
+            _take_status(new, asked)
+        else:
+            if self.has_status:
+                _take_status(new, old)
+            if not same(_body(new), _body(old)):
+                new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         coerce(new, self.structural)
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
@@ -120,14 +115,7 @@ class CustomStrategy(Strategy):
         return _STATUS_IGNORES if subresource == "status" else super().ignored_fields(subresource)
 
     def _validate_rules(self, obj: Object, old: Object | None, errors: list[FieldError]) -> list[FieldError]:
-        blocking = {
-            "FieldValueNotSupported",
-            "FieldValueRequired",
-            "FieldValueTooLong",
-            "FieldValueTooMany",
-            "FieldValueTypeInvalid",
-        }
-        if self._rules and any(error.reason in blocking for error in errors):
+        if self._rules and any(error.reason in _BLOCKING for error in errors):
             message = (
                 "some validation rules were not checked because the object was invalid; "
                 "correct the existing errors to complete validation"
@@ -137,20 +125,23 @@ class CustomStrategy(Strategy):
         self._rule_warnings = [str(error) for error, warns in found if warns]
         return [error for error, warns in found if not warns]
 
-    def _validate_scale(self, obj: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        for name in ("specReplicasPath", "statusReplicasPath") if self._scale else ():
-            path = (self._scale or {}).get(name, "")
-            value = lookup(obj, path.lstrip(".").split("."))
-            if value is None:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool):
-                errors.append(invalid_type(path, value, "is not a whole number"))
-            elif value < 0:
-                errors.append(invalid_value(path, value, "should be a non-negative integer"))
-            elif value > _MAX_INT32:
-                errors.append(invalid_value(path, value, f"should be less than or equal to {_MAX_INT32}"))
-        return errors
+    def _validate_scale(self, obj: Object) -> Iterator[FieldError]:
+        for name in ("specReplicasPath", "statusReplicasPath"):
+            path = self._scale.get(name, "")
+            value = lookup(obj, path.lstrip(".").split(".")) if path else None
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+                yield invalid_type(path, value, "is not a whole number")
+            elif value is not None and value < 0:
+                yield invalid_value(path, value, "should be a non-negative integer")
+            elif value is not None and value > _MAX_INT32:
+                yield invalid_value(path, value, f"should be less than or equal to {_MAX_INT32}")
+
+
+def _take_status(obj: Object, source: Object) -> None:
+    """Give an object the status of another one, or none."""
+    obj.pop("status", None)
+    if "status" in source:
+        obj["status"] = source["status"]
 
 
 def _below(name: str, errors: list[FieldError]) -> list[FieldError]:
