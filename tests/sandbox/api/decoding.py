@@ -16,6 +16,7 @@ from .quantities import canonical
 from .schema import Schema
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_MANAGED_FIELDS = "v1.ManagedFieldsEntry"
 _NUMBERS = {"int32": "int32", "int64": "int64", "double": "float64"}
 
 
@@ -141,7 +142,7 @@ def _check_base64(value: str) -> None:
 def _left_out(value: Any, schema: Schema) -> bool:
     """Whether Go's omitempty drops the value: empty lists, and empty maps (but not empty structs)."""
     if value == []:
-        return True
+        return schema.items.name != _MANAGED_FIELDS  # which an empty list resets
     return value == {} and not schema.properties and isinstance(schema.source.get("additionalProperties"), dict)
 
 

@@ -67,13 +67,14 @@ def _operate(document: Any, operation: Object) -> None:
     kind, path = operation["op"], operation["path"]
     if kind == "test":
         parent, key = _place(document, path)
-        if not same(parent[key], operation.get("value")):
+        found = parent.get(key) if isinstance(parent, dict) else parent[key]
+        if not same(found, operation.get("value")):
             raise ValueError(f"testing value {path} failed")
     elif kind == "remove":
         _take(document, path)
     elif kind == "replace":
-        _take(document, path)
-        _add(document, path, copy(operation["value"]))
+        parent, key = _place(document, path)
+        parent[key] = copy(operation["value"])  # in a map, that adds a key that is missing
     elif kind == "add":
         _add(document, path, copy(operation["value"]))
     elif kind == "move":

@@ -46,6 +46,8 @@ DOCUMENT = {"list": [1, 2, 3], "map": {"a/b": 1, "m~n": 2}, "nothing": None}
         ({"op": "move", "from": "/list/0", "path": "/list/2"}, {"list": [2, 3, 1]}),
         ({"op": "copy", "from": "/list/0", "path": "/first"}, {"first": 1}),
         ({"op": "test", "path": "/nothing", "value": None}, {}),
+        ({"op": "test", "path": "/missing", "value": None}, {}),
+        ({"op": "replace", "path": "/new", "value": 9}, {"new": 9}),
     ],
 )
 def test_json_patch(operation: dict[str, Any], result: dict[str, Any]) -> None:
@@ -57,11 +59,9 @@ def test_json_patch(operation: dict[str, Any], result: dict[str, Any]) -> None:
     [
         {"op": "test", "path": "/list/0", "value": True},
         {"op": "remove", "path": "/missing"},
-        {"op": "replace", "path": "/missing", "value": 1},
         {"op": "add", "path": "/missing/below", "value": 1},
         {"op": "add", "path": "/list/9", "value": 1},
         {"op": "add", "path": "no-pointer", "value": 1},
-        {"op": "test", "path": "/missing", "value": None},
         {"op": "add", "path": "", "value": {}},
         {"op": "add", "path": "/new"},
         {"op": "explode", "path": "/list"},
