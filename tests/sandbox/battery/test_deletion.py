@@ -158,3 +158,85 @@ def test_definitions_take_their_objects_along(space: Space) -> None:
     space.cluster.delete(path).ok()
     until(lambda: space.cluster.get(path).status == 404, "the definition goes")
     until(lambda: space.cluster.get(gizmos).status == 404, "gizmos are served no more")
+
+
+def test_what_is_being_deleted_can_change_but_not_be_made_again(space: Space) -> None:
+    make(space, "leaving", finalizers=["example.com/hold"])
+    path = f"{space.widgets}/leaving"
+    first = space.cluster.delete(path).ok()
+    assert space.cluster.delete(path).ok()["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+    changed = space.cluster.patch(path, {"spec": {"size": 2}, "metadata": {"deletionTimestamp": None}}).ok()
+    assert changed["metadata"]["deletionTimestamp"] == first["metadata"]["deletionTimestamp"]
+    again = space.cluster.post(space.widgets, space.widget("leaving", {"size": 1}))
+    assert again.status == 409
+    assert again.body["message"].startswith("object is being deleted: widgets.battery.mcpops.example.com")
+    space.cluster.patch(path, {"metadata": {"finalizers": None}}).ok()
+    assert gone(space, "leaving")
+
+
+def test_a_dry_run_deletes_nothing(space: Space) -> None:
+    make(space, "dry")
+    space.cluster.delete(f"{space.widgets}/dry?dryRun=All").ok()
+    assert not gone(space, "dry")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        ({"propagationPolicy": "X"}, 422, 'propagationPolicy: Unsupported value: "X": supported values: "Foreground"'),
+        (
+            {"propagationPolicy": "Orphan", "orphanDependents": True},
+            422,
+            "orphanDependents and deletionPropagation cannot be both set",
+        ),
+        (
+            {"preconditions": {"resourceVersion": "1"}},
+            409,
+            "the ResourceVersion in the precondition (1) does not match the ResourceVersion in record",
+        ),
+        ({"preconditions": {"uid": "x"}}, 409, "the UID in the precondition (x) does not match the UID in record"),
+    ],
+)
+def test_deletions_that_are_refused(space: Space, options: Object, status: int, message: str) -> None:
+    space.cluster.post(space.widgets, space.widget("stays", {"size": 1}))
+    answer = space.cluster.delete(f"{space.widgets}/stays", options)
+    assert answer.status == status
+    assert message in answer.body["message"]
+    assert not gone(space, "stays")
+
+
+@pytest.mark.parametrize(("policy", "finalizer"), [("Foreground", "foregroundDeletion"), ("Orphan", "orphan")])
+def test_policies_are_finalizers_for_the_garbage_collector(space: Space, policy: str, finalizer: str) -> None:
+    name = f"policy-{policy.lower()}"
+    make(space, name, finalizers=["example.com/hold"])
+    path = f"{space.widgets}/{name}"
+    marked = space.cluster.delete(path, {"propagationPolicy": policy}).ok()
+    assert marked["metadata"]["finalizers"] == ["example.com/hold", finalizer]
+    assert marked["metadata"]["deletionGracePeriodSeconds"] == 0
+    space.cluster.patch(path, {"metadata": {"finalizers": None}}).ok()
+    until(lambda: gone(space, name), "the object goes without its finalizers")
+
+
+def test_built_in_kinds_answer_with_what_they_were(space: Space) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "account"}}
+    space.cluster.post(space.core("serviceaccounts"), account).ok()
+    assert space.cluster.delete(f"{space.core('serviceaccounts')}/account").ok()["kind"] == "ServiceAccount"
+    space.cluster.post(space.core("configmaps"), space.config_map("config", {})).ok()
+    assert space.cluster.delete(f"{space.core('configmaps')}/config").ok()["kind"] == "Status"
+
+
+def test_new_objects_are_refused_where_a_namespace_is_going(space: Space) -> None:
+    name = f"{space.name}-gone"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "finalizers": ["example.com/hold"]}}
+    space.cluster.post("/api/v1/namespaces", body).ok()
+    space.cluster.delete(f"/api/v1/namespaces/{name}").ok()
+    inside = Space(space.cluster, name)
+    why = f"unable to create new content in namespace {name} because it is being terminated"
+    refused = space.cluster.post(inside.core("configmaps"), inside.config_map("late", {}))
+    assert (refused.status, refused.body["message"]) == (403, f'configmaps "late" is forbidden: {why}')
+    applied = space.cluster.apply(f"{inside.core('configmaps')}/late", inside.config_map("late", {}), "one")
+    assert (applied.status, applied.body["details"]["causes"][0]["reason"]) == (403, "NamespaceTerminating")
+    unnamed = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "late-"}}
+    refused = space.cluster.post(inside.core("configmaps"), unnamed)
+    assert refused.body["message"] == f'configmaps "late-" is forbidden: {why}'
+    space.cluster.patch(f"/api/v1/namespaces/{name}", {"metadata": {"finalizers": None}}).ok()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ POD = ("spec", "template", "spec")
 
 
 @pytest.fixture(scope="module")
-def deployment(space: Space) -> str:
+def deployment(space: Space) -> Iterator[str]:
     """The path of a deployment to patch in dry runs."""
     body = space.deployment("patched", replicas=2)
     pod = body["spec"]["template"]["spec"]
