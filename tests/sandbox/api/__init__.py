@@ -19,7 +19,7 @@ Layers, lowest first; a layer imports only from the ones before it and from its 
 * ``resources``, ``defaults``, ``strategies``, ``tables``, ``jsonpath``, ``printers``, ``events``, ``builtins``: what
   kinds there are, their own rules, and how they look in tables;
 * ``registry``, ``admission``, ``deletion``, ``scaling``: the verbs on objects;
-* ``listing``, ``watching``, ``presentation``, ``discovery``, ``openapi``: answers;
+* ``listing``, ``watching``, ``presentation``, ``discovery``, ``openapi``, ``pages``: answers;
 * ``authentication``, ``rbac``, ``authorization``, ``reviews``, ``audit``: who may do what, and who did;
 * ``lifecycle``, ``customresources``, ``identities``, ``bootstrap``: what goes on by itself (owners, namespaces,
   definitions, tokens), and what is there from the start;

@@ -26,12 +26,12 @@ from .bodies import (
     require_kind,
 )
 from .deletion import delete
-from .discovery import AGGREGATED, Discovery
 from .errors import ApiError
 from .http import Request, Response, Stream
 from .objects import Object, copy, encode, now_micro
-from .openapi import VERSION, OpenApi
+from .openapi import OpenApi
 from .options import DeleteOptions, WriteOptions
+from .pages import Pages
 from .presentation import Presentation
 from .registry import Outcome, Registry, Target
 from .requests import RequestInfo, flag, integer
@@ -42,7 +42,6 @@ from .watching import Watch
 LOG = logging.getLogger(__name__)
 _REVIEW_GROUPS = ("authorization.k8s.io", "authentication.k8s.io")
 _CHANGES = ("update", "patch")
-_KNOWN_PATHS = ("/api", "/apis", "/version", "/openapi/v2", "/openapi/v3")
 _LEFT_OUT = ("attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "token")
 _DEFAULT_WATCH_SECONDS = (1800, 3600)
 _CUSTOM_PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
@@ -81,9 +80,7 @@ class Application:
     ) -> None:
         self._registry = registry
         self._catalog = registry.catalog
-        self._openapi = openapi
-        self._discovery = Discovery(registry.catalog)
-        self._builtin_groups = {resource.group for resource in registry.catalog if not resource.custom}
+        self._pages = Pages(registry.catalog, openapi)
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._reviews = Reviews(authorizer, authenticator)
@@ -128,12 +125,12 @@ class Application:
 
     def _route(self, request: Request, info: RequestInfo, user: User) -> Response | Stream:
         if not info.resource:
-            return self._other(request, info)
+            return self._pages.answer(request, info)
         if info.group in _REVIEW_GROUPS:
             return self._review(request, info, user)
         resource = self._catalog.find(info.group, info.version, info.resource)
         if resource is None or info.extra:
-            raise self._nothing_there(info)
+            raise self._pages.nothing(info)
         if info.subresource and info.subresource not in resource.subresources:
             raise self._no_subresource(info, resource)
         if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
@@ -191,50 +188,8 @@ class Application:
             raise errors.method_not_allowed()
         return handler(context)
 
-    def _other(self, request: Request, info: RequestInfo) -> Response:
-        path = info.path.rstrip("/")
-        if request.method != "GET" and (path in _KNOWN_PATHS or info.version):
-            raise errors.method_not_allowed()
-        if path in ("/api", "/apis"):
-            return self._groups(request, core=path == "/api")
-        if path in ("/healthz", "/livez", "/readyz"):
-            return Response(200, b"ok", "text/plain; charset=utf-8")
-        if path == "/version":
-            return Response(200, encode(_version()))
-        if path == "/openapi/v2":
-            return Response(200, *self._openapi.v2(request.headers.get("accept", "")))
-        if path == "/openapi/v3":
-            return Response(200, encode(self._openapi.index()))
-        found: Object | None = None
-        parts = path.strip("/").split("/")
-        if parts[:3] == ["openapi", "v3", "api"] and len(parts) == 4:
-            found = self._openapi.v3("", parts[3])
-        elif parts[:3] == ["openapi", "v3", "apis"] and len(parts) == 5:
-            found = self._openapi.v3(parts[3], parts[4])
-        elif parts[0] == "apis" and len(parts) == 2:
-            found = self._discovery.group(parts[1])
-        elif parts[0] in ("api", "apis") and info.version:
-            found = self._discovery.resource_list(info.group, info.version)
-        if found is None:
-            raise self._nothing_there(info)
-        return Response(200, encode(found))
-
-    def _nothing_there(self, info: RequestInfo) -> ApiError:
-        """Groups of built-in kinds answer with a Status, everything else with the plain text of a web server."""
-        if info.version and info.group in self._builtin_groups:
-            return errors.unknown_path()
-        return errors.page_not_found()
-
-    def _groups(self, request: Request, core: bool) -> Response:
-        accept = request.headers.get("accept", "").replace(" ", "")
-        if f"g={AGGREGATED}" in accept and "v=v2;" in f"{accept};".replace(",", ";"):
-            media = f"application/json;g={AGGREGATED};v=v2;as=APIGroupDiscoveryList"
-            return Response(200, encode(self._discovery.aggregated(core)), media)
-        body = self._discovery.core_versions(request.headers.get("host", "")) if core else self._discovery.group_list()
-        return Response(200, encode(body))
-
     def _review(self, request: Request, info: RequestInfo, user: User) -> Response:
-        if self._discovery.resource_list(info.group, info.version) is None:
+        if not self._pages.has_version(info.group, info.version):
             raise errors.unknown_path()
         if info.verb != "create":
             raise errors.method_not_allowed()
@@ -411,18 +366,3 @@ def _warnings(texts: list[str]) -> list[tuple[str, str]]:
         quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
         headers.append(("warning", f'299 - "{quoted}"'))
     return headers
-
-
-def _version() -> Object:
-    major, minor, _ = VERSION.removeprefix("v").split(".")
-    return {
-        "major": major,
-        "minor": minor,
-        "gitVersion": VERSION,
-        "gitCommit": "",
-        "gitTreeState": "clean",
-        "buildDate": "1970-01-01T00:00:00Z",
-        "goVersion": "",
-        "compiler": "",
-        "platform": "linux/amd64",
-    }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Discovery: which groups, versions and resources are served, in the legacy and the aggregated form."""
+"""Discovery: which groups, versions and resources are served, in the aggregated form and the one before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from .objects import Object
 from .resources import Catalog, Resource
 
 AGGREGATED = "apidiscovery.k8s.io"
-_CHANGE = ["get", "patch", "update"]
 _REVIEWS = (
     ("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False),
     ("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", False),
@@ -54,13 +53,11 @@ class Discovery:
 
     def resource_list(self, group: str, version: str) -> Object | None:
         """/api/v1 and /apis/GROUP/VERSION."""
+        hashes = {resource.plural: _storage_hash(resource) for resource in self._catalog.of_version(group, version)}
         found: list[Object] = []
-        for resource in self._catalog.of_version(group, version):
-            found.append(_legacy(resource))
-            found += [_legacy_subresource(resource, name) for name in resource.subresources]
-        for review in _REVIEWS:
-            if review[:2] == (group, version):
-                found.append(_legacy_review(*review[2:]))
+        for item in self._resources(group, version):
+            found.append(_older(item, hashes.get(item["resource"], "")))
+            found += [_older_subresource(item, part) for part in item.get("subresources") or ()]
         if not found:
             return None
         name = f"{group}/{version}" if group else version
@@ -73,31 +70,19 @@ class Discovery:
             if (group == "") != core:
                 continue
             shown = [
-                {"version": version, "resources": self._aggregated_version(group, version), "freshness": "Current"}
+                {"version": version, "resources": self._resources(group, version), "freshness": "Current"}
                 for version in versions
             ]
             items.append({"metadata": {"name": group, "creationTimestamp": None}, "versions": shown})
-        return {
-            "kind": "APIGroupDiscoveryList",
-            "apiVersion": f"{AGGREGATED}/v2",
-            "metadata": {},
-            "items": items,
-        }
+        return {"kind": "APIGroupDiscoveryList", "apiVersion": f"{AGGREGATED}/v2", "metadata": {}, "items": items}
 
-    def _aggregated_version(self, group: str, version: str) -> list[Object]:
-        found = [_aggregated(resource) for resource in self._catalog.of_version(group, version)]
-        for review in _REVIEWS:
-            if review[:2] == (group, version):
-                _, _, plural, kind, namespaced = review
-                found.append(
-                    {
-                        "resource": plural,
-                        "responseKind": {"group": group, "version": version, "kind": kind},
-                        "scope": "Namespaced" if namespaced else "Cluster",
-                        "singularResource": kind.lower(),
-                        "verbs": ["create"],
-                    }
-                )
+    def _resources(self, group: str, version: str) -> list[Object]:
+        """What a version of a group serves, as aggregated discovery describes it."""
+        found = [_resource(resource) for resource in self._catalog.of_version(group, version)]
+        for *review, plural, kind, namespaced in _REVIEWS:
+            if review == [group, version]:
+                own = {"group": group, "version": version, "kind": kind}
+                found.append(_described(plural, own, namespaced, kind.lower(), ("create",)))
         return found
 
 
@@ -106,20 +91,55 @@ def _group(name: str, versions: list[str]) -> Object:
     return {"name": name, "versions": shown, "preferredVersion": shown[0]}
 
 
-def _optional(**fields: object) -> Object:
-    return {name: value for name, value in fields.items() if value}
-
-
-def _legacy(resource: Resource) -> Object:
+def _described(plural: str, kind: Object, namespaced: bool, singular: str, verbs: tuple[str, ...]) -> Object:
     return {
-        "name": resource.plural,
-        "singularName": resource.singular,
-        "namespaced": resource.namespaced,
-        "kind": resource.kind,
-        "verbs": list(resource.verbs),
-        **_optional(shortNames=list(resource.short_names), categories=list(resource.categories)),
-        "storageVersionHash": _storage_hash(resource),
+        "resource": plural,
+        "responseKind": kind,
+        "scope": "Namespaced" if namespaced else "Cluster",
+        "singularResource": singular,
+        "verbs": list(verbs),
     }
+
+
+def _resource(resource: Resource) -> Object:
+    own = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    scale = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+    verbs = {"finalize": ["update"], "log": ["get"]}
+    parts = [
+        {
+            "subresource": name,
+            "responseKind": scale if name == "scale" else own,
+            "verbs": verbs.get(name, ["get", "patch", "update"]),
+        }
+        for name in resource.subresources
+    ]
+    shown = _described(resource.plural, own, resource.namespaced, resource.singular, resource.verbs)
+    more = {"shortNames": list(resource.short_names), "categories": list(resource.categories), "subresources": parts}
+    return shown | {name: value for name, value in more.items() if value}
+
+
+def _older(item: Object, storage_hash: str) -> Object:
+    shown = {
+        "name": item["resource"],
+        "singularName": item["singularResource"],
+        "namespaced": item["scope"] == "Namespaced",
+        "kind": item["responseKind"]["kind"],
+        "verbs": item["verbs"],
+    }
+    shown |= {name: item[name] for name in ("shortNames", "categories") if name in item}
+    return {**shown, "storageVersionHash": storage_hash} if storage_hash else shown
+
+
+def _older_subresource(item: Object, part: Object) -> Object:
+    kind = part["responseKind"]
+    shown = {
+        "name": f"{item['resource']}/{part['subresource']}",
+        "singularName": "",
+        "namespaced": item["scope"] == "Namespaced",
+        "kind": kind["kind"],
+        "verbs": part["verbs"],
+    }
+    return shown if kind == item["responseKind"] else {**shown, "group": kind["group"], "version": kind["version"]}
 
 
 def _storage_hash(resource: Resource) -> str:
@@ -127,45 +147,3 @@ def _storage_hash(resource: Resource) -> str:
     version = resource.storage_version.rpartition("/")[2]
     digest = hashlib.sha256(f"{resource.group}/{version}/{resource.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
-
-
-def _legacy_subresource(resource: Resource, name: str) -> Object:
-    shown: Object = {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced}
-    if name == "scale":
-        shown |= {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-    else:
-        shown["kind"] = resource.kind
-    return shown | {"verbs": _subresource_verbs(name)}
-
-
-def _legacy_review(plural: str, kind: str, namespaced: bool) -> Object:
-    return {"name": plural, "singularName": kind.lower(), "namespaced": namespaced, "kind": kind, "verbs": ["create"]}
-
-
-def _subresource_verbs(name: str) -> list[str]:
-    return {"finalize": ["update"], "log": ["get"]}.get(name, _CHANGE)
-
-
-def _aggregated(resource: Resource) -> Object:
-    own = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-    scale = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-    subresources = [
-        {
-            "subresource": name,
-            "responseKind": scale if name == "scale" else own,
-            "verbs": _subresource_verbs(name),
-        }
-        for name in resource.subresources
-    ]
-    return {
-        "resource": resource.plural,
-        "responseKind": own,
-        "scope": "Namespaced" if resource.namespaced else "Cluster",
-        "singularResource": resource.singular,
-        "verbs": list(resource.verbs),
-        **_optional(
-            shortNames=list(resource.short_names),
-            categories=list(resource.categories),
-            subresources=subresources,
-        ),
-    }

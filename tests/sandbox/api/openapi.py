@@ -50,9 +50,7 @@ class OpenApi:
         """
         if _PROTOBUF in accept:
             info = _field(2, _field(1, b"Kubernetes") + _field(2, VERSION.encode()))
-            return _field(1, b"2.0") + info + _field(
-                8, b""
-            ), "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+            return _field(1, b"2.0") + info + _field(8, b""), _PROTOBUF.replace("@", ".")
         body = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": VERSION}, "paths": {}, "definitions": {}}
         return encode(body), "application/json"
 

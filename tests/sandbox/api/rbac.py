@@ -32,21 +32,15 @@ class Attributes:
     path: str = ""
 
 
+Part = tuple[str, str, str, str]
+"""Group, resource with its subresource, name and path: what a rule is about; only the path, or all but the path."""
+
+
 def allows(rule: Object, wanted: Attributes) -> bool:
     """Whether one PolicyRule allows it."""
-    if not {wanted.verb, "*"} & set(rule.get("verbs") or ()):
-        return False
-    if not wanted.resource:
-        return any(_path_fits(pattern, wanted.path) for pattern in rule.get("nonResourceURLs") or ())
-    if not {wanted.group, "*"} & set(rule.get("apiGroups") or ()):
-        return False
-    names = rule.get("resourceNames") or ()
-    if names and wanted.name not in names:
-        return False
-    accepted = {wanted.resource, "*"}
-    if wanted.subresource:
-        accepted = {f"{wanted.resource}/{wanted.subresource}", f"*/{wanted.subresource}", "*"}
-    return not accepted.isdisjoint(rule.get("resources") or ())
+    resource = f"{wanted.resource}/{wanted.subresource}".rstrip("/")
+    path = "" if resource else wanted.path
+    return _covers(rule, (wanted.group, resource, wanted.name, path), wanted.verb)
 
 
 def _path_fits(pattern: str, path: str) -> bool:
@@ -135,7 +129,7 @@ def _read(key: tuple[str, str, str], obj: Object) -> _Binding:
 
 def missing(wanted: list[Object], held: list[Object]) -> list[Object]:
     """The rules in ``wanted`` that ``held`` does not cover, each resource with its verbs, sorted."""
-    found: dict[tuple[str, str, str, str], list[str]] = {}
+    found: dict[Part, list[str]] = {}
     for rule in wanted:
         for part, verb in _parts(rule):
             if not any(_covers(owned, part, verb) for owned in held):
@@ -146,7 +140,7 @@ def missing(wanted: list[Object], held: list[Object]) -> list[Object]:
     return sorted(rules, key=rule_text)
 
 
-def _parts(rule: Object) -> Iterator[tuple[tuple[str, str, str, str], str]]:
+def _parts(rule: Object) -> Iterator[tuple[Part, str]]:
     """Each (group, resource, resource name, path) of a rule with each verb."""
     for verb in rule.get("verbs") or ():
         for group in rule.get("apiGroups") or ():
@@ -157,11 +151,11 @@ def _parts(rule: Object) -> Iterator[tuple[tuple[str, str, str, str], str]]:
             yield ("", "", "", path), verb
 
 
-def _covers(rule: Object, part: tuple[str, str, str, str], verb: str) -> bool:
+def _covers(rule: Object, part: Part, verb: str) -> bool:
     group, resource, name, path = part
     if not {verb, "*"} & set(rule.get("verbs") or ()):
         return False
-    if path:
+    if not resource:
         return any(_path_fits(pattern, path) for pattern in rule.get("nonResourceURLs") or ())
     names = rule.get("resourceNames") or ()
     main, _, subresource = resource.partition("/")
@@ -173,7 +167,7 @@ def _covers(rule: Object, part: tuple[str, str, str, str], verb: str) -> bool:
     )
 
 
-def _rule(part: tuple[str, str, str, str], verbs: list[str]) -> Object:
+def _rule(part: Part, verbs: list[str]) -> Object:
     group, resource, name, path = part
     if path:
         return {"nonResourceURLs": [path], "verbs": verbs}

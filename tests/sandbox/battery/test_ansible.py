@@ -27,6 +27,8 @@ def tasks(space: Space) -> dict[str, dict[str, Any]]:
     """Module and options by the name of the result."""
     widget = space.widget("ansible", {"size": 1, "ports": [{"name": "a", "port": 1}]})
     about = {"api_version": API_VERSION, "kind": "Widget", "namespace": space.name, "name": "ansible"}
+    kinds = {"api_version": API_VERSION, "kind": "Widget", "namespace": space.name}
+    other = space.widget("ansible-applied", {"size": 5})
     manager = {"field_manager": "ansible"}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "rehearsed", "namespace": space.name}}
     applied = space.widget("ansible-applied", {"size": 3})
@@ -47,6 +49,28 @@ def tasks(space: Space) -> dict[str, dict[str, Any]]:
         "forced_unlocked": {"k8s": {"definition": widget, "force": True}},
         "absent": {"k8s": {"definition": widget, "state": "absent", "wait": True, "wait_timeout": 10}},
         "cluster_info": {"k8s_cluster_info": {}},
+        "scaled": {
+            "k8s_scale": {
+                "kind": "Deployment",
+                "namespace": space.name,
+                "name": "ansible",
+                "replicas": 4,
+                "wait": False,
+            }
+        },
+        "labelled": {"k8s": {"definition": space.widget("labelled", {"size": 1}, labels={"by": "ansible"})}},
+        "by_label": {"k8s_info": {**kinds, "label_selectors": ["by = ansible"]}},
+        "by_field": {"k8s_info": {**kinds, "field_selectors": ["metadata.name=labelled"]}},
+        "by_other": {"k8s_info": {**kinds, "label_selectors": ["by notin (ansible)", "by"]}},
+        "conflicting": {"k8s": {"definition": other, "apply": True, "server_side_apply": {"field_manager": "other"}}},
+        "rehearsed_change": {
+            "k8s": {"definition": space.widget("labelled", {"size": 5})},
+            "check_mode": True,
+            "diff": True,
+        },
+        "awaited": {"k8s_info": {**kinds, "name": "labelled", "wait": True, "wait_timeout": 5}},
+        "unknown": {"k8s": {"definition": {**widget, "kind": "Nothing"}}},
+        "namespace": {"k8s": {"api_version": "v1", "kind": "Namespace", "name": f"{space.name}-more"}},
     }
 
 
@@ -133,3 +157,40 @@ def test_absent_waits_for_deletion(results: Results) -> None:
 def test_cluster_information(results: Results) -> None:
     assert "v1" in results["cluster_info"]["apis"]
     assert results["cluster_info"]["version"]["server"]["kubernetes"]["major"] == "1"
+
+
+def test_k8s_scale_is_refused_as_by_a_real_server(results: Results) -> None:
+    """The module of kubernetes.core 6.x sends a Scale that says it is a Deployment."""
+    assert results["scaled"]["failed"] is True
+    assert "Scale request failed" in results["scaled"]["msg"]
+    assert "patch: Invalid value" in results["scaled"]["msg"]
+
+
+def test_selectors(results: Results) -> None:
+    for name, expected in (("by_label", ["labelled"]), ("by_field", ["labelled"]), ("by_other", [])):
+        assert [item["metadata"]["name"] for item in results[name]["resources"]] == expected, name
+
+
+def test_conflicts_of_server_side_apply_reach_the_user(results: Results) -> None:
+    assert results["conflicting"]["failed"] is True
+    assert 'conflict with \\"ansible\\"' in results["conflicting"]["msg"].replace('\\\\"', '\\"')
+
+
+def test_check_mode_shows_the_difference(results: Results, space: Space) -> None:
+    assert results["rehearsed_change"]["changed"] is True
+    assert results["rehearsed_change"]["diff"]["after"]["spec"]["size"] == 5
+    assert space.cluster.get(f"{space.widgets}/labelled").ok()["spec"]["size"] == 1
+
+
+def test_waiting_for_what_is_there(results: Results) -> None:
+    assert [item["metadata"]["name"] for item in results["awaited"]["resources"]] == ["labelled"]
+
+
+def test_kinds_that_are_not_served(results: Results) -> None:
+    assert results["unknown"]["failed"] is True
+    assert "Failed to find exact match for battery.mcpops.example.com/v1.Nothing" in results["unknown"]["msg"]
+
+
+def test_namespaces(results: Results, space: Space) -> None:
+    assert results["namespace"]["changed"] is True
+    assert space.cluster.delete(f"/api/v1/namespaces/{space.name}-more").status == 200

@@ -154,6 +154,141 @@ def test_dry_run_on_the_server(kubectl: Kubectl, space: Space) -> None:
     assert "NotFound" in kubectl("get", KIND, "rehearsed", codes=(1,))
 
 
+def test_lists_of_objects_are_applied(kubectl: Kubectl, space: Space) -> None:
+    items = [space.config_map("listed", {"a": "b"}), space.deployment("listed"), space.widget("listed", {"size": 1})]
+    text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items})
+    assert kubectl("apply", "-f", "-", stdin=text).splitlines() == [
+        "configmap/listed created",
+        "deployment.apps/listed created",
+        "widget.battery.mcpops.example.com/listed created",
+    ]
+    assert kubectl("diff", "-f", "-", stdin=text) == ""
+    again = kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+    assert again.count("serverside-applied") == 3
+    assert kubectl("delete", "-f", "-", stdin=text).count("deleted") == 3
+
+
+def test_kinds_that_are_not_served_are_named(kubectl: Kubectl) -> None:
+    text = yaml.safe_dump({"apiVersion": "nobody.example.com/v1", "kind": "Nothing", "metadata": {"name": "x"}})
+    refused = kubectl("apply", "-f", "-", stdin=text, codes=(1,))
+    assert 'no matches for kind "Nothing" in version "nobody.example.com/v1"' in refused
+    assert 'resource type "nothings"' in kubectl("get", "nothings", codes=(1,))
+
+
+def test_create_and_replace(kubectl: Kubectl, space: Space) -> None:
+    text = manifest(space, "replaced", {"size": 1})
+    assert "created" in kubectl("create", "-f", "-", stdin=text)
+    assert "AlreadyExists" in kubectl("create", "-f", "-", stdin=text, codes=(1,))
+    changed = json.loads(kubectl("get", KIND, "replaced", "-o", "json"))
+    changed["spec"]["size"] = 3
+    assert "replaced" in kubectl("replace", "-f", "-", stdin=json.dumps(changed))
+    assert kubectl("get", KIND, "replaced", "-o", "jsonpath={.spec.size}") == "3"
+    assert "Conflict" in kubectl("replace", "-f", "-", stdin=json.dumps(changed), codes=(1,))
+
+
+def test_wide_tables_show_more(kubectl: Kubectl, space: Space) -> None:
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(space.deployment("broad")))
+    plain, wide = kubectl("get", "deployment", "broad"), kubectl("get", "deployment", "broad", "-o", "wide")
+    assert "IMAGES" not in plain
+    assert wide.splitlines()[0].split()[-3:] == ["CONTAINERS", "IMAGES", "SELECTOR"]
+    assert wide.splitlines()[1].split()[-3:] == ["main", "example.com/image:1", "app=broad"]
+
+
+def test_tables_in_chunks_and_in_order(kubectl: Kubectl, space: Space) -> None:
+    for name in ("chunk-b", "chunk-a", "chunk-c"):
+        kubectl("apply", "-f", "-", stdin=manifest(space, name, {"size": 1}, labels={"chunk": "yes"}))
+    found = kubectl("get", KIND, "-l", "chunk=yes", "--chunk-size=1", "--no-headers", "--sort-by=.metadata.name")
+    assert [line.split()[0] for line in found.splitlines()] == ["chunk-a", "chunk-b", "chunk-c"]
+    assert (
+        kubectl("get", KIND, "-l", "chunk=yes", "--field-selector=metadata.name=chunk-b", "-o", "name").count("/") == 1
+    )
+
+
+def test_watching_a_table(kubectl: Kubectl, space: Space) -> None:
+    kubectl("apply", "-f", "-", stdin=manifest(space, "observed", {"size": 1}))
+    command = [*kubectl.command, "get", KIND, "--field-selector=metadata.name=observed", "--watch", "--no-headers"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=kubectl.environment) as process:
+        lines = iter(process.stdout or ())
+        assert next(lines).split() == ["observed", "1"]
+        kubectl("patch", KIND, "observed", "--type=merge", "-p", '{"spec":{"size":2}}')
+        assert next(lines).split() == ["observed", "2"]
+        process.terminate()
+
+
+def test_events_are_shown(kubectl: Kubectl, space: Space) -> None:
+    found = json.loads(kubectl("apply", "-o", "json", "-f", "-", stdin=manifest(space, "eventful", {"size": 1})))
+    about = {"apiVersion": found["apiVersion"], "kind": "Widget", "name": "eventful", "namespace": space.name}
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "eventful.1", "namespace": space.name},
+        "involvedObject": {**about, "uid": found["metadata"]["uid"]},
+        "reason": "Surprised",
+        "message": "did not expect that",
+        "type": "Warning",
+        "firstTimestamp": "2026-01-01T00:00:00Z",
+        "lastTimestamp": "2026-01-01T00:00:00Z",
+    }
+    kubectl("create", "-f", "-", stdin=json.dumps(event))
+    for command in (
+        ["events"],
+        ["events", "--for", f"{KIND}/eventful"],
+        ["get", "events"],
+        ["describe", KIND, "eventful"],
+    ):
+        shown = kubectl(*command)
+        assert "Surprised" in shown, command
+        assert "did not expect that" in shown, command
+
+
+def test_rollout_status_waits_for_the_status(kubectl: Kubectl, space: Space) -> None:
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(space.deployment("rolled")))
+    shown = kubectl("rollout", "status", "deployment/rolled", "--timeout=1s", codes=(1,))
+    assert "Waiting for deployment spec update to be observed" in shown
+    status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+    patch = json.dumps({"status": status})
+    kubectl("patch", "deployment", "rolled", "--subresource=status", "--type=merge", "-p", patch)
+    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/rolled", "--timeout=10s")
+    assert kubectl("rollout", "restart", "deployment/rolled") == "deployment.apps/rolled restarted\n"
+
+
+def test_scale_of_custom_kinds(kubectl: Kubectl, space: Space) -> None:
+    kubectl("apply", "-f", "-", stdin=manifest(space, "scaled", {"size": 1, "replicas": 1}))
+    assert "scaled" in kubectl("scale", f"{KIND}/scaled", "--replicas=3", "--current-replicas=1")
+    assert kubectl("get", KIND, "scaled", "-o", "jsonpath={.spec.replicas}") == "3"
+    assert "Expected replicas to be 1, was 3" in kubectl(
+        "scale", f"{KIND}/scaled", "--replicas=5", "--current-replicas=1", codes=(1,)
+    )
+
+
+def test_waiting_for_a_field_and_in_vain(kubectl: Kubectl, space: Space) -> None:
+    kubectl("apply", "-f", "-", stdin=manifest(space, "patient", {"size": 1}))
+    assert "condition met" in kubectl("wait", f"{KIND}/patient", "--for=jsonpath={.spec.mode}=fast", "--timeout=10s")
+    late = kubectl("wait", f"{KIND}/patient", "--for=condition=Ready", "--timeout=1s", codes=(1,))
+    assert "timed out waiting for the condition" in late
+
+
+def test_groups_versions_and_categories(kubectl: Kubectl) -> None:
+    versions = kubectl("api-versions").split()
+    assert {"v1", "apps/v1", "battery.mcpops.example.com/v1", "events.k8s.io/v1"} <= set(versions)
+    namespaced = kubectl("api-resources", "--namespaced=false", "-o", "name").split()
+    assert {"namespaces", "nodes", "clusterroles.rbac.authorization.k8s.io"} <= set(namespaced)
+    assert KIND in kubectl("api-resources", "--categories=all", "-o", "name").split()
+    assert kubectl("get", "--raw", "/readyz") == "ok"
+
+
+def test_refusals_of_rights_reach_the_user(kubectl: Kubectl, space: Space) -> None:
+    refused = kubectl("get", "secrets", "--as=nobody", "--as-group=visitors", codes=(1,))
+    assert f'User "nobody" cannot list resource "secrets" in API group "" in the namespace "{space.name}"' in refused
+
+
+def test_explain_of_fields_and_kinds(kubectl: Kubectl) -> None:
+    assert "KIND:       Widget" in kubectl("explain", "widget")
+    assert "mode\t<string>" in kubectl("explain", "widget.spec")
+    assert 'field "nothing" does not exist' in kubectl("explain", "widget.nothing", codes=(1,))
+    assert "FIELD: containers <[]Container>" in kubectl("explain", "pod.spec.containers")
+
+
 def test_protobuf_bodies_are_not_understood_here(kubectl: Kubectl, cluster: Cluster) -> None:
     """kubectl writes some kinds as protobuf only; the embedded server speaks JSON and says it; real ones take both."""
     if not cluster.embedded:
@@ -161,3 +296,5 @@ def test_protobuf_bodies_are_not_understood_here(kubectl: Kubectl, cluster: Clus
         return
     refusal = kubectl("create", "configmap", "binary", codes=(1,))
     assert "accepted media types include: application/json, application/yaml" in refusal
+    for command in (["create", "namespace", "x"], ["auth", "can-i", "get", "pods"], ["auth", "can-i", "--list"]):
+        assert "UnsupportedMediaType" in kubectl(*command, codes=(1,))

@@ -310,13 +310,3 @@ def test_objects_that_come_to_match_are_added(space: Space) -> None:
     query = f"watch=1&timeoutSeconds=1&labelSelector=comes&resourceVersion={start}"
     found = list(space.cluster.events(f"{space.widgets}?{query}"))
     assert [event["type"] for event in found] == ["ADDED", "DELETED"]
-
-
-def test_bookmarks_tell_how_far_a_watch_has_come(space: Space) -> None:
-    """They come every minute, and two seconds before the end of a watch that is shorter."""
-    query = "watch=1&timeoutSeconds=4&allowWatchBookmarks=true&fieldSelector=metadata.name%3Dnobody"
-    start = revision(space.cluster, space.widgets)
-    change_everything(space)
-    found = list(space.cluster.events(f"{space.widgets}?{query}&resourceVersion={start}"))
-    assert [event["type"] for event in found] == ["BOOKMARK"]
-    assert int(found[0]["object"]["metadata"]["resourceVersion"]) > int(start)

@@ -302,10 +302,12 @@ def test_metadata_alone(space: Space, gadgets: str) -> None:
     assert kinds == ["PartialObjectMetadata"] * 2
 
 
-def test_metadata_of_one_is_not_that_of_many(space: Space, gadgets: str) -> None:
-    refused = space.cluster.get(gadgets, Accept=PARTIAL)
+def test_metadata_of_one_is_not_that_of_many(space: Space) -> None:
+    path = space.core("configmaps")
+    refused = space.cluster.get(path, Accept=PARTIAL)
     assert refused.status == 406
     assert refused.body["message"].startswith("you requested PartialObjectMetadata, but the requested object is a list")
-    refused = space.cluster.get(f"{gadgets}/full", Accept=PARTIAL_LIST)
+    space.cluster.post(path, space.config_map("one", {})).ok()
+    refused = space.cluster.get(f"{path}/one", Accept=PARTIAL_LIST)
     assert refused.status == 406
     assert "PartialObjectMetadataList, but the requested object is not a list" in refused.body["message"]
