@@ -52,7 +52,7 @@ class ApiServer:
         self.folder = Folder(path)
         self.folder.make()
         self.backend = backends.choose(API)
-        self.backend.start(self.folder)
+        self.backend.start(self.folder, tied=True)
         self._until(self.folder.controllers_kubeconfig.exists)
         config = yaml.safe_load(self.folder.kubeconfig.read_text())
         cluster = config["clusters"][0]["cluster"]

@@ -33,8 +33,11 @@ class Backend(Protocol):
     cleans_up: bool
     ours: bool
 
-    def start(self, folder: Folder) -> None:
-        """Starts what has to be started; `Folder.controllers_kubeconfig` exists when it may be talked to."""
+    def start(self, folder: Folder, *, tied: bool = False) -> None:
+        """Starts what has to be started; `Folder.controllers_kubeconfig` exists when it may be talked to.
+
+        ``tied``: it ends with this process, however that ends.
+        """
 
     def complaint(self, folder: Folder) -> str | None:
         """Why it will never become ready, or None while there is hope."""
@@ -53,7 +56,7 @@ class Embedded:
     cleans_up = True
     ours = True
 
-    def start(self, folder: Folder) -> None:
+    def start(self, folder: Folder, *, tied: bool = False) -> None:
         command = processes.python(
             "sandbox.api",
             "--dir",
@@ -63,7 +66,8 @@ class Embedded:
             "--middleware",
             FAULTS,
         )
-        processes.start_detached(folder.processes, "api", command, folder.logs / "api.log", processes.environment())
+        log = folder.logs / "api.log"
+        processes.start_detached(folder.processes, "api", command, log, processes.environment(), tied=tied)
 
     def complaint(self, folder: Folder) -> str | None:
         return _ended(folder, "api")
@@ -88,7 +92,7 @@ class Envtest:
                 raise SandboxError(f"KUBEBUILDER_ASSETS={assets} has no program {name}: set it to envtest's folder")
         self._server = ""
 
-    def start(self, folder: Folder) -> None:
+    def start(self, folder: Folder, *, tied: bool = False) -> None:
         keys = folder.path / "pki"
         keys.mkdir(mode=0o700, exist_ok=True)
         _write_keys(keys)
@@ -104,7 +108,7 @@ class Envtest:
             ("api-etcd", self._etcd(folder, client, peer)),
             ("api", self._apiserver(folder, client, secure)),
         ):
-            processes.start_detached(folder.processes, name, command, folder.logs / f"{name}.log", env)
+            processes.start_detached(folder.processes, name, command, folder.logs / f"{name}.log", env, tied=tied)
         authority = (keys / "ca.crt").read_bytes()
         processes.write_private(folder.ca, authority.decode())
         for path, user, token in (
@@ -179,7 +183,7 @@ class Kubeconfig:
                 f"--api kubeconfig: there is no {self._source}: set KUBECONFIG to your cluster's kubeconfig"
             )
 
-    def start(self, folder: Folder) -> None:
+    def start(self, folder: Folder, *, tied: bool = False) -> None:
         """Copies the current context, with the files that it refers to, into the state directory."""
         try:
             config = yaml.safe_load(self._source.read_text(encoding="utf-8")) or {}

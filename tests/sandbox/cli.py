@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,18 +27,33 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 (status) not healthy."""
     options = _parser().parse_args(arguments)
     os.umask(0o077)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended `up` clears up too
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))  # an ended `up` clears up too
     try:
-        return int(options.command(options))
+        code = int(options.command(options))
+        sys.stdout.flush()
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
-        print("sandbox: interrupted; nothing was left running", file=sys.stderr)
+        warnings.simplefilter("ignore", RuntimeWarning)  # a coroutine that was about to start never will
+        said = "nothing was left running" if options.command is _up else "run the command again to finish it"
+        print(f"sandbox: interrupted; {said}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has gone
+        _drop_output()
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"sandbox: {where}{error.strerror or error}: choose another --dir, or put that right", file=sys.stderr)
+        return 1
+    else:
+        return code
+
+
+def _drop_output() -> None:
+    """The reader of our output has gone: what else is said goes nowhere, and the work goes on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(options: argparse.Namespace) -> int:
     folder = Folder(options.dir)
+    folder.state()  # one that cannot be read is told before anything is touched
     with folder.lock():
         begun = time.monotonic()
         state = _already(folder, options)
@@ -72,7 +89,7 @@ def _up(options: argparse.Namespace) -> int:
             state = _start(folder, options, begun)
     if options.json:
         paths = {"kubeconfig": str(folder.kubeconfig), "dir": str(folder.path), "vars": str(folder.variables)}
-        print(
+        _print(
             json.dumps({"changed": fresh, "api": state.api, "profile": state.profile, "server": state.server, **paths})
         )
     else:
@@ -132,7 +149,7 @@ def _start(folder: Folder, options: argparse.Namespace, begun: float) -> State:
 
 def _say_next(folder: Folder, given: Path) -> None:
     option = _dir_option(given)
-    print(f"""
+    _print(f"""
   export KUBECONFIG={shlex.quote(str(folder.kubeconfig))}
   kubectl get gatewayclasses,catalogsources,deployments -A
 
@@ -232,7 +249,14 @@ def _teller(options: argparse.Namespace) -> Callable[[str, str, float], None]:
 
 def _tell(options: argparse.Namespace, text: str) -> None:
     if not options.json:
+        _print(text)
+
+
+def _print(text: str) -> None:
+    try:
         print(text, flush=True)
+    except BrokenPipeError:
+        _drop_output()
 
 
 def _dir_option(given: Path) -> str:

@@ -9,6 +9,7 @@ may belong to somebody else by the time it is used; the pair does not.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import json
@@ -16,10 +17,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -95,21 +98,79 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def start_detached(folder: Path, name: str, command: Sequence[str], log: Path, env: Mapping[str, str]) -> Record:
-    """Starts a process that outlives this one (own session, output to ``log``) and records it."""
+def start_detached(
+    folder: Path, name: str, command: Sequence[str], log: Path, env: Mapping[str, str], *, tied: bool = False
+) -> Record:
+    """Starts a process that outlives this one (own session, output to ``log``) and records it.
+
+    ``tied``: it ends with the thread that starts it, however that ends (Linux).
+    """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=dict(env),
-        )
+        with undisturbed():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=dict(env),
+                preexec_fn=end_with_parent if tied else None,  # noqa: PLW1509  (it only makes one system call)
+            )
+            return record(folder, name, process.pid, log)
     finally:
         os.close(descriptor)
-    return record(folder, name, process.pid, log)
+
+
+class Signals:
+    """The signals that wait for the end of a block of `undisturbed`."""
+
+    def __init__(self) -> None:
+        self._waiting: list[int] = []
+        self._wake: Callable[[], object] | None = None
+
+    def take(self, number: int, _: object) -> None:
+        """The handler: notes a signal, and cancels what `run` runs."""
+        self._waiting.append(number)
+        if self._wake:
+            self._wake()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs a coroutine, which a signal cancels; then KeyboardInterrupt is raised."""
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            task = loop.create_task(work)
+            self._wake = lambda: loop.call_soon_threadsafe(task.cancel)
+            if self._waiting:
+                task.cancel()
+            try:
+                loop.run_until_complete(task)
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None
+            finally:
+                self._wake = None
+
+    def let_through(self) -> None:
+        """The last signal that waits takes effect."""
+        if self._waiting:
+            signal.raise_signal(self._waiting[-1])
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[Signals]:
+    """Puts off what signals do to the end of the block; only work in `Signals.run` is interrupted."""
+    signals = Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals  # signals go to the main thread
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.signal(number, signals.take) for number in numbers}
+    try:
+        yield signals
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signals.let_through()
 
 
 def end_with_parent() -> None:

@@ -68,6 +68,8 @@ class Folder:
             text = self._state.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SandboxError(f"{self._state} cannot be read ({error}): choose another --dir") from error
         try:
             content = json.loads(text)
             if content.get("format") != FORMAT:
@@ -123,9 +125,10 @@ class Folder:
         """Keeps a second command off this directory; raises `SandboxError` when one is at work."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise SandboxError(f"{self.path} cannot be used ({error.strerror}): choose another --dir") from error
-        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        locked = False
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,8 +136,11 @@ class Folder:
                 raise SandboxError(
                     f"another 'python -m sandbox' is working on {self.path}: wait for it to end"
                 ) from error
+            locked = True
             yield
         finally:
             os.close(descriptor)
-            if self.path.is_dir() and [entry.name for entry in self.path.iterdir()] == [".lock"]:
-                self.remove()
+            if locked and not self._state.exists():
+                (self.path / ".lock").unlink(missing_ok=True)
+            if self.path.is_dir() and [entry.name for entry in self.path.iterdir()] == []:
+                self.path.rmdir()

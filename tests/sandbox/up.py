@@ -30,7 +30,7 @@ Say = Callable[[str, str, float], None]
 FOREIGN_SECONDS = 5.0
 """How long a cluster in KUBECONFIG, which should be there already, is waited for."""
 MCP_PORT = 8080
-"""The port that the guide gives the MCP listener; another one is used while it is taken."""
+"""The port that the guide gives the MCP listener; another one is used when it is taken."""
 
 
 def up(folder: Folder, api: str, profile_name: str, say: Say) -> State:
@@ -41,18 +41,20 @@ def up(folder: Folder, api: str, profile_name: str, say: Say) -> State:
     folder.make()
     state = State(api, profile_name, started=time.time())
     folder.save(state)
-    try:
-        backend.start(folder)
-        # The controllers load their modules while the API server starts, and wait for its kubeconfig.
-        if backend.ours:
-            state.controllers = ["gateway", "runner", "olm", "operator"] + ([] if backend.cleans_up else ["lifecycle"])
-            start_controllers(folder, state)
-        asyncio.run(_furnish(folder, backend, profile, state, say))
-    except BaseException as error:
-        down.stop_processes(folder)
-        if isinstance(error, ApiError):
-            raise SandboxError(f"the API server refused a step: {error}; the logs are in {folder.logs}") from error
-        raise
+    with processes.undisturbed() as signals:
+        try:
+            backend.start(folder)
+            # The controllers load their modules while the API server starts, and wait for its kubeconfig.
+            if backend.ours:
+                lifecycle = [] if backend.cleans_up else ["lifecycle"]
+                state.controllers = ["gateway", "runner", "olm", "operator", *lifecycle]
+                start_controllers(folder, state)
+            signals.run(_furnish(folder, backend, profile, state, say))
+        except BaseException as error:
+            down.stop_processes(folder)
+            if isinstance(error, ApiError):
+                raise SandboxError(f"the API server refused a step: {error}; the logs are in {folder.logs}") from error
+            raise
     state.ready = True
     folder.save(state)
     return state
@@ -69,17 +71,20 @@ def resume(folder: Folder, state: State, say: Say) -> None:
         note = await cluster.controllers_ready(folder, lambda: _controllers_complaint(folder))
         return ", ".join(note["controllers"])
 
-    try:
-        start_controllers(folder, state)
-        asyncio.run(_step("Controllers", say, ready()))
-    except BaseException:
-        down.stop_processes(folder)
-        raise
+    with processes.undisturbed() as signals:
+        try:
+            start_controllers(folder, state)
+            signals.run(_step("Controllers", say, ready()))
+        except BaseException:
+            down.stop_processes(folder)
+            raise
 
 
 def start_controllers(folder: Folder, state: State) -> None:
     """Starts the controllers' process with the arguments in the state."""
     command = processes.python("sandbox.controllers", "--dir", str(folder.path), "--only", ",".join(state.controllers))
+    if "gateway" in state.controllers:
+        command += ["--hold-port", str(_mcp_port(folder))]
     if state.owned_only:
         command.append("--owned-only")
     log = folder.logs / "controllers.log"
@@ -252,11 +257,28 @@ async def _step(name: str, say: Say, work: Awaitable[str]) -> None:
     say(name, result, time.monotonic() - begun)
 
 
+def _mcp_port(folder: Folder) -> int:
+    """The MCP listener's port: the one that the playbooks were told, if they were."""
+    try:
+        return int(json.loads(folder.variables.read_text(encoding="utf-8"))["mcp_gateway_port"])
+    except FileNotFoundError:
+        return MCP_PORT
+
+
+def _held_port(folder: Folder) -> int | None:
+    """The port that the controllers keep free for the MCP listener."""
+    try:
+        held: int | None = json.loads(folder.ready.read_text(encoding="utf-8"))["held_port"]
+    except FileNotFoundError:
+        return None
+    return held
+
+
 def _write_variables(folder: Folder, profile: seed.Profile) -> None:
     """``vars.yml`` for the demo's playbooks (JSON, which is YAML too)."""
     values = {
         "mcp_gateway_kubeconfig": str(folder.kubeconfig),
-        "mcp_gateway_port": MCP_PORT if is_free(MCP_PORT) else free_port(),
+        "mcp_gateway_port": _held_port(folder) or (MCP_PORT if is_free(MCP_PORT) else free_port()),
         "mcp_gateway_gateway_class": profile.gateway_class,
         "mcp_gateway_source": profile.catalog,
         "mcp_gateway_source_namespace": profile.catalog_namespace,

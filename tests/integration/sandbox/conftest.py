@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from dataplane_box import Box
+from dataplane_box import Box, strays
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +35,13 @@ async def cluster(box: Box) -> AsyncIterator[Box]:
         yield box
     finally:
         await box.forget()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Box]:
+    """A sandbox that is not up yet; afterwards it is down, and nothing of it is left."""
+    one = Box(tmp_path / "sandbox")
+    yield one
+    one.run("down", check=False)
+    assert not one.folder.exists()
+    assert strays(one.folder) == []

@@ -180,3 +180,12 @@ async def until(check: Callable[[], Awaitable[T | None]]) -> T:
             if found:
                 return found
             await asyncio.sleep(0.02)
+
+
+def strays(folder: Path) -> list[str]:
+    """Processes that name the folder on their command line or in their environment."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if any(str(folder) in word for word in process.info["cmdline"] or []) and process.pid != os.getpid():
+            found.append(" ".join(process.info["cmdline"]))
+    return found

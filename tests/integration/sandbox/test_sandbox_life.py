@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
-from dataplane_box import APPS, INFRA, Box, Json, alive, conditions, listener, local_port, until
+from dataplane_box import APPS, INFRA, Box, Json, alive, conditions, listener, local_port, strays, until
 from sandbox import processes
 from sandbox.client import Client, Resource
 from sandbox.controllers.gateway_world import GATEWAY_CLASSES, GATEWAYS, NAMESPACES, PODS, SECRETS
@@ -37,25 +37,6 @@ THEIR_CRD: Json = {
     },
 }
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Box]:
-    """A sandbox that is not up yet; afterwards it is down, and nothing of it is left."""
-    one = Box(tmp_path / "sandbox")
-    yield one
-    one.run("down", check=False)
-    assert not one.folder.exists()
-    assert strays(one.folder) == []
-
-
-def strays(folder: Path) -> list[str]:
-    """Processes that name the folder on their command line or in their environment."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        if any(str(folder) in word for word in process.info["cmdline"] or []) and process.pid != os.getpid():
-            found.append(" ".join(process.info["cmdline"]))
-    return found
 
 
 def ports_of(box: Box) -> set[int]:

@@ -53,12 +53,13 @@ Build = Callable[["Setting"], Sequence[runtime.Controller]]
 class Setting:
     """What the controllers are built from."""
 
-    def __init__(self, folder: Path, *, owned_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, owned_only: bool = False, hold: int | None = None) -> None:
         self.folder = folder
         self.owned_only = owned_only
         self.supervisor = Supervisor(folder / "processes")
         self.ports = PortBook(folder / "envoy" / "ports.json")
         self.mesh_port = self.ports.get("mesh")
+        self.held_port = None if hold is None else self.ports.hold(hold)
 
     def envoy(self) -> Envoy:
         """The sandbox's Envoy."""
@@ -107,7 +108,7 @@ GROUPS: dict[str, Build] = {
     "runner": _runner,
     "lifecycle": _lifecycle,
     "olm": _module("olm"),
-    "operator": _module("operator"),
+    "operator": _module("operators"),
 }
 """The names that ``--only`` takes."""
 
@@ -126,7 +127,7 @@ async def _run(setting: Setting, kubeconfig: Path, names: Sequence[str]) -> None
         work = asyncio.create_task(runtime.run(client, controllers, ready))
         saboteur = Saboteur(setting.folder, client, setting.supervisor, controllers)
         sabotage = asyncio.create_task(_sabotage(ready, saboteur))
-        announce = asyncio.create_task(_announce(ready, setting.folder, names, begun))
+        announce = asyncio.create_task(_announce(ready, setting, names, begun))
         try:
             await work
         finally:
@@ -152,10 +153,15 @@ async def _wait_for(kubeconfig: Path) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _announce(ready: asyncio.Event, folder: Path, names: Sequence[str], begun: float) -> None:
+async def _announce(ready: asyncio.Event, setting: Setting, names: Sequence[str], begun: float) -> None:
     await ready.wait()
-    note = {"pid": os.getpid(), "controllers": list(names), "seconds": round(time.monotonic() - begun, 3)}
-    write_private(folder / READY_FILE, json.dumps(note) + "\n")
+    note = {
+        "pid": os.getpid(),
+        "controllers": list(names),
+        "seconds": round(time.monotonic() - begun, 3),
+        "held_port": setting.held_port,
+    }
+    write_private(setting.folder / READY_FILE, json.dumps(note) + "\n")
 
 
 def main() -> None:
@@ -165,6 +171,9 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(GROUPS), help="comma-separated: %(default)s")
     parser.add_argument(
         "--owned-only", action="store_true", help="serve only GatewayClasses that 'python -m sandbox up' made"
+    )
+    parser.add_argument(
+        "--hold-port", type=int, metavar="PORT", help="keep it, or if it is taken another one, free for a listener"
     )
     options = parser.parse_args()
     names = [name for name in options.only.split(",") if name]
@@ -178,7 +187,7 @@ def main() -> None:
         (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.suppress(asyncio.CancelledError):
         switches.use(folder)
-        setting = Setting(folder, owned_only=options.owned_only)
+        setting = Setting(folder, owned_only=options.owned_only, hold=options.hold_port)
         asyncio.run(_run(setting, options.kubeconfig or folder / "controllers.kubeconfig", names))
 
 

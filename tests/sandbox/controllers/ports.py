@@ -21,6 +21,7 @@ class PortBook:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._ports: dict[str, int] = {}
+        self._held: socket.socket | None = None
         if path.exists():
             self._ports = json.loads(path.read_text(encoding="utf-8"))
             # Another program may have taken a remembered port since.
@@ -29,10 +30,27 @@ class PortBook:
     def get(self, name: str, wanted: int = 0) -> int:
         """The local port for a name: the one it has, else ``wanted`` if that is free, else any free one."""
         if name not in self._ports:
+            self._let_go(wanted)
             taken = wanted < FIRST_UNPRIVILEGED or wanted in self._ports.values() or not is_free(wanted)
             self._ports[name] = free_port(exclude=self._ports.values()) if taken else wanted
             self._save()
         return self._ports[name]
+
+    def hold(self, wanted: int) -> int:
+        """Keeps other programs off a port until `get` asks for it: ``wanted``, or a free one if that is taken."""
+        if wanted in self._ports.values():
+            return wanted
+        self._held = socket.socket()
+        # With it, connections of an earlier listener that still die away do no harm; afterwards it would let others in.
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", wanted if is_free(wanted) else 0))
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        return int(self._held.getsockname()[1])
+
+    def _let_go(self, port: int) -> None:
+        if self._held and self._held.getsockname()[1] == port:
+            self._held.close()
+            self._held = None
 
     def keep(self, names: Iterable[str]) -> None:
         """Gives back the ports of all other names."""

@@ -46,7 +46,7 @@ def crds() -> list[Node]:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = Folder(tmp_path_factory.mktemp("real") / "server")
     folder.make()
-    backends.choose("envtest").start(folder)
+    backends.choose("envtest").start(folder, tied=True)
     try:
         cluster = Cluster.of(folder.kubeconfig, embedded=False)
         until(lambda: _answers(cluster), "the kube-apiserver answers", 90)

@@ -52,3 +52,48 @@ def test_ports_are_given_back(tmp_path: Path) -> None:
     assert list(json.loads(path.read_text())) == ["a"]
     book.drop("a")
     assert json.loads(path.read_text()) == {}
+
+
+def test_held_port_is_kept_from_others_until_it_is_asked_for(tmp_path: Path) -> None:
+    book, wanted = PortBook(tmp_path / "ports.json"), free_port()
+    assert book.hold(wanted) == wanted
+    assert not is_free(wanted)
+    assert book.get("a/gw/80", 80) != wanted
+    assert book.get("a/gw/8080", wanted) == wanted
+    assert is_free(wanted)
+
+
+def test_another_port_is_held_when_the_wanted_one_is_taken(tmp_path: Path) -> None:
+    book = PortBook(tmp_path / "ports.json")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        held = book.hold(taken)
+        assert held != taken
+        assert not is_free(held)
+    assert book.get("a/gw/8080", held) == held
+
+
+def test_port_of_a_listener_needs_no_holding(tmp_path: Path) -> None:
+    book, wanted = PortBook(tmp_path / "ports.json"), free_port()
+    book.get("a/gw/8080", wanted)
+    assert book.hold(wanted) == wanted
+    assert is_free(wanted)
+
+
+def test_two_sandboxes_hold_different_ports(tmp_path: Path) -> None:
+    first, second, wanted = PortBook(tmp_path / "a.json"), PortBook(tmp_path / "b.json"), free_port()
+    assert first.hold(wanted) == wanted
+    assert second.hold(wanted) != wanted
+
+
+def test_port_whose_last_connections_die_away_is_held_all_the_same(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wanted = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", wanted)) as client:
+            accepted, _ = server.accept()
+            accepted.close()
+            assert client.recv(1) == b""
+    book = PortBook(tmp_path / "ports.json")
+    assert book.hold(wanted) == wanted
+    assert not is_free(wanted)
+    assert book.get("a/gw/8080", wanted) == wanted

@@ -36,7 +36,7 @@ class ApiServer:
         self.folder = Folder(path)
         self.folder.make()
         self._backend = backends.choose(os.environ.get("SANDBOX_API", "embedded"))
-        self._backend.start(self.folder)
+        self._backend.start(self.folder, tied=True)
 
     @property
     def is_complete(self) -> bool:
