@@ -110,9 +110,8 @@ class _Decoder:
                     value[index] = self._check(item, items, place._replace(path=f"{place.path}[{index}]"))
         elif not _scalar_fits(value, schema):
             raise _wrong_type(value, schema, place)
-        elif form == "date-time" and not _TIME.fullmatch(value):
-            layout = "2006-01-02T15:04:05Z07:00"
-            raise DecodingError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+        elif form == "date-time":
+            _check_time(value, micro=schema.name == "v1.MicroTime")
         elif form == "byte":
             _check_base64(value)
         elif form == "quantity":
@@ -128,6 +127,17 @@ def _wrong_type(value: Any, schema: Schema, place: _Place) -> DecodingError:
     return DecodingError(
         f"json: cannot unmarshal {json_type(value)} into Go struct field {field} of type {_go_type(schema)}"
     )
+
+
+def _check_time(value: str, micro: bool) -> None:
+    """Refuse what is no RFC 3339 time; times with microseconds need them."""
+    found = _TIME.fullmatch(value)
+    layout = f"2006-01-02T15:04:05{'.000000' if micro else ''}Z07:00"
+    if found is None:
+        raise DecodingError(f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"')
+    if micro and len(found[1] or "") != len(".000000"):
+        rest = value[len("2006-01-02T15:04:05") :]
+        raise DecodingError(f'parsing time "{value}" as "{layout}": cannot parse "{rest}" as ".000000"')
 
 
 def _check_base64(value: str) -> None:

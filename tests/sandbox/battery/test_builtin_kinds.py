@@ -352,6 +352,19 @@ def test_some_updates_create(space: Space, path: str, kind: str, status: int) ->
     assert space.cluster.put(f"{place}/upserted", body).status == status
 
 
+@pytest.mark.parametrize(
+    ("time", "status"),
+    [("2020-01-01T00:00:00.000000Z", 201), ("2020-01-01T00:00:00Z", 400), ("yesterday", 400)],
+)
+def test_leases_count_microseconds(space: Space, time: str, status: int) -> None:
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{space.name}/leases"
+    body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "timed"}}
+    answer = space.cluster.post(path, {**body, "spec": {"renewTime": time}})
+    assert answer.status == status
+    if status == 400:
+        assert f'parsing time "{time}" as "2006-01-02T15:04:05.000000Z07:00": cannot parse' in answer.body["message"]
+
+
 def test_updates_without_a_resource_version(space: Space) -> None:
     space.cluster.post(space.core("configmaps"), space.config_map("free", {})).ok()
     space.cluster.put(f"{space.core('configmaps')}/free", space.config_map("free", {"a": "b"})).ok()
