@@ -36,6 +36,15 @@ async def issuer() -> AsyncIterator[TokenIssuer]:
 async def port(cluster: Box) -> int:
     """The local port of a Gateway with a route, in a cluster with Kuadrant."""
     await cluster.make(KUADRANTS, "kuadrant", APPS, spec={})
+
+    async def ready() -> bool:
+        found = await cluster.client.get(KUADRANTS, "kuadrant", APPS)
+        assert found is not None
+        return [entry["message"] for entry in (found.get("status") or {}).get("conditions", [])] == [
+            "Kuadrant is ready"
+        ]
+
+    await until(ready)
     gateway = await cluster.gateway(listener("mcp", hostname="*.mcp.local"), listener("other", 81))
     await cluster.route("weather", HOST, "weather")
     return local_port(gateway, 80)

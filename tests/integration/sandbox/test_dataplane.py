@@ -311,6 +311,11 @@ async def test_an_unrelated_change_leads_to_no_write(cluster: Box) -> None:
         gateway = await cluster.client.get(GATEWAYS, "gw", INFRA)
         return bool(gateway and gateway["status"]["listeners"][0]["attachedRoutes"] == count)
 
+    async def quiet() -> bool:
+        """What earlier tests deployed is gone."""
+        return not await cluster.pods("mcp-gateway")
+
+    await until(quiet)
     await cluster.gateway(listener())
     await cluster.route("first", "first.org", "weather")
     await until(lambda: attached(1))

@@ -18,6 +18,8 @@ from sandbox.controllers.gateway_hostnames import ANY
 from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json, Key, World, selector_matches
 
 SUPPORTED_PROTOCOLS = ("HTTP", "HTTPS")
+ROUTE_KINDS = ("HTTPRoute", "GRPCRoute")
+"""What Istio says that these listeners take; the sandbox has no GRPCRoutes to program."""
 
 
 class Problem(NamedTuple):
@@ -105,7 +107,8 @@ def _judge_protocol(listener: Listener) -> None:
 
 
 def _judge_kinds(listener: Listener) -> None:
-    supported = [{"group": GATEWAY_GROUP, "kind": "HTTPRoute"}] if listener.protocol in SUPPORTED_PROTOCOLS else []
+    kinds = ROUTE_KINDS if listener.protocol in SUPPORTED_PROTOCOLS else ()
+    supported = [{"group": GATEWAY_GROUP, "kind": kind} for kind in kinds]
     wanted = (listener.spec.get("allowedRoutes") or {}).get("kinds") or supported
     chosen = [{"group": entry.get("group", GATEWAY_GROUP), "kind": entry["kind"]} for entry in wanted]
     listener.kinds = [entry for entry in supported if entry in chosen]

@@ -18,7 +18,7 @@ from sandbox.controllers.gateway_status import now
 from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, Json, Key
 from sandbox.controllers.kuadrant_dns import DNS_POLICIES
 from sandbox.controllers.kuadrant_enforcement import Enforcement
-from sandbox.controllers.kuadrant_policies import AUTH_POLICIES, RATE_LIMIT_POLICIES, Policy
+from sandbox.controllers.kuadrant_policies import AUTH_POLICIES, KUADRANTS, RATE_LIMIT_POLICIES, Policy
 from sandbox.controllers.kuadrant_tls import TLS_POLICIES
 from sandbox.controllers.runtime import Controller, Watch, key_of
 
@@ -41,7 +41,7 @@ class KuadrantController(Controller):
         self._round: tuple[Enforcement, Parents, set[Key]] | None = None
 
     def watches(self) -> Sequence[Watch]:
-        kinds = (AUTH_POLICIES, RATE_LIMIT_POLICIES, DNS_POLICIES, TLS_POLICIES, GATEWAYS, HTTP_ROUTES)
+        kinds = (KUADRANTS, AUTH_POLICIES, RATE_LIMIT_POLICIES, DNS_POLICIES, TLS_POLICIES, GATEWAYS, HTTP_ROUTES)
         return [Watch(resource, _everything) for resource in kinds]
 
     def publish(self, enforcement: Enforcement, parents: Parents, gateways: set[Key]) -> None:
@@ -67,6 +67,8 @@ class KuadrantController(Controller):
                 writes.append(self._status(resource, obj, status))
         for resource in (DNS_POLICIES, TLS_POLICIES):
             accepted += [Policy(resource.kind, obj) for obj in self.cache(resource).list() if _is_accepted(obj)]
+        for obj in self.cache(KUADRANTS).list():
+            writes.append(self._status(KUADRANTS, obj, kuadrant_status.kuadrant_ready(obj, time)))
         for gateway in self.cache(GATEWAYS).list():
             if key_of(gateway) in gateways:
                 own, by_listener = _of_gateway(gateway, accepted)

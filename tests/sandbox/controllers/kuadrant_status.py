@@ -93,6 +93,18 @@ def policy_status(
     return {**old, "conditions": conditions, "observedGeneration": generation}
 
 
+def kuadrant_ready(obj: Json, time: str) -> Json:
+    """The status of the Kuadrant object: its parts (Authorino, Limitador) are Envoy's filters here, so it is ready."""
+    old = obj.get("status") or {}
+    ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": "Kuadrant is ready"}
+    generation = obj["metadata"].get("generation", 1)
+    conditions = set_conditions(old.get("conditions") or [], [ready], generation, time)
+    for entry in conditions:
+        entry.pop("observedGeneration", None)
+    parts = {"mtlsAuthorino": False, "mtlsLimitador": False}
+    return {**old, **parts, "conditions": conditions, "observedGeneration": generation}
+
+
 def _affected(
     conditions: Sequence[Json], by_kind: Mapping[str, Sequence[Key]], generation: int, time: str
 ) -> list[Json]:

@@ -28,7 +28,7 @@ def test_http_listener_without_problems_takes_traffic() -> None:
     assert found.programmed
     assert not found.problems
     assert found.hostname == "mcp.example.com"
-    assert found.kinds == [{"group": GATEWAY_GROUP, "kind": "HTTPRoute"}]
+    assert found.kinds == [{"group": GATEWAY_GROUP, "kind": kind} for kind in ("HTTPRoute", "GRPCRoute")]
 
 
 def test_certificate_is_read_from_the_secret() -> None:
