@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sandbox.controllers.operator_start import WATCHED
 from sandbox.faults import switches
 from sandbox.processes import python
 
@@ -145,19 +146,14 @@ CRASHING = Image(_health_port, _crash)
 
 _TIME = ("--server", "mcp_server_time.server:create_server", "--argument", "UTC")
 
-_OPERATOR_NEEDS = (
-    "envoyfilters.networking.istio.io",
-    "gateways.gateway.networking.k8s.io",
-    "httproutes.gateway.networking.k8s.io",
-    "referencegrants.gateway.networking.k8s.io",
-)
-"""What the MCP gateway operator watches: without one of these it ends at its start ("no matches for kind")."""
-
 _TABLE: Sequence[tuple[str, Image]] = (
     # Upstream ghcr.io/kuadrant/mcp-gateway and the product's builds of it (…/mcp-gateway-rhel9).
     (r"(.*/)?mcp-gateway(-rhel\d+)?", Image(_broker_port, _broker)),
     # The operator's controller: the sandbox's MCP operator does its work.
-    (r"(.*/)?mcp-(gateway-)?controller(-rhel\d+)?", Image(_serves_nothing, None, _OPERATOR_NEEDS)),
+    (
+        r"(.*/)?mcp-(gateway-)?controller(-rhel\d+)?",
+        Image(_serves_nothing, None, [resource.crd_name for resource in WATCHED]),
+    ),
     (r"sandbox\.mcpops\.io/weather", Image(_first_port, _server("weather"))),
     (r"sandbox\.mcpops\.io/mcp-server-time", Image(_first_port, _server("bridge", *_TIME))),
     (r"sandbox\.mcpops\.io/local", Image(_first_port, _local)),

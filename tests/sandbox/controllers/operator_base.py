@@ -67,7 +67,7 @@ class OperatorController(Controller):
         """The operator's own Deployment and what it needs to run: when it starts, everything is reconciled."""
 
         def everything(_: Object) -> Iterable[Key]:
-            before, self._running = self._running, self.release()
+            before, self._running = self._running, self._find_release()
             if self._running is None or self._running == before:
                 return []
             return {key_of(obj) for resource in own for obj in self.cache(resource).list()}
@@ -76,6 +76,9 @@ class OperatorController(Controller):
 
     def release(self) -> Release | None:
         """The release that runs; None while the operator is not installed, not available, or cannot start."""
+        return self._running
+
+    def _find_release(self) -> Release | None:
         crds = self.cache(CRDS).list()
         return running_release(
             deployment for deployment in self.cache(DEPLOYMENTS).list() if not start_problem(deployment, crds)

@@ -33,9 +33,18 @@ class _Dumper(_DUMPER):  # type: ignore[misc]
     """Writes text of several lines as a block, and quotes what would not be read as text, as the operator does."""
 
 
+_RESOLVER: Any = yaml.resolver.Resolver()
+
+
+@lru_cache(maxsize=8192)
+def _style(value: str) -> str | None:
+    if "\n" in value:
+        return "|"
+    return None if _RESOLVER.resolve(yaml.ScalarNode, value, (True, False)) == TEXT else '"'
+
+
 def _text(dumper: Any, value: str) -> Any:
-    plain = dumper.resolve(yaml.ScalarNode, value, (True, False)) == TEXT
-    return dumper.represent_scalar(TEXT, value, style="|" if "\n" in value else None if plain else '"')
+    return dumper.represent_scalar(TEXT, value, style=_style(value))
 
 
 _Dumper.add_representer(str, _text)
