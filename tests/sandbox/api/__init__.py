@@ -24,5 +24,5 @@ Layers, lowest first; a layer imports only from the ones before it and from its 
 * ``lifecycle``, ``customresources``, ``identities``, ``bootstrap``: what goes on by itself (owners, namespaces,
   definitions, tokens), and what is there from the start;
 * ``application``: from a request to a verb and back;
-* ``certificates``, ``kubeconfig``, ``listener``, ``server``: the running process.
+* ``certificates``, ``kubeconfig``, ``listener``, ``lean``, ``server``: the running process.
 """

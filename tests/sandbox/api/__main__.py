@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 
+from . import lean  # noqa: F401  (first of all)
 from .http import Middleware
 from .server import Settings, serve
 

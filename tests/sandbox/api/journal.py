@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from .store import DELETED, Event, Location, Record, Store
 
@@ -67,7 +68,7 @@ class Journal:
 def _line(event: Event) -> bytes:
     record, location = event.record, event.location
     key = (event.kind, location.group, location.plural, record.namespace, record.name)
-    words = [part.encode() or _NONE for part in key]
+    words = [quote(part).encode() or _NONE for part in key]  # the names of roles may have spaces
     return b" ".join((b"%d" % event.revision, *words, record.raw)) + b"\n"
 
 
