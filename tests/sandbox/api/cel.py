@@ -6,8 +6,8 @@
 The engine has no optional selection (``a.?b``), counts the bytes of strings, has its own regular expressions and
 texts of numbers, and does not know types before it runs: an expression is rewritten for the first three, and its
 fields are looked up in the schema for the last. What remains different from a kube-apiserver: wrong types are found
-when a rule is evaluated, not when its definition is created; macros with two variables are refused; ``exists`` stops
-at an item that errors.
+when a rule is evaluated, not when its definition is created, where the cost of rules is not estimated either; macros
+with two variables and semver() are refused; ``exists`` stops at an item that errors.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ _CONVERSIONS = {name: name for name in ("double", "int", "uint")} | {
     "duration": "google.protobuf.Duration",
     "timestamp": "google.protobuf.Timestamp",
 }
-_OVERLOAD = "no such overload"
+_LONGEST = 10_000
+"""Characters of an expression; the engine's stack does not bear much longer ones (a kube-apiserver takes 100,000)."""
+_FAILURES = (IndexError, KeyError, OverflowError, RuntimeError, TypeError, ZeroDivisionError)
+"""What the engine raises for an expression without a value."""
 
 
 Scope = cel.Context
@@ -75,9 +78,13 @@ class Expression:
 
         Raises `CompileError`, also for names and fields that do not exist.
         """
+        if len(text) > _LONGEST:
+            size = f"size: {len(text)}, limit {_LONGEST}"
+            raise CompileError(f"ERROR: <input>:-1:0: expression code point size exceeds limit: {size}")
         code = _TEXT.sub(_blank, text)
+        self._text = _rewrite(text, code)
         try:
-            self._program = cel.compile(_rewrite(text, code))
+            self._program = cel.compile(self._text)
         except ValueError as error:
             message = str(error).partition("': ERROR")[2]
             raise CompileError("ERROR" + message.replace("\n| ", "\n | ")) from None
@@ -95,26 +102,31 @@ class Expression:
         """The value. Raises `EvaluationError`."""
         try:
             return self._program.execute(scope)
-        except KeyError as error:
-            raise EvaluationError(f"no such key: {error.args[0]}") from None
-        except ZeroDivisionError as error:
-            raise EvaluationError("modulus by zero" if "modulo" in str(error) else "division by zero") from None
-        except IndexError as error:
-            raise EvaluationError(str(error)) from None
-        except OverflowError:
-            raise EvaluationError("integer overflow") from None
-        except TypeError:
-            raise EvaluationError(_OVERLOAD) from None
-        except RuntimeError as error:
-            raise EvaluationError(_told(str(error))) from None
+        except _FAILURES as error:
+            raise EvaluationError(_told(self._first(scope, error))) from None
+
+    def _first(self, scope: Scope, failure: Exception) -> Exception:
+        """Where several operands of && and || fail, cel-go tells of the first and the engine of the last."""
+        try:
+            text = _TEXT.sub(lambda part: _blank(part) if part[0].startswith("//") else part[0], self._text)
+            cel.compile(_mirrored(text, _TEXT.sub(_blank, text))).execute(scope)
+        except _FAILURES as first:
+            return first
+        return failure
 
 
-def _told(failure: str) -> str:
-    """What cel-go says where a function failed; the engine says that there is none where its types are wrong."""
-    failed = _FAILED.match(failure)
+def _told(failure: Exception) -> str:
+    """What cel-go says; the engine says that a function does not exist where its types are wrong."""
+    if isinstance(failure, KeyError):
+        return f"no such key: {failure.args[0]}"
+    if isinstance(failure, ZeroDivisionError):
+        return "modulus by zero" if "modulo" in str(failure) else "division by zero"
+    if isinstance(failure, (IndexError, OverflowError)):
+        return str(failure) if isinstance(failure, IndexError) else "integer overflow"
+    failed = _FAILED.match(str(failure))
     if failed and failed[1] in _CONVERSIONS:
         return f"type conversion error from 'string' to '{_CONVERSIONS[failed[1]]}'"
-    return failed[3] if failed and failed[2] in (None, "ValueError", "IndexError") else _OVERLOAD
+    return failed[3] if failed and failed[2] in (None, "ValueError", "IndexError") else "no such overload"
 
 
 def _blank(literal: re.Match[str]) -> str:
@@ -159,6 +171,32 @@ def _rewrite(text: str, code: str) -> str:
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
+
+
+def _mirrored(text: str, code: str) -> str:
+    """The expression with the operands of each && and || in the other order; comments go."""
+    found, index = "", 0
+    operands = [[""]]  # those of ||, each a list of those of &&
+
+    def taken() -> str:
+        return " || ".join(" && ".join(reversed(parts)) for parts in reversed(operands))
+
+    while index < len(code):
+        char, step = code[index], 1
+        if code.startswith(("&&", "||"), index):
+            operands[-1].append("") if char == "&" else operands.append([""])
+            step = 2
+        elif char in "([{":
+            end = _closing(code, index + 1)
+            operands[-1][-1] += char + _mirrored(text[index + 1 : end], code[index + 1 : end]) + code[end : end + 1]
+            step = end + 1 - index
+        elif char in ",?:":
+            found += taken() + char
+            operands = [[""]]
+        else:
+            operands[-1][-1] += text[index]
+        index += step
+    return found + taken()
 
 
 def _problems(code: str, variables: Mapping[str, Schema | None]) -> Iterator[tuple[int, str]]:

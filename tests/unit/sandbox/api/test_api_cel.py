@@ -69,6 +69,9 @@ def test_expressions_that_hold(text: str) -> None:
         ("self.nope == 1", "no such key: nope"),
         ("self.m['nope'] == 1", "no such key: nope"),
         ("self.s + 1 == 2", "no such overload"),
+        ("self.nope == 1 || self.nada == 1", "no such key: nope"),
+        ("self.i == 3 ? (self.b && size(self.a) > 0 && self.c) || self.d : self.e  // why", "no such key: a"),
+        ("duration(self.s) > duration('1s')", "type conversion error from 'string' to 'google.protobuf.Duration'"),
         ("9223372036854775807 + 1 > 0", "integer overflow"),
     ],
 )
@@ -96,6 +99,18 @@ def test_what_cannot_be_compiled(text: str, message: str, column: int) -> None:
         Expression(text, {"self": None})
     assert message in str(caught.value)
     assert f":{column}: " in str(caught.value).splitlines()[0]
+
+
+@pytest.mark.parametrize("text", ["self" + ".a" * 20_000, "1" + "+1" * 20_000])
+def test_expressions_that_are_too_long_are_refused(text: str) -> None:
+    with pytest.raises(CompileError, match="expression code point size exceeds limit"):
+        Expression(text, {"self": None})
+
+
+def test_long_expressions_are_run() -> None:
+    assert evaluate("1" + "+1" * 4_000 + " == 4001") is True
+    with pytest.raises(EvaluationError, match="no such key: a"):
+        evaluate("self" + ".a" * 4_000)
 
 
 # rules
