@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
@@ -24,6 +25,10 @@ RETRY_SECONDS = 1.0
 """How soon after a failure."""
 TIMEOUT_SECONDS = 5.0
 LARGEST_ANSWER = 1 << 20
+KINDS = ("RSA", "EC", "OKP")
+"""Kinds of keys that are looked at: a secret has no place in a published set."""
+_NOBODY = {"kty": "oct", "alg": "HS256", "kid": "nobody", "k": secrets.token_urlsafe(32)}
+"""A key that nobody knows."""
 
 Issuer = tuple[str, str]
 """Field and URL: ``("issuerUrl", …)`` or ``("jwksUrl", …)``."""
@@ -31,6 +36,12 @@ Issuer = tuple[str, str]
 
 class FetchError(Exception):
     """What an issuer answered is not what OpenID Connect discovery asks for."""
+
+
+def jwks_text(keys: Iterable[Json]) -> str:
+    """A JWKS of the keys that sign, and of nobody's: Envoy refuses a configuration in which an issuer has none."""
+    signing = [key for key in keys if key.get("use") in (None, "sig") and key.get("kty") in KINDS]
+    return json.dumps({"keys": [*signing, _NOBODY]}, sort_keys=True)
 
 
 class Issuers:
@@ -97,8 +108,7 @@ class Issuers:
         keys = found.get("keys")
         if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
             raise FetchError(f"{url} holds no keys")
-        signing = [key for key in keys if key.get("use") in (None, "sig") and key.get("kty") != "oct"]
-        return json.dumps({"keys": signing}, sort_keys=True)
+        return jwks_text(keys)
 
     async def _json(self, session: aiohttp.ClientSession, url: str) -> Json:
         parts = urlsplit(url)

@@ -65,14 +65,19 @@ class Bench:
         self.ports: dict[int, int] = {}
         self.table: dict[str, tuple[str, int]] = {}
         self.enforcement = Enforcement()
+        self.keys = IssuerKeys()
 
     async def serve(self, *objects: Json, policies: Sequence[Policy] = ()) -> dict[str, str]:
-        """Programs Envoy with one Gateway (``infra/gw``), what belongs to it, and policies without tokens."""
+        """Programs Envoy with one Gateway (``infra/gw``), what belongs to it, and policies (all of one issuer)."""
         seen = world(*objects, *self.pods, *(service(name) for name in self.apps))
         judged = {KEY: judge(seen.gateways[0], seen)}
         routes = [bind(entry, seen, judged) for entry in seen.routes]
-        self.enforcement = enforce(seen, policies, routes, lambda jwt: IssuerKeys(), kuadrant=True)
+        self.enforcement = enforce(seen, policies, routes, lambda jwt: self.keys, kuadrant=True)
         config = envoy_config.Config(clusters=service_clusters(seen))
+        for guard in self.enforcement.guards:
+            if guard.providers:
+                config.providers |= guard.providers
+                config.requirements[guard.requirement] = guard.requirement_config()
         for number in sorted({entry.port for entry in judged[KEY] if entry.programmed}):
             local = self.ports.setdefault(number, free_port())
             serving = [entry for entry in judged[KEY] if entry.port == number and entry.programmed]
