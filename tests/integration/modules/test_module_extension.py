@@ -232,6 +232,7 @@ class TestVerdict:
             ({"listener": "bare"}, ["no hostname", "public_host"]),
             ({"listener": "own"}, ["does not allow routes", "allowed_routes"]),
             ({"public_host": "http://x"}, ["must be a hostname, not a URL"]),
+            ({"public_host": "*.example.com"}, ["*.example.com", "RFC 1123"]),
         ],
     )
     def test_gateway_and_listener(
@@ -267,6 +268,25 @@ class TestVerdict:
         said = run.fails("extension", **options(other, place, listener="same-port"))
 
         assert "8080" in said and f"{ns}/ext" in said and "another port" in said
+
+    def test_one_that_is_leaving_does_not_keep_the_port(
+        self, run: Modules, api_server: ApiServer, ns: str, place: str
+    ) -> None:
+        run("extension", wait=False, **options(ns, place))
+        path = f"{EXTENSIONS.format(ns=ns)}/ext"
+        held = {"apiVersion": "mcp.kuadrant.io/v1", "kind": "MCPGatewayExtension"}
+        target = {"targetRef": {"name": "gw", "namespace": place, "sectionName": "mcps"}}
+        api_server.apply(
+            path, {**held, "metadata": {"name": "ext", "finalizers": ["example.com/held"]}, "spec": target}
+        )
+        api_server.delete(path)
+        other = api_server.namespace(f"t-{uuid.uuid4().hex[:8]}")
+        grant(api_server, place, other)
+
+        made = run("extension", wait=False, **options(other, place, listener="same-port"))
+
+        assert made["objects"][0]["action"] == "created"
+        api_server.apply(path, {**held, "metadata": {"name": "ext"}, "spec": target})
 
     def test_what_an_earlier_task_may_make_is_a_warning_in_check_mode(self, run: Modules, ns: str, place: str) -> None:
         planned = run("extension", check=True, **options(ns, place, gateway="later", public_host="m.example.com"))
