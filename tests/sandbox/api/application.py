@@ -279,6 +279,8 @@ class Application:
             raise patches.not_decoded(body, "map[string]interface {}", prefix)
         if media == MERGE_PATCH:
             return lambda live: patches.merge_patch(live, body)
+        # What an object is cannot be changed by such a patch, and nobody minds when it says so (k8s_scale does).
+        body = {name: value for name, value in body.items() if name not in ("apiVersion", "kind")}
         return lambda live: patches.strategic_merge_patch(live, body, resource.schema)
 
     def _written(self, context: Context, outcome: Outcome) -> Response:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox.battery.support import JSON_PATCH, STRATEGIC_PATCH, TABLE, Space
+from sandbox.battery.support import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, TABLE, Space
 
 
 def test_creation_fills_in_what_the_server_decides(space: Space) -> None:
@@ -267,3 +267,11 @@ def test_reviews_of_access_allow_administrators(space: Space) -> None:
     answer = space.cluster.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     assert answer.status == 201
     assert answer.body["status"]["allowed"] is True
+
+
+def test_strategic_patches_do_not_change_what_an_object_is(space: Space) -> None:
+    space.cluster.post(space.core("configmaps"), space.config_map("steady", {})).ok()
+    path, patch = f"{space.core('configmaps')}/steady", {"kind": "Secret", "apiVersion": "apps/v1", "data": {"a": "b"}}
+    found = space.cluster.patch(path, patch, STRATEGIC_PATCH).ok()
+    assert (found["kind"], found["data"]) == ("ConfigMap", {"a": "b"})
+    assert space.cluster.patch(path, patch, MERGE_PATCH).status in (400, 422)
