@@ -156,6 +156,7 @@ class DnsPolicyController(Controller):
         gateways = {key_of(obj): obj for obj in self.cache(GATEWAYS).list()}
         secrets = {key_of(obj): obj for obj in self.cache(SECRETS).list()}
         table: dict[str, Json] = {}
+        changed = []
         for policy in policies:
             gateway = gateways.get((policy.key[0], policy.target[1]))
             accepted = accepted_problem(policy, policies, gateway)
@@ -165,9 +166,11 @@ class DnsPolicyController(Controller):
                     table[record.host] = {"record": record.name, "type": "A", "targets": list(record.targets)}
             new = status(policy.obj, accepted, found, why_none, now())
             if (policy.obj.get("status") or {}) != new:
-                meta = {name: value for name, value in policy.obj["metadata"].items() if name != "managedFields"}
-                await self.replace(DNS_POLICIES, {**policy.obj, "metadata": meta, "status": new}, subresource="status")
-        self._save(table)
+                changed.append((policy.obj, new))
+        self._save(table)  # before a status says that it is so
+        for obj, new in changed:
+            meta = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+            await self.replace(DNS_POLICIES, {**obj, "metadata": meta, "status": new}, subresource="status")
         return None
 
     def _save(self, table: dict[str, Json]) -> None:
