@@ -12,9 +12,11 @@ import os
 import socket
 import ssl
 import time
+import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_timing import Timing
 
 # X509_V_ERR_* numbers of OpenSSL's x509_vfy.h.
 _NOT_YET_VALID = 9
@@ -22,6 +24,9 @@ _EXPIRED = 10
 _SELF_SIGNED = frozenset({18, 19})
 _UNKNOWN_ISSUER = frozenset({2, 20, 21})
 _WRONG_NAME = frozenset({62, 64})
+
+_Address = tuple[socket.AddressFamily, socket.SocketKind, int, t.Any]
+"""Family, kind and protocol of a socket, and the address to connect it to."""
 
 
 def tls_context(ca_cert: str | None, validate_certs: bool) -> ssl.SSLContext:
@@ -50,14 +55,21 @@ def tls_context(ca_cert: str | None, validate_certs: bool) -> ssl.SSLContext:
     return context
 
 
-def connect(target: Target, tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
-    """A connected socket, TLS included when ``tls`` is given. ``deadline`` is a :func:`time.monotonic` moment."""
-    sock = _dial(target, deadline)
+def connect(target: Target, tls: ssl.SSLContext | None, deadline: float, timing: Timing) -> socket.socket:
+    """A connected socket, TLS included when ``tls`` is given. ``deadline`` is a :func:`time.monotonic` moment.
+
+    ``timing`` gets the seconds of name resolution, TCP and TLS.
+    """
+    with timing.phase("dns"):
+        addresses = _addresses(target)
+    with timing.phase("connect"):
+        sock = _dial(target, addresses, deadline)
     if tls is None:
         return sock
     try:
-        sock.settimeout(seconds_left(deadline))
-        return tls.wrap_socket(sock, server_hostname=target.host)
+        with timing.phase("tls"):
+            sock.settimeout(seconds_left(deadline))
+            return tls.wrap_socket(sock, server_hostname=target.host)
     except (OSError, ValueError) as error:
         sock.close()
         raise _tls_failure(target, error) from error
@@ -68,10 +80,10 @@ def seconds_left(deadline: float) -> float:
     return max(0.001, deadline - time.monotonic())
 
 
-def _dial(target: Target, deadline: float) -> socket.socket:
+def _dial(target: Target, addresses: list[_Address], deadline: float) -> socket.socket:
     started = time.monotonic()
     last: OSError | None = None
-    for family, kind, protocol, _name, address in _addresses(target):
+    for family, kind, protocol, address in addresses:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(seconds_left(deadline))
@@ -85,10 +97,10 @@ def _dial(target: Target, deadline: float) -> socket.socket:
     raise _tcp_failure(target, last, time.monotonic() - started) from last
 
 
-def _addresses(target: Target) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str | int, ...]]]:
+def _addresses(target: Target) -> list[_Address]:
     name = target.dial_host
     try:
-        return socket.getaddrinfo(name, target.dial_port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
+        found = socket.getaddrinfo(name, target.dial_port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
         raise EndpointError("dns", f"{target.url}: {name!r} is not a host name; correct it", retry=False) from error
     except socket.gaierror as error:
@@ -101,6 +113,7 @@ def _addresses(target: Target) -> list[tuple[socket.AddressFamily, socket.Socket
             f"{target.url}: {why}; create a DNS record that points to the Gateway's address,"
             " or give that address in connect_to",
         ) from error
+    return [(family, kind, protocol, address) for family, kind, protocol, _name, address in found]
 
 
 def _tcp_failure(target: Target, error: OSError | None, waited: float) -> EndpointError:

@@ -22,6 +22,7 @@ import typing as t
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_connect import connect, seconds_left
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError, excerpt
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_timing import Timing
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of one answer that are read at most; a catalogue of 1,000 tools is about 1 MB."""
@@ -30,7 +31,7 @@ MAX_BODY = 64 * 1024 * 1024
 class Exchange:
     """A request that was sent and whose answer is read piece by piece. A context manager: it closes the connection.
 
-    ``deadline`` is the :func:`time.monotonic` moment by which everything must have been read.
+    Everything must have been read ``timeout`` seconds after the start; ``timing`` gets the seconds of each phase.
     """
 
     def __init__(
@@ -42,16 +43,19 @@ class Exchange:
         body: bytes | None,
         *,
         timeout: float,
+        timing: Timing | None = None,
     ) -> None:
+        timing = timing or Timing()
         self._target = target
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
-        self._sock: socket.socket = connect(target, tls, self._deadline)
+        self._sock: socket.socket = connect(target, tls, self._deadline, timing)
         self._connection = http.client.HTTPConnection(target.host, target.port)
         self._connection.sock = self._sock
         self._read = 0
         try:
-            self._response = self._send(method, headers, body)
+            with timing.phase("first_byte"):
+                self._response = self._send(method, headers, body)
         except BaseException:
             self.close()
             raise
@@ -77,6 +81,11 @@ class Exchange:
     def lines(self) -> t.Iterator[bytes]:
         """The lines of an answer that may never end."""
         return self._chunks(lambda: self._response.readline(MAX_BODY))
+
+    def extend(self, timeout: float) -> None:
+        """Give an answer that goes on (an event stream between two requests) ``timeout`` further seconds from now."""
+        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout
 
     def close(self) -> None:
         self._connection.close()

@@ -12,65 +12,50 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_client import (
-    PROTOCOL_VERSIONS,
-    Json,
-    McpClient,
-    checked_initialize,
-)
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_bare import bare_initialize
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_connect import tls_context
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_cors import check_cors
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import DialRule, parse_target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_hello import Client, Hello
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_message import Json
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_oauth import check_oauth
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_open import open_client, speak_each
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import STATELESS_REVISION
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_servers import check_servers, status_target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_stateless import StatelessClient
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target, parse_target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import (
+    Wanted,
+    expect_server_name,
+    expect_tools,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 3.0
 """Seconds between two tries: doubled from the first to the longest."""
 
-NAMES_SHOWN = 20
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """What to ask and what to expect; the fields are the options of the module of the same names."""
-
-    url: str
-    connect_to: str | None = None
-    connect_to_when: DialRule = "always"
-    protocol_version: str | None = None
-    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    ca_cert: str | None = None
-    validate_certs: bool = True
-    timeout: float = 10.0
-    bare: bool = False
-    expect_tools: t.Sequence[str] = ()
-    expect_prefixes: t.Sequence[str] = ()
-    min_tools: int | None = None
-    call_name: str | None = None
-    call_arguments: Json = dataclasses.field(default_factory=dict)
-
 
 def probe(wanted: Wanted) -> Json:
     """One try. Returns the module's result values; raises :class:`EndpointError`."""
     started = time.monotonic()
+    wanted.check()
     target = parse_target(wanted.url, wanted.connect_to, wanted.connect_to_when)
-    tls = tls_context(wanted.ca_cert, wanted.validate_certs) if target.scheme == "https" else None
-
-    def client() -> McpClient:
-        return McpClient(
-            target, tls=tls, headers=wanted.headers, timeout=wanted.timeout, name="mcpops-gateway-endpoint", version="1"
-        )
-
-    result: Json = {"url": target.url, "dialed": target.dialed}
-    if wanted.bare:
-        result["bare_initialize"] = _bare(client())
-    session = client()
+    wire = _wire(wanted, target, wanted.headers)
+    result: Json = {"url": target.url, "dialed": target.dialed, "warnings": []}
     try:
-        result.update(_session(session, wanted))
+        if wanted.bare:
+            result["bare_initialize"] = bare_initialize(wire)
+        if wanted.handshake:
+            result.update(_conversation(wire, wanted))
+        else:
+            result.update(_checks(wire, wanted))
     except EndpointError as failure:
         failure.facts.setdefault("dialed", target.dialed)
+        failure.facts.setdefault("timing", wire.timing.result())
         raise
-    finally:
-        session.close()
+    if wire.first_timing is not None:
+        result["timing"] = wire.first_timing.result()
     result["duration"] = round(time.monotonic() - started, 3)
     return result
 
@@ -105,81 +90,90 @@ def probe_until(
         rest = min(rest * 2, LONGEST_PAUSE)
 
 
-def _bare(client: McpClient) -> Json:
+def _wire(wanted: Wanted, target: Target, headers: t.Mapping[str, str]) -> Wire:
+    tls = tls_context(wanted.ca_cert, wanted.validate_certs) if target.scheme == "https" else None
+    return Wire(target, tls=tls, headers=headers, timeout=wanted.timeout)
+
+
+def _conversation(wire: Wire, wanted: Wanted) -> Json:
+    """The handshake, the tools, every further check while the session lasts, and at the very end the call."""
+    client, hello = open_client(wire, wanted.protocol_version)
     try:
-        answer = client.bare_initialize()
-        checked_initialize(client.target, answer)
+        result = _described(hello)
+        for _ping in range(wanted.pings):
+            client.ping()
+        expect_server_name(wanted, hello.server_info)
+        has_tools = "tools" in hello.capabilities
+        names = [tool["name"] for tool in client.tools()] if has_tools else []
+        expect_tools(wanted, names, has_tools)
+        result.update(tools=names, tool_count=len(names))
+        if wanted.expect_header_check:
+            _check_headers(client, wanted)
+        result["protocol_versions"] = [hello.protocol_version]
+        if wanted.expect_protocol_versions:
+            result["protocol_versions"] = speak_each(wire, wanted.expect_protocol_versions, hello.protocol_version)
+        result.update(_checks(wire, wanted))
+        if wanted.call_name:
+            result["call_result"] = _call_once(client, wanted.call_name, wanted.call_arguments)
     finally:
         client.close()
-    return answer
-
-
-def _session(client: McpClient, wanted: Wanted) -> Json:
-    answer = client.initialize(wanted.protocol_version or PROTOCOL_VERSIONS[-1])
-    status = client.http_status
-    hello = answer["result"]
-    if wanted.protocol_version and client.protocol_version != wanted.protocol_version:
-        raise EndpointError(
-            "assert",
-            f"{wanted.url}: protocol_version {wanted.protocol_version} was asked for but the server speaks"
-            f" {client.protocol_version}; ask for that one, or upgrade the server",
-            retry=False,
-            protocol_version=client.protocol_version,
-        )
-    client.ping()
-    has_tools = "tools" in hello["capabilities"]
-    names = [tool["name"] for tool in client.tools()] if has_tools else []
-    _expect(wanted, names, has_tools)
-    result: Json = {
-        "http_status": status,
-        "protocol_version": client.protocol_version,
-        "server_info": hello["serverInfo"],
-        "capabilities": hello["capabilities"],
-        "initialize": answer,
-        "session": client.session_id is not None,
-        "tools": names,
-        "tool_count": len(names),
+    return {
+        **result,
+        "session_restarts": client.restarts,
+        "server_requests": client.server_requests,
+        "warnings": client.notes,
     }
-    if wanted.call_name:
-        result["call_result"] = _call_once(client, wanted.call_name, wanted.call_arguments)
+
+
+def _described(hello: Hello) -> Json:
+    answer = "discover" if hello.protocol_version == STATELESS_REVISION else "initialize"
+    return {
+        "http_status": hello.http_status,
+        "protocol_version": hello.protocol_version,
+        "transport": hello.transport,
+        "server_info": hello.server_info,
+        "capabilities": hello.capabilities,
+        answer: hello.answer,
+        "session": hello.session,
+    }
+
+
+def _checks(wire: Wire, wanted: Wanted) -> Json:
+    """What is asked beside the conversation."""
+    result: Json = {}
+    if wanted.cors is not None:
+        result["cors"] = check_cors(wire, wanted.cors)
+    if wanted.oauth_metadata is not None:
+        result["oauth"] = check_oauth(wire, wanted.oauth_metadata, lambda url: _elsewhere(wire.target, wanted, url))
+    if wanted.expect_status_servers:
+        status = _wire(wanted, status_target(wire.target), wanted.headers)
+        result["servers"] = check_servers(status, wire.target, wanted.expect_status_servers)
     return result
 
 
-def _call_once(client: McpClient, name: str, arguments: Json) -> Json:
+def _elsewhere(target: Target, wanted: Wanted, url: str) -> Wire:
+    """A wire to another address without the caller's headers; on the endpoint's own host it is dialed alike."""
+    there = parse_target(url)
+    if (there.host, there.port) == (target.host, target.port):
+        there = dataclasses.replace(there, dial_host=target.dial_host, dial_port=target.dial_port)
+    return _wire(wanted, there, {})
+
+
+def _check_headers(client: Client, wanted: Wanted) -> None:
+    if not isinstance(client, StatelessClient):
+        raise EndpointError(
+            "assert",
+            f"{wanted.url}: expect_header_check holds for revision {STATELESS_REVISION} only, and the server was"
+            " spoken to in an older one; set protocol_version to that revision or to auto",
+            retry=False,
+        )
+    client.check_headers()
+
+
+def _call_once(client: Client, name: str, arguments: Json) -> Json:
     """Call the tool and never again: it may have done its work although its answer was lost."""
     try:
         return client.call_tool(name, arguments)
     except EndpointError as failure:
         failure.retry = False
         raise
-
-
-def _expect(wanted: Wanted, names: list[str], has_tools: bool) -> None:
-    """Compare the listed tools with what the caller expects; everything that is missing goes into one message."""
-    wrong = []
-    missing = [name for name in wanted.expect_tools if name not in names]
-    if missing:
-        wrong.append(
-            f"the tools {', '.join(missing)} are missing" if len(missing) > 1 else f"the tool {missing[0]} is missing"
-        )
-    empty = [prefix for prefix in wanted.expect_prefixes if not any(name.startswith(prefix) for name in names)]
-    if empty:
-        wrong.append(f"no tool begins with {' or with '.join(empty)}")
-    if wanted.min_tools is not None and len(names) < wanted.min_tools:
-        wrong.append(f"{len(names)} tools are fewer than min_tools {wanted.min_tools}")
-    if not wrong:
-        return
-    if not has_tools:
-        listed = "the server offers no tools at all (no capability tools)"
-    elif not names:
-        listed = "the list of tools is empty"
-    else:
-        more = len(names) - NAMES_SHOWN
-        listed = f"listed are {', '.join(names[:NAMES_SHOWN])}" + (f" and {more} more" if more > 0 else "")
-    raise EndpointError(
-        "assert",
-        f"{wanted.url}: {', '.join(wrong)}; {listed}. Check that the MCP servers are registered, reachable from the"
-        " broker and enabled (the broker's /status says what it sees)",
-        tools=names,
-        tool_count=len(names),
-    )

@@ -31,10 +31,16 @@ def status_failure(target: Target, status: int, header: HeaderLookup, body: byte
     challenge = header("WWW-Authenticate")
     if challenge:
         facts["www_authenticate"] = challenge
-        found = _METADATA.search(challenge)
+        found = resource_metadata_of(challenge)
         if found:
-            facts["resource_metadata"] = found.group(1)
+            facts["resource_metadata"] = found
     return EndpointError("http", text, retry=status not in _FINAL, **facts)
+
+
+def resource_metadata_of(challenge: str) -> str | None:
+    """The address of the OAuth metadata in a WWW-Authenticate header (RFC 9728, section 5.1)."""
+    found = _METADATA.search(challenge)
+    return found.group(1) if found else None
 
 
 def _meaning(target: Target, status: int, header: HeaderLookup) -> str:
@@ -65,9 +71,9 @@ def _unauthorized(challenge: str | None) -> str:
             "a token is asked for, but WWW-Authenticate is missing, so clients cannot find out where to get one;"
             " set it in the AuthPolicy, and pass a token in headers (Authorization)"
         )
-    found = _METADATA.search(challenge)
+    found = resource_metadata_of(challenge)
     if found:
-        return f"a token is asked for (metadata: {found.group(1)}); pass one in headers (Authorization: Bearer ...)"
+        return f"a token is asked for (metadata: {found}); pass one in headers (Authorization: Bearer ...)"
     return f"a token is asked for ({excerpt(challenge)}) without resource_metadata; pass one in headers (Authorization)"
 
 

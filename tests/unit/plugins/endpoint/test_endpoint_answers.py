@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import Wanted, probe
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
 from endpoint_servers import HELLO, Certificate, RawServer, http_answer, mcp_responder, message_of
 
 Start = Callable[..., RawServer]

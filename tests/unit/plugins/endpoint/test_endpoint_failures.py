@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import Wanted, probe, probe_until
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe, probe_until
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
 from endpoint_servers import HELLO, Certificate, RawServer, http_answer, mcp_responder
 
 Start = Callable[..., RawServer]
