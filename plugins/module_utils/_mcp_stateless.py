@@ -63,6 +63,7 @@ class StatelessClient:
                 f"{self._target.url}: server/discover lists the revisions {', '.join(map(str, supported)) or 'none'}"
                 f" without {STATELESS_REVISION}; ask for one of those, or upgrade the server",
                 retry=False,
+                http_status=status,
                 supported_versions=supported,
             )
         meta = result.get("_meta")

@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from mcp.server.mcpserver import MCPServer
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from endpoint_sdk import Memory, serve, talking_server, weather_server
 from endpoint_servers import Certificate, RawServer
 
 
@@ -42,26 +39,28 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="session")
 def sdk_url() -> Iterator[str]:
-    """An MCP server of the official SDK with three tools."""
-    server = MCPServer("weather", version="1.2")
+    """An MCP server of the official SDK with two tools, of every revision, answering with event streams."""
+    with serve(weather_server().streamable_http_app()) as origin:
+        yield f"{origin}/mcp"
 
-    @server.tool()
-    def forecast(city: str) -> str:
-        """The weather of a city."""
-        if city == "Atlantis":
-            raise ValueError("Atlantis has sunk")
-        return f"{city}: sunny"
 
-    @server.tool()
-    def alerts() -> list[str]:
-        """Warnings."""
-        return []
+@pytest.fixture(scope="session")
+def json_url() -> Iterator[str]:
+    """The same, answering with JSON."""
+    with serve(weather_server().streamable_http_app(json_response=True)) as origin:
+        yield f"{origin}/mcp"
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(server.streamable_http_app(), log_level="warning", lifespan="on")
-        running = uvicorn.Server(config)
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-        running.should_exit = True
-        thread.join(10)
+
+@pytest.fixture(scope="session")
+def talking_url() -> Iterator[str]:
+    """A server of the official SDK that asks back, and whose streams can be resumed."""
+    app = talking_server().streamable_http_app(event_store=Memory(), retry_interval=10)
+    with serve(app) as origin:
+        yield f"{origin}/mcp"
+
+
+@pytest.fixture(scope="session")
+def sse_url() -> Iterator[str]:
+    """A server of the official SDK that speaks nothing but HTTP+SSE."""
+    with serve(weather_server().sse_app()) as origin:
+        yield f"{origin}/sse"
