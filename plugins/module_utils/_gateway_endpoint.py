@@ -79,7 +79,8 @@ def report_of(answer: Object, problem: str = "") -> dict[str, t.Any]:
         return {"works": False, "problem": why, "text": text}
     kept = ("url", "dialed", "http_status", "server_info", "protocol_version", "tools", "tool_count", "call_result")
     report = {name: answer[name] for name in kept if name in answer}
-    report["initialize"] = answer.get("bare_initialize") or answer["initialize"]
+    # A server of the stateless revision is not initialized: what it says of itself is the answer to server/discover.
+    report["initialize"] = answer.get("bare_initialize") or answer.get("initialize") or answer["discover"]
     return {"works": True, **report, "text": _text(report)}
 
 
@@ -90,7 +91,7 @@ def _text(report: Object) -> list[str]:
         "The MCP gateway works.",
         f"endpoint:    {url}{through}",
         f"initialize:  HTTP {report['http_status']}, protocol version {report['protocol_version']}",
-        f"serverInfo:  {server.get('name')} {server.get('version', '')}".rstrip(),
+        f"serverInfo:  {server.get('name', 'not told')} {server.get('version', '')}".rstrip(),
         f"tools:       {report['tool_count']}" + (f" ({', '.join(report['tools'])})" if report["tools"] else ""),
     ]
     if report.get("call_result"):

@@ -23,6 +23,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import CL
 ALWAYS_ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST"})
 """CORS-safelisted methods: a browser sends them without seeing them in Access-Control-Allow-Methods."""
 
+FORBIDDEN = 403
+
 _ORIGIN = re.compile(r"https?://[^/\s]+|null")
 
 
@@ -103,6 +105,8 @@ def _preflight_problems(cors: Cors, names: list[str], answer: Exchange, found: J
 
 def _answer_problems(cors: Cors, answer: Exchange, exposed: list[str]) -> list[str]:
     wrong = _origin_problems(cors, answer, f"the answer to POST (HTTP {answer.status})")
+    if answer.status == FORBIDDEN:
+        wrong.append("the answer to POST is HTTP 403, so the server refuses this origin (MCP, security) or the client")
     wanted = {name.strip().lower() for name in cors.expose}
     if answer.header("Mcp-Session-Id"):
         wanted.add("mcp-session-id")

@@ -39,5 +39,5 @@ class Timing:
             setattr(self, name, time.monotonic() - started)
 
     def result(self) -> dict[str, float]:
-        """The phases that took place, rounded to tenths of a millisecond."""
-        return {name: round(value, 4) for name, value in dataclasses.asdict(self).items() if value is not None}
+        """The phases that took place, rounded to microseconds."""
+        return {name: round(value, 6) for name, value in dataclasses.asdict(self).items() if value is not None}

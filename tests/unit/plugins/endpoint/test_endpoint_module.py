@@ -9,10 +9,12 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from endpoint_servers import RawServer, http_answer, mcp_responder, message_of
 
 MODULE = "ansible_collections.mcpops.gateway.plugins.modules.endpoint"
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
@@ -35,6 +37,38 @@ def test_success_is_never_changed_and_has_the_documented_values(sdk_url: str) ->
     assert answer["attempts"] == 1
     documented = yaml.safe_load(_literal("RETURN"))
     assert set(answer) - {"changed", "invocation"} <= set(documented)
+
+
+def test_options_of_the_checks_reach_the_probe(sdk_url: str) -> None:
+    answer = run(url=sdk_url, handshake=False, cors={"origin": "https://x.example.com"}, oauth_metadata={})
+
+    assert answer["layer"] == "assert"
+    assert "a page of https://x.example.com cannot use it" in answer["msg"]
+    assert answer["cors"]["preflight_status"] == 403
+
+
+def test_no_options_of_the_metadata_check_are_needed(sdk_url: str) -> None:
+    answer = run(url=sdk_url, handshake=False, oauth_metadata={})
+
+    assert "there is no metadata of the protected resource" in answer["msg"]
+
+
+def test_every_result_of_the_stateless_revision_is_documented(sdk_url: str) -> None:
+    answer = run(url=sdk_url, protocol_version="auto", expect_protocol_versions=["2024-11-05", "2026-07-28"])
+
+    assert answer["protocol_versions"] == ["2024-11-05", "2026-07-28"]
+    assert set(answer) - {"changed", "invocation"} <= set(yaml.safe_load(_literal("RETURN")))
+
+
+def test_a_lost_session_is_a_warning(raw_server: Callable[..., RawServer]) -> None:
+    works = mcp_responder(Mcp_Session_Id="abc")
+    losses = [http_answer("", "404 Not Found")]
+    server = raw_server(lambda r: losses.pop() if message_of(r).get("method") == "ping" and losses else works(r))
+
+    answer = run(url=server.url)
+
+    assert answer["session_restarts"] == 1
+    assert "several replicas without shared sessions" in str(answer["warnings"])
 
 
 def test_a_failure_has_one_sentence_and_its_layer(sdk_url: str) -> None:

@@ -98,6 +98,15 @@ def test_the_full_handshakes_answer_serves_without_a_bare_one() -> None:
     assert report_of(ANSWER)["initialize"] == {"id": 1}
 
 
+def test_a_server_without_a_handshake_is_reported_by_its_discover_answer() -> None:
+    stateless = {name: value for name, value in ANSWER.items() if name != "initialize"}
+
+    report = report_of({**stateless, "server_info": {}, "discover": {"id": 3}})
+
+    assert report["initialize"] == {"id": 3}
+    assert "serverInfo:  not told" in report["text"]
+
+
 @pytest.mark.parametrize(
     ("answer", "problem", "said"),
     [({"skipped": True}, "no Gateway", "no Gateway"), ({"msg": "refused"}, "", "refused")],
