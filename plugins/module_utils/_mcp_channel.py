@@ -31,17 +31,14 @@ class Channel(t.Protocol):
 
     def request(self, message: Json, headers: t.Mapping[str, str] | None = None) -> Json:
         """The whole JSON-RPC answer with a result. Raises :class:`EndpointError`."""
-        ...
 
     def notify(self, message: Json) -> None: ...
 
     def restart(self) -> None:
         """Forget the session, so that the next initialize begins another one."""
-        ...
 
     def close(self) -> None:
         """End the session."""
-        ...
 
 
 class SessionLostError(EndpointError):

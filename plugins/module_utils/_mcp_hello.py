@@ -38,11 +38,9 @@ class Client(t.Protocol):
     @property
     def server_requests(self) -> list[str]:
         """Methods that the server asked of this client, which all were refused but ping."""
-        ...
 
     def ping(self) -> None:
         """Ask for a sign of life, where the revision has one."""
-        ...
 
     def tools(self) -> list[Json]: ...
 

@@ -92,14 +92,15 @@ def refusal(target: Target, exchange: Exchange, method: str, *, stateless: bool 
         and exchange.status < 500
         and exchange.status not in (401, 403)
     ):
-        return rpc_failure(target, method, error, stateless=stateless, **failure.facts)
+        return rpc_failure(target, method, error, stateless=stateless, http_status=exchange.status, facts=failure.facts)
     return failure
 
 
 def rpc_failure(
-    target: Target, method: str, error: t.Any, *, stateless: bool, http_status: int, **facts: t.Any
+    target: Target, method: str, error: t.Any, *, stateless: bool, http_status: int, facts: Json | None = None
 ) -> EndpointError:
-    """What a JSON-RPC error means, and what to do. ``stateless``: by the rules of revision 2026-07-28."""
+    """What a JSON-RPC error means, and what to do. ``stateless``: by the rules of revision 2026-07-28; ``facts`` are
+    further result values."""
     if not isinstance(error, dict):
         return EndpointError(
             "mcp",
@@ -115,7 +116,7 @@ def rpc_failure(
         f"{target.url}: {method} was refused with JSON-RPC error {code} ({said}){status}{_advice(method, error)}",
         retry=code == INTERNAL_ERROR,
         rpc_error=error,
-        **{"http_status": http_status, **facts},
+        **{"http_status": http_status, **(facts or {})},
     )
 
 
