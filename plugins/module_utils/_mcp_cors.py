@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import re
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_bare import single_initialize
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_http import Exchange
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_message import Json
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import SESSION_REVISIONS
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import CLIENT_INFO, Wire
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
 
 ALWAYS_ALLOWED_METHODS = frozenset({"GET", "HEAD", "POST"})
 """CORS-safelisted methods: a browser sends them without seeing them in Access-Control-Allow-Methods."""
@@ -56,7 +55,7 @@ def check_cors(wire: Wire, cors: Cors) -> Json:
     with wire.send("OPTIONS", {"Accept": "*/*", **asked}, anonymous=True) as preflight:
         found = _allowed(preflight)
         wrong = _preflight_problems(cors, names, preflight, found)
-    with _initialize(wire, cors.origin) as answer:
+    with single_initialize(wire, {"Origin": cors.origin}) as answer:
         found["answer_status"] = answer.status
         found["expose_headers"] = _list(answer, "Access-Control-Expose-Headers")
         wrong += _answer_problems(cors, answer, found["expose_headers"])
@@ -132,13 +131,6 @@ def _origin_problems(cors: Cors, answer: Exchange, where: str) -> list[str]:
     if cors.credentials and answer.header("Access-Control-Allow-Credentials") != "true":
         wrong.append(f"{where} has no Access-Control-Allow-Credentials: true")
     return wrong
-
-
-def _initialize(wire: Wire, origin: str) -> Exchange:
-    params = {"protocolVersion": SESSION_REVISIONS[-1], "capabilities": {}, "clientInfo": CLIENT_INFO}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
-    headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json", "Origin": origin}
-    return wire.send("POST", headers, json.dumps(message).encode())
 
 
 def _end(wire: Wire, session: str, origin: str) -> None:

@@ -27,6 +27,10 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import 
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
 
 
+class WrongStreamError(EndpointError):
+    """There is an event stream, but not one of this transport."""
+
+
 class HttpSseChannel:
     """A connection whose GET stream is the session."""
 
@@ -79,11 +83,13 @@ class HttpSseChannel:
             raise self._wrong(f"GET is answered with {self._stream.content_type or 'no content type'}, not with events")
         first = next(self._events, None)
         if first is None or first.name != "endpoint":
-            raise self._wrong("the event stream does not begin with the event endpoint of the HTTP+SSE transport")
+            raise self._wrong_stream(
+                "the event stream does not begin with the event endpoint of the HTTP+SSE transport"
+            )
         url = urljoin(self.target.url, first.data.strip())
         asked, found = urlsplit(self.target.url), urlsplit(url)
         if (asked.scheme, asked.netloc) != (found.scheme, found.netloc):
-            raise self._wrong(f"the event endpoint names {excerpt(url)}, which is another server; that is not allowed")
+            raise self._wrong_stream(f"the event endpoint names {excerpt(url)}, which is another server")
         path = (found.path or "/") + (f"?{found.query}" if found.query else "")
         return dataclasses.replace(self.target, url=url, path=path)
 
@@ -93,6 +99,9 @@ class HttpSseChannel:
             self.http_status = exchange.status
             if not 200 <= exchange.status < 300:
                 raise refusal(self._messages, exchange, method)
+
+    def _wrong_stream(self, text: str) -> WrongStreamError:
+        return WrongStreamError("mcp", f"{self.target.url}: {text}", retry=False, http_status=self.http_status)
 
     def _wrong(self, text: str, *, retry: bool = False) -> EndpointError:
         return EndpointError("mcp", f"{self.target.url}: {text}", retry=retry, http_status=self.http_status)

@@ -9,17 +9,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_bare import single_initialize
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError, excerpt
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_message import Json
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_oauth_server import authorization_server
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import SESSION_REVISIONS
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_status import resource_metadata_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wellknown import OtherWire, get_document
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import CLIENT_INFO, Wire
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
@@ -89,10 +88,7 @@ def check_oauth(wire: Wire, oauth: OAuth, other: OtherWire) -> Json:
 
 def _challenge(wire: Wire) -> tuple[str, str]:
     """The challenge to a request without a token, and the metadata's address in it ("" when there is none)."""
-    params = {"protocolVersion": SESSION_REVISIONS[-1], "capabilities": {}, "clientInfo": CLIENT_INFO}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
-    headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
-    with wire.send("POST", headers, json.dumps(message).encode(), anonymous=True) as answer:
+    with single_initialize(wire, anonymous=True) as answer:
         status, challenge = answer.status, answer.header("WWW-Authenticate") or ""
     if status != 401:
         raise EndpointError(

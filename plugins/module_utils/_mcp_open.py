@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_hello import Client, Hello
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_http_sse import HttpSseChannel
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_http_sse import HttpSseChannel, WrongStreamError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_message import supported_versions
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import (
     AUTO,
@@ -137,6 +137,8 @@ def _session(wire: Wire, version: str, *, old_transport: bool) -> Opened:
         first = failure
     try:
         older = SessionClient(HttpSseChannel(wire))
+    except WrongStreamError:
+        raise
     except EndpointError:
         raise first from None  # no HTTP+SSE either: what the first transport met is the better message
     try:

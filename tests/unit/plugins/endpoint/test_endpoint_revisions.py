@@ -263,17 +263,24 @@ def test_a_server_of_the_oldest_transport(sse_url: str, protocol_version: str) -
     assert result["call_result"]["content"][0]["text"] == "Oslo: sunny"
 
 
-def test_the_oldest_transport_may_not_lead_to_another_server(raw_server: Start) -> None:
+@pytest.mark.parametrize(
+    ("stream", "kind", "said"),
+    [
+        ("event: endpoint\ndata: http://evil.example.com/x\n\n", "text/event-stream", "which is another server"),
+        ('data: {"jsonrpc": "2.0"}\n\n', "text/event-stream", "does not begin with the event endpoint"),
+        ("<h1>Hello</h1>", "text/html", "HTTP 405"),
+    ],
+)
+def test_what_is_not_the_oldest_transport(raw_server: Start, stream: str, kind: str, said: str) -> None:
     def respond(request: bytes) -> bytes:
         if request.startswith(b"GET"):
-            return http_answer("event: endpoint\ndata: http://evil.example.com/x\n\n", kind="text/event-stream")
+            return http_answer(stream, kind=kind)
         return http_answer("", "405 Method Not Allowed")
 
     server = raw_server(respond)
-    failed = failure(Wanted(server.url, protocol_version="2024-11-05"))
 
-    assert "HTTP 405" in str(failed)
-    assert not any(b"POST /x" in r for r in server.requests)
+    assert said in str(failure(Wanted(server.url, protocol_version="2024-11-05")))
+    assert len(server.requests) == 2
 
 
 def test_all_expected_revisions_are_spoken(sdk_url: str) -> None:
