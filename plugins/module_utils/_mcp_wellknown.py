@@ -21,7 +21,7 @@ OtherWire = t.Callable[[str], Wire]
 
 def get_document(wire: Wire) -> tuple[Json | None, str]:
     """The JSON object at the wire's address, or None and why there is none. A server that fails (5xx) raises."""
-    with wire.send("GET", {"Accept": "application/json"}, anonymous=True) as answer:
+    with wire.send("GET", {"Accept": "application/json"}) as answer:
         status, body = answer.status, answer.body()
     if status >= 500:
         raise EndpointError("http", f"{wire.target.url}: HTTP {status} ({excerpt(body)})", http_status=status)

@@ -188,9 +188,12 @@ def test_connect_to_when_unresolved_helps_a_name_that_does_not_resolve(raw_serve
 def test_headers_go_out_with_every_request_and_win(raw_server: Start) -> None:
     server = raw_server(mcp_responder(Mcp_Session_Id="abc"))
 
-    probe(Wanted(server.url, bare=True, headers={"Authorization": "Bearer x", "User-Agent": "me"}))
+    probe(Wanted(server.url, bare=True, headers={"Authorization": "Bearer x", "user-agent": "me"}))
 
-    assert all(b"Authorization: Bearer x" in r and b"User-Agent: me\r\n" in r for r in server.requests)
+    assert all(
+        b"Authorization: Bearer x" in r and b"user-agent: me\r\n" in r and r.lower().count(b"user-agent") == 1
+        for r in server.requests
+    )
 
 
 @pytest.mark.parametrize("as_text", [True, False])

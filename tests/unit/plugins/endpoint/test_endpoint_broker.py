@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_oauth import O
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe, probe_until
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import SESSION_REVISIONS
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
+from endpoint_servers import RawServer, http_answer
 
 PUBLIC = "https://mcp.example.com/mcp"
 
@@ -122,6 +123,17 @@ def test_servers_that_are_not_ready_are_named(broker: Broker, expected: list[str
     assert said in str(caught.value)
     assert "weather" not in str(caught.value)
     assert caught.value.layer == "assert"
+
+
+def test_a_broker_without_any_server(raw_server: Callable[..., RawServer]) -> None:
+    server = raw_server(lambda _request: http_answer({"servers": []}))
+    headers = {"Authorization": "Bearer x"}
+
+    with pytest.raises(EndpointError, match="no server is registered"):
+        probe(Wanted(server.url, handshake=False, headers=headers, expect_status_servers=["*"]))
+
+    assert server.requests[0].startswith(b"GET /status HTTP/1.1")
+    assert b"Authorization: Bearer x" in server.requests[0]
 
 
 def test_an_endpoint_without_a_broker_has_no_status(sdk_url: str) -> None:

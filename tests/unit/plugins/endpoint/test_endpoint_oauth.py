@@ -160,6 +160,29 @@ def test_the_resource_has_to_be_the_endpoint(raw_server: Start, suffix: str, res
         assert f"has the resource {named!r} instead of '{server.url}'" in str(wrong(server.url))
 
 
+def test_the_metadata_is_read_where_the_endpoint_is_dialed(raw_server: Start) -> None:
+    url, issuer = "http://mcp.invalid/mcp", "http://mcp.invalid/realms/mcp"
+    server = raw_server(
+        metadata_server(
+            {
+                "/.well-known/oauth-protected-resource/mcp": {"resource": url, "authorization_servers": [issuer]},
+                "/.well-known/oauth-authorization-server/realms/mcp": {
+                    "issuer": f"{issuer}/",
+                    "authorization_endpoint": f"{issuer}/auth",
+                    "token_endpoint": f"{issuer}/token",
+                    "code_challenge_methods_supported": ["S256"],
+                },
+            }
+        )
+    )
+    oauth = OAuth(check_authorization_servers=True)
+
+    result = probe(Wanted(url, connect_to=f"127.0.0.1:{server.port}", oauth_metadata=oauth))
+
+    assert result["oauth"]["authorization_server_metadata"][issuer]["token_endpoint"] == f"{issuer}/token"
+    assert all(b"Host: mcp.invalid\r\n" in request for request in server.requests)
+
+
 def test_another_resource_can_be_expected(raw_server: Start) -> None:
     public = "https://mcp.example.com/mcp"
     document = {"resource": public, "authorization_servers": ["https://sso.example.com"]}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_param_headers import header_value
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import REVISIONS
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
@@ -99,6 +100,19 @@ def test_arguments_are_sent_as_the_headers_that_the_schema_names(talking_url: st
 
 
 @pytest.mark.parametrize(
+    ("value", "header"),
+    [
+        ("plain text", "plain text"),
+        (" edge", "=?base64?IGVkZ2U=?="),
+        ("=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?="),
+        ("two\nlines", "=?base64?dHdvCmxpbmVz?="),
+    ],
+)
+def test_a_value_that_a_header_cannot_carry_is_encoded(value: str, header: str) -> None:
+    assert header_value(value) == header
+
+
+@pytest.mark.parametrize(
     ("schema", "why"),
     [
         ({"properties": {"a": {"type": "number", "x-mcp-header": "A"}}}, "whose type is neither"),
@@ -107,11 +121,11 @@ def test_arguments_are_sent_as_the_headers_that_the_schema_names(talking_url: st
         (
             {
                 "properties": {
-                    "a": {"type": "string", "x-mcp-header": "A"},
-                    "b": {"properties": {"c": {"type": "string", "x-mcp-header": "a"}}},
+                    "a": {"properties": {"c": {"type": "string", "x-mcp-header": "a"}}},
+                    "b": {"type": "string", "x-mcp-header": "A"},
                 }
             },
-            "x-mcp-header a twice",
+            "x-mcp-header A twice",
         ),
     ],
 )

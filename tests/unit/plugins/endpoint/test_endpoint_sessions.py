@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from ansible_collections.mcpops.gateway.plugins.module_utils import _mcp_streamable
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
@@ -51,9 +52,23 @@ def test_a_session_that_is_lost_once_is_begun_anew_with_a_warning(raw_server: St
     assert f"(HTTP 404 to {lost_at})" in result["warnings"][0]
     assert methods(server).count("initialize") == 2
     assert methods(server).count(lost_at) == 2
+    assert methods(server).count("notifications/initialized") == 2
     second = [r for r in server.requests if message_of(r).get("method") == "initialize"][1]
     assert b"mcp-session-id" not in second.lower()
     assert b"mcp-protocol-version" not in second.lower()
+
+
+def test_a_second_lost_session_is_a_failure(raw_server: Start) -> None:
+    works = mcp_responder({"tools/list": lambda _params: GONE}, Mcp_Session_Id="abc")
+    losses = [GONE]
+
+    def respond(request: bytes) -> bytes:
+        return losses.pop() if message_of(request).get("method") == "ping" and losses else works(request)
+
+    server = raw_server(respond)
+
+    assert "It was the second session that was lost" in str(failure(Wanted(server.url)))
+    assert methods(server).count("initialize") == 2
 
 
 def test_replicas_without_shared_sessions_are_told() -> None:
@@ -148,12 +163,16 @@ def test_a_stream_that_the_server_breaks_is_resumed(talking_url: str) -> None:
     assert result["call_result"]["content"][0]["text"] == "resumed"
 
 
-def test_a_broken_stream_is_resumed_after_the_last_event_that_came(raw_server: Start) -> None:
+def test_a_broken_stream_is_resumed_after_the_last_event_that_came(
+    raw_server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(_mcp_streamable.time, "sleep", pauses.append)
     note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
     answer = {"jsonrpc": "2.0", "id": 4, "result": {"content": []}}
 
     def first(_params: dict[str, Any]) -> bytes:
-        text = f"retry: 1\nid: 7\ndata: {json.dumps(note)}\n\nid: 8\ndata: half"
+        text = f"retry: 3000\nid: 7\ndata: {json.dumps(note)}\n\nid: 8\ndata: half"
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 999\r\n\r\n"
         return head + text.encode()
 
@@ -169,6 +188,7 @@ def test_a_broken_stream_is_resumed_after_the_last_event_that_came(raw_server: S
     assert probe(Wanted(server.url, call_name="t"))["call_result"] == {"content": []}
     resumed = [r for r in server.requests if r.startswith(b"GET")]
     assert len(resumed) == 1
+    assert pauses == [3.0]
     assert b"Last-Event-ID: 7\r\n" in resumed[0]
     assert b"Mcp-Session-Id: abc\r\n" in resumed[0]
 
