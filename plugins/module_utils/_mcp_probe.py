@@ -24,6 +24,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions impo
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_servers import check_servers, status_target
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_stateless import StatelessClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target, parse_target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_timing import Timing
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import (
     Wanted,
     expect_server_name,
@@ -41,7 +42,8 @@ def probe(wanted: Wanted) -> Json:
     started = time.monotonic()
     wanted.check()
     target = parse_target(wanted.url, wanted.connect_to, wanted.connect_to_when)
-    wire = _wire(wanted, target, wanted.headers)
+    timings: list[Timing] = []
+    wire = _wire(wanted, target, wanted.headers, timings)
     result: Json = {"url": target.url, "dialed": target.dialed, "warnings": []}
     try:
         if wanted.bare:
@@ -52,10 +54,9 @@ def probe(wanted: Wanted) -> Json:
             result.update(_checks(wire, wanted))
     except EndpointError as failure:
         failure.facts.setdefault("dialed", target.dialed)
-        failure.facts.setdefault("timing", wire.timing.result())
+        failure.facts.setdefault("timing", timings[-1].result() if timings else {})
         raise
-    if wire.first_timing is not None:
-        result["timing"] = wire.first_timing.result()
+    result["timing"] = timings[0].result()
     result["duration"] = round(time.monotonic() - started, 3)
     return result
 
@@ -90,9 +91,9 @@ def probe_until(
         rest = min(rest * 2, LONGEST_PAUSE)
 
 
-def _wire(wanted: Wanted, target: Target, headers: t.Mapping[str, str]) -> Wire:
+def _wire(wanted: Wanted, target: Target, headers: t.Mapping[str, str], timings: list[Timing]) -> Wire:
     tls = tls_context(wanted.ca_cert, wanted.validate_certs) if target.scheme == "https" else None
-    return Wire(target, tls=tls, headers=headers, timeout=wanted.timeout)
+    return Wire(target, tls=tls, headers=headers, timeout=wanted.timeout, timings=timings)
 
 
 def _conversation(wire: Wire, wanted: Wanted) -> Json:
@@ -144,19 +145,19 @@ def _checks(wire: Wire, wanted: Wanted) -> Json:
     if wanted.cors is not None:
         result["cors"] = check_cors(wire, wanted.cors)
     if wanted.oauth_metadata is not None:
-        result["oauth"] = check_oauth(wire, wanted.oauth_metadata, lambda url: _elsewhere(wire.target, wanted, url))
+        result["oauth"] = check_oauth(wire, wanted.oauth_metadata, lambda url: _elsewhere(wire, wanted, url))
     if wanted.expect_status_servers:
-        status = _wire(wanted, status_target(wire.target), wanted.headers)
+        status = _wire(wanted, status_target(wire.target), wanted.headers, wire.timings)
         result["servers"] = check_servers(status, wire.target, wanted.expect_status_servers)
     return result
 
 
-def _elsewhere(target: Target, wanted: Wanted, url: str) -> Wire:
+def _elsewhere(wire: Wire, wanted: Wanted, url: str) -> Wire:
     """A wire to another address without the caller's headers; on the endpoint's own host it is dialed alike."""
-    there = parse_target(url)
+    target, there = wire.target, parse_target(url)
     if (there.host, there.port) == (target.host, target.port):
         there = dataclasses.replace(there, dial_host=target.dial_host, dial_port=target.dial_port)
-    return _wire(wanted, there, {})
+    return _wire(wanted, there, {}, wire.timings)
 
 
 def _check_headers(client: Client, wanted: Wanted) -> None:

@@ -146,17 +146,21 @@ class StreamableChannel:
     def _scan(self, exchange: Exchange, message: Json, position: Position) -> Json | None:
         """The answer in a stream, None when the stream ends or breaks before it and can be resumed."""
         started = time.monotonic()
-        try:
-            for event in events(exchange.lines(), position):
-                for one in messages_of(self.target, event.data, exchange, message["method"], batch=self._batch):
-                    if is_answer(one, message["id"]):
-                        return one
-                    self._serve(one)
-        except EndpointError as failure:
-            broke = failure.layer == "http" and "http_status" not in failure.facts
-            if not broke or not position.last_id or time.monotonic() - started >= self._wire.timeout:
-                raise
-        return None
+        stream = events(exchange.lines(), position)
+        while True:
+            try:
+                event = next(stream, None)
+            except EndpointError as failure:
+                over = time.monotonic() - started >= self._wire.timeout
+                if over or not failure.retry or not position.last_id:
+                    raise
+                return None
+            if event is None:
+                return None
+            for one in messages_of(self.target, event.data, exchange, message["method"], batch=self._batch):
+                if is_answer(one, message["id"]):
+                    return one
+                self._serve(one)
 
     def _serve(self, message: Json) -> None:
         """Answer a request of the server; notifications and answers to others are none of our business."""

@@ -20,20 +20,24 @@ CLIENT_INFO = {"name": "mcpops-gateway-endpoint", "version": "1"}
 
 
 class Wire:
-    """Sends requests, each on a connection of its own, and remembers how long the first and the newest took.
+    """Sends requests, each on a connection of its own.
 
     ``headers`` are the caller's: they go out with every request and win over all others. ``timeout`` (seconds) bounds
-    each request.
+    each request. ``timings`` gets the timing of each request; wires can share it.
     """
 
     def __init__(
-        self, target: Target, *, tls: ssl.SSLContext | None, headers: t.Mapping[str, str], timeout: float
+        self,
+        target: Target,
+        *,
+        tls: ssl.SSLContext | None,
+        headers: t.Mapping[str, str],
+        timeout: float,
+        timings: list[Timing] | None = None,
     ) -> None:
         self.target = target
         self.timeout = timeout
-        self.http_status = 0
-        self.timing = Timing()
-        self.first_timing: Timing | None = None
+        self.timings = [] if timings is None else timings
         self._tls = tls
         self._headers = headers
 
@@ -60,17 +64,15 @@ class Wire:
         }
         length = {} if body is None else {"Content-Length": str(len(body))}
         all_headers = _merged(own, headers, {} if anonymous else self._headers, length)
-        self.timing = Timing()
-        self.first_timing = self.first_timing or self.timing
+        timing = Timing()
+        self.timings.append(timing)
         try:
-            exchange = Exchange(
-                method, target, self._tls, all_headers, body, timeout=timeout or self.timeout, timing=self.timing
+            return Exchange(
+                method, target, self._tls, all_headers, body, timeout=timeout or self.timeout, timing=timing
             )
         except EndpointError as failure:
-            failure.facts.setdefault("timing", self.timing.result())
+            failure.facts.setdefault("timing", timing.result())
             raise
-        self.http_status = exchange.status
-        return exchange
 
 
 def _merged(*parts: t.Mapping[str, str]) -> dict[str, str]:

@@ -130,6 +130,7 @@ def test_an_endpoint_without_metadata_names_both_places(sdk_url: str) -> None:
     assert "/.well-known/oauth-protected-resource/mcp: it is answered with HTTP 404" in str(failed)
     assert "/.well-known/oauth-protected-resource: it is answered with HTTP 404" in str(failed)
     assert failed.layer == "assert"
+    assert set(failed.facts["timing"]) == {"dns", "connect", "first_byte"}
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,12 @@ from urllib.parse import urlsplit
 import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils import _mcp_streamable
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_http_sse import HttpSseChannel
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_session import SessionClient
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import parse_target
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
 from endpoint_sdk import balanced, serve, weather_server
 from endpoint_servers import HELLO, Certificate, RawServer, http_answer, mcp_responder, message_of
 
@@ -191,6 +195,29 @@ def test_a_broken_stream_is_resumed_after_the_last_event_that_came(
     assert pauses == [3.0]
     assert b"Last-Event-ID: 7\r\n" in resumed[0]
     assert b"Mcp-Session-Id: abc\r\n" in resumed[0]
+
+
+def test_an_answer_to_the_server_that_is_lost_is_no_broken_stream(raw_server: Start) -> None:
+    ask = {"jsonrpc": "2.0", "id": "p1", "method": "ping"}
+    stream = http_answer(f"id: 1\ndata: {json.dumps(ask)}\n\n", kind="text/event-stream")
+    works = mcp_responder({"tools/call": lambda _params: stream}, Mcp_Session_Id="abc")
+    server = raw_server(lambda r: b"" if b'"p1"' in r else works(r))
+
+    assert "closed the connection without a complete answer" in str(failure(Wanted(server.url, call_name="t")))
+    assert not any(r.startswith(b"GET") for r in server.requests)
+
+
+def test_each_request_over_the_oldest_transport_has_its_own_time(sse_url: str) -> None:
+    wire = Wire(parse_target(sse_url), tls=None, headers={}, timeout=10)
+    channel = HttpSseChannel(wire)
+    client = SessionClient(channel)
+    try:
+        client.open("2024-11-05")
+        channel._stream.extend(-1)
+        client.ping()
+        assert [tool["name"] for tool in client.tools()] == ["forecast", "alerts"]
+    finally:
+        client.close()
 
 
 def test_a_server_that_numbers_events_and_does_not_resume(raw_server: Start) -> None:
