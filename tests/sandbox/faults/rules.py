@@ -57,10 +57,7 @@ class Rules:
         faults = self._book.active()
         if not faults:
             return None
-        try:
-            info = RequestInfo.of(request)
-        except ApiError:
-            return None
+        info = RequestInfo.of(request)
         return next((fault for fault in faults if self._hits(fault, request, info)), None)
 
     def _hits(self, fault: Fault, request: Request, info: RequestInfo) -> bool:

@@ -147,8 +147,3 @@ async def test_a_watch_ends_early(server: Server, how: str) -> None:
         cut = True
     assert cut == (how == "cut")
     assert (b"\n" in b"".join(chunks)) is False
-
-
-async def test_a_request_that_makes_no_sense_is_left_to_the_server(server: Server) -> None:
-    server.start("api-error")
-    assert await server.code("GET", "/api/v1/namespaces?watch=perhaps") == 200
