@@ -16,9 +16,12 @@ from .schema import Schema
 _META = ("apiVersion", "kind", "metadata")
 
 
-def coerce(obj: dict[str, Any], schema: Schema, defaults: bool = True) -> list[str]:
-    """Shape a whole object, except for its root's three own fields; returns the paths of unknown fields, sorted."""
-    shaping = _Shaping(defaults)
+def coerce(obj: dict[str, Any], schema: Schema, defaults: bool = True, nulls: bool = True) -> list[str]:
+    """Shape a whole object, except for its root's three own fields; returns the paths of unknown fields, sorted.
+
+    Without ``nulls``, those that their field does not take stay, for validation to refuse: as server-side apply does.
+    """
+    shaping = _Shaping(defaults, nulls)
     shaping.value(obj, schema, "", whole=True)
     return sorted(shaping.unknown)
 
@@ -31,9 +34,10 @@ def coerced(obj: dict[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 class _Shaping:
-    def __init__(self, defaults: bool) -> None:
+    def __init__(self, defaults: bool, nulls: bool) -> None:
         self.unknown: list[str] = []
         self._defaults = defaults
+        self._nulls = nulls
 
     def value(self, value: Any, schema: Schema, path: str, whole: bool = False) -> None:
         if schema.deduced:
@@ -61,5 +65,5 @@ class _Shaping:
             self.value(value[name], child, path)
         elif child.default is not None and not child.nullable:
             value[name] = copy(child.default)
-        elif not child.nullable and not child.deduced:
+        elif self._nulls and not child.nullable and not child.deduced:
             del value[name]

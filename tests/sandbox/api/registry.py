@@ -207,7 +207,7 @@ class Registry:
         live = resource.load(record) if record else None
         new = manager.apply(live, config, options.manager, options.force)
         try:
-            resource.strategy.decode(new)
+            resource.strategy.decode_applied(new)
         except DecodingError as error:
             raise manager.conversion_failed(config, str(error)) from error
         metadata = new["metadata"]

@@ -51,6 +51,18 @@ def test_list_maps_are_owned_item_by_item(space: Space) -> None:
     assert ports(apply(space, "listed", {"ports": []}, "two")) == ["a"]
 
 
+def test_a_null_is_applied_as_it_is(space: Space) -> None:
+    cluster, path = space.cluster, f"{space.widgets}/nothing"
+    refused = cluster.apply(path, space.widget("nothing", {"size": 1, "replicas": None}), "one")
+    assert refused.status == 422
+    assert refused.body["details"]["causes"][0]["field"] == "spec.replicas"
+    assert 'spec.replicas in body must be of type integer: "null"' in refused.body["message"]
+    taken = cluster.apply(path, space.widget("nothing", {"size": 1, "note": None, "mode": None}), "one").ok()
+    assert taken["spec"] == {"size": 1, "note": None, "mode": "fast"}
+    posted = cluster.post(space.widgets, space.widget("posted-null", {"size": 1, "replicas": None})).ok()
+    assert posted["spec"] == {"size": 1, "mode": "fast"}
+
+
 def test_what_is_no_longer_applied_goes_unless_owned_by_another(space: Space) -> None:
     apply(space, "dropped", {"size": 1, "replicas": 2, "note": "x"}, "one")
     apply(space, "dropped", {"replicas": 2}, "two")

@@ -39,6 +39,10 @@ class Strategy:
         """
         return []
 
+    def decode_applied(self, obj: Object) -> None:
+        """The same for an object that server-side apply has put together."""
+        self.decode(obj)
+
     def read(self, obj: Object) -> None:
         """Bring an object from the store into this version's shape."""
 

@@ -47,6 +47,9 @@ class CustomStrategy(Strategy):
     def decode(self, obj: Object) -> list[str]:
         return coerce(obj, self.structural)
 
+    def decode_applied(self, obj: Object) -> None:
+        coerce(obj, self.structural, nulls=False)
+
     def begin(self, obj: Object, old: Object | None) -> None:
         if self.stored is not self.structural:
             self.read(obj)
@@ -60,7 +63,7 @@ class CustomStrategy(Strategy):
         if self.has_status:
             obj.pop("status", None)
         obj["metadata"]["generation"] = 1
-        coerce(obj, self.structural)  # defaults of what was reset, such as the status
+        coerce(obj, self.structural, nulls=False)  # defaults of what was reset, such as the status
 
     def prepare_update(self, new: Object, old: Object, subresource: str) -> None:
         if subresource == "status":
@@ -76,7 +79,7 @@ class CustomStrategy(Strategy):
                 _take_status(new, old)
             if not same(_body(new), _body(old)):
                 new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        coerce(new, self.structural)
+        coerce(new, self.structural, nulls=False)
 
     def validate(self, obj: Object, old: Object | None, subresource: str) -> list[FieldError]:
         if obj["kind"] != self.kind:
