@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from bench.results import Result, report
 
 def product(box: Box) -> list[Result]:
     """The main job on a fresh sandbox and again, and what the sandbox costs."""
-    up = box.sandbox("up")
+    up = box.sandbox("up", "--api", os.environ.get("SANDBOX_API", "embedded"))
     first, again = box.site(), min(box.site() for _ in range(2))
     status = subprocess.run(
         [sys.executable, "-m", "sandbox", "status", "--json", "--dir", str(box.folder)],

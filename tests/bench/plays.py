@@ -60,6 +60,17 @@ class Box:
         book.write_text(json.dumps([play]))
         return self.run("ansible-playbook", "-i", "localhost,", str(book))
 
+    def module_memory(self, module: str, **options: Any) -> float:
+        """Peak resident memory (MB) of a module in a process of its own, as on a managed host."""
+        arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"kubeconfig": self.environment["KUBECONFIG"], **options}})
+        command = [sys.executable, "-m", f"ansible_collections.mcpops.gateway.plugins.modules.{module}", arguments]
+        process = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+        _pid, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"the module {module} failed")
+        return usage.ru_maxrss / 1024
+
     def requests(self) -> int:
         """Requests of the administrator that the API server has finished so far."""
         lines = (self.folder / "audit.jsonl").read_text().splitlines()
