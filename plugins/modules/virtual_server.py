@@ -70,40 +70,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: What happened to every object (in check mode, what would happen).
+  description: What happened to every object, as in RV(mcpops.gateway.apply#module:objects).
   returned: always
   type: list
   elements: dict
-  contains:
-    api_version:
-      description: The object's apiVersion.
-      type: str
-      returned: always
-    kind:
-      description: The object's kind.
-      type: str
-      returned: always
-    namespace:
-      description: The object's namespace, null for a cluster-scoped object.
-      type: str
-      returned: always
-    name:
-      description: The object's name.
-      type: str
-      returned: always
-    action:
-      description: One of V(created), V(updated), V(unchanged), V(deleted), V(absent).
-      type: str
-      returned: always
-    fields:
-      description: Paths of the fields that changed.
-      type: list
-      elements: str
-      returned: always
-    resource_version:
-      description: The object's resourceVersion afterwards; null when it does not exist.
-      type: str
-      returned: always
   sample:
     - api_version: mcp.kuadrant.io/v1
       kind: MCPVirtualServer
@@ -113,18 +83,9 @@ objects:
       fields: [spec]
       resource_version: "4711"
 requests:
-  description: How many requests the job took.
+  description: How many requests the job took, as in RV(mcpops.gateway.apply#module:requests).
   returned: always
   type: dict
-  contains:
-    reads:
-      description: Requests that only read.
-      type: int
-      returned: always
-    writes:
-      description: Requests that write; in check mode they are dry runs.
-      type: int
-      returned: always
   sample:
     reads: 2
     writes: 1

@@ -10,14 +10,13 @@ authorities are trusted, says `outside`.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Iterator, Sequence
 
 from sandbox.controllers.envoy_clusters import cluster
 from sandbox.controllers.gateway_hostnames import matches
 from sandbox.controllers.gateway_world import Json, World
-from sandbox.controllers.outside import Outside
+from sandbox.controllers.outside import Outside, is_address
 
 log = logging.getLogger("sandbox.gateway")
 
@@ -61,17 +60,9 @@ def _cluster(name: str, host: str, port: Json, spec: Json, outside: Outside) -> 
     places = list(_places(host, port, spec, outside))
     endpoints = [{"endpoint": {"address": {"socket_address": place}}} for place in places]
     built["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
-    if not all(map(_is_address, (place["address"] for place in places))):
+    if not all(map(is_address, (place["address"] for place in places))):
         built |= {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
     return built
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _places(host: str, port: Json, spec: Json, outside: Outside) -> Iterator[Json]:

@@ -46,7 +46,7 @@ class Outside:
         table = {}
         for name, place in found.items() if isinstance(found, dict) else ():
             address, _, number = str(place).rpartition(":")
-            if not _is_address(address) or not number.isdigit():
+            if not is_address(address) or not number.isdigit():
                 log.warning('%s: "%s" of "%s" is not an IP address with a port', path, place, name)
             else:
                 table[str(name).lower()] = (address, int(number))
@@ -73,7 +73,8 @@ class Outside:
         return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a host is an IP address and no name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
