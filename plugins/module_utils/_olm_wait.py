@@ -72,7 +72,10 @@ class Installation:
             return
         news: queue.Queue[Event] = queue.Queue()
         followers = [
-            Follower(self._engine.client, self._resource(kind), self._namespace, news).start() for kind in KINDS
+            Follower(
+                self._engine.client, self._resource(kind), self._namespace, news, expected=self._seen[kind]
+            ).start()
+            for kind in KINDS
         ]
         try:
             self._follow(news, report, followers)

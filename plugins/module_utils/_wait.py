@@ -91,7 +91,10 @@ class Event(t.NamedTuple):
 
 
 class Follower:
-    """Follows the objects of one kind in one namespace (or one object) in a thread, and puts Events on a queue."""
+    """Follows the objects of one kind in one namespace (or one object) in a thread, and puts Events on a queue.
+
+    ``expected``: names that are told as gone when the first look does not find them.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class Follower:
         name: str | None = None,
         labels: str | None = None,
         since: str = "",
+        expected: t.Iterable[str] = (),
     ) -> None:
         self.resource = resource
         self.namespace = namespace
@@ -111,7 +115,7 @@ class Follower:
         self._name = name
         self._labels = labels
         self._version = since
-        self._seen: set[str] = {name} if name and since else set()
+        self._seen: set[str] = set(expected)
         self._stop = threading.Event()
         self._stream: t.Any = None
         self.trouble: McpopsError | None = None
@@ -161,7 +165,7 @@ class Follower:
             self.resource, self.namespace, labels=self._labels, fields=self._fields
         )
         present = {item["metadata"]["name"]: item for item in items}
-        for gone in (self._seen | ({self._name} if self._name else set())) - set(present):
+        for gone in self._seen - set(present):
             self._tell(gone, None)
         for name, item in present.items():
             self._tell(name, item)
@@ -228,7 +232,8 @@ def wait_all(client: ApiClient, targets: t.Sequence[Target], deadline: Deadline)
         names = {target.name for target in members}
         single = members[0] if len(names) == 1 else None
         since = str(single.known["metadata"].get("resourceVersion") or "") if single and single.known else ""
-        follower = Follower(client, resource, namespace, news, name=single.name if single else None, since=since)
+        name = single.name if single else None
+        follower = Follower(client, resource, namespace, news, name=name, since=since, expected=names)
         followers[follower] = {name: [target for target in members if target.name == name] for name in names}
     try:
         for follower in followers:

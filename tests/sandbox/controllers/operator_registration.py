@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any, ClassVar
 
-from sandbox.client import Object
+from sandbox.client import Object, Resource
 from sandbox.controllers.operator_attachment import accepted_gateways, attaches, refers_to, valid_extensions
 from sandbox.controllers.operator_base import (
     POLL_SECONDS,
@@ -71,11 +72,11 @@ class RegistrationController(ConfigWriter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen_state: dict[Key, tuple[str, int, bool]] = {}
+        self._seen_state: dict[tuple[Resource, Key], tuple[str, int, bool]] = {}
 
     def watches(self) -> Sequence[Watch]:
         return [
-            *(Watch(resource, self._own) for resource in REGISTRATIONS),
+            *(Watch(resource, partial(self._own, resource)) for resource in REGISTRATIONS),
             *(Watch(resource, self._behind) for resource in EXTENSIONS),
             *self.operator_watches(REGISTRATIONS),
             Watch(HTTP_ROUTES, self._targeting),
@@ -87,13 +88,16 @@ class RegistrationController(ConfigWriter):
         release = self.release()
         return self.cache(release.registrations).list() if release else []
 
-    def _own(self, registration: Object) -> Iterable[Key]:
-        """The registration itself, unless only its metadata or status changed."""
+    def _own(self, resource: Resource, registration: Object) -> Iterable[Key]:
+        """The registration itself, unless only its metadata or status changed.
+
+        Each API version is followed for itself: news that came through one is not in the cache of the other yet.
+        """
         meta, key = registration["metadata"], key_of(registration)
         state = (meta["uid"], meta["generation"], "deletionTimestamp" in meta)
-        if self._seen_state.get(key) == state:
+        if self._seen_state.get((resource, key)) == state:
             return []
-        self._seen_state[key] = state
+        self._seen_state[resource, key] = state
         return [key]
 
     def _targeting(self, route: Object) -> Iterable[Key]:
@@ -124,7 +128,7 @@ class RegistrationController(ConfigWriter):
     async def reconcile_for(self, release: Release, key: Key) -> float | None:
         registration = self.cache(release.registrations).get(*key)
         if registration is None:
-            self._seen_state.pop(key, None)
+            self._seen_state.pop((release.registrations, key), None)
             return None
         if registration["metadata"].get("deletionTimestamp"):
             if has_finalizer(registration):

@@ -249,6 +249,17 @@ def test_many_objects_share_one_watch(server: Server) -> None:
     assert len(server.seen) == 2 and "fieldSelector" not in server.seen[1].query
 
 
+def test_those_of_many_that_were_gone_before_the_first_look(server: Server) -> None:
+    """A controller may let one of several deleted objects go before the list for the watch is read."""
+    server.will(says(listed(state("there", "5", "b"))), streams(event("DELETED", state("there", "12", "b"))))
+    client, _slept = server.client()
+    targets = [Target(MAPS, name, "ns", Gone(), state("there", "1", name)) for name in ("a", "b")]
+
+    wait_all(client, targets, Deadline(10))
+
+    assert [target.live for target in targets] == [None, None]
+
+
 def test_what_may_not_be_watched_is_told(server: Server) -> None:
     message = (
         'configmaps is forbidden: User "bob" cannot watch resource "configmaps" in API group "" in the namespace "ns"'
