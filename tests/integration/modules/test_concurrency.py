@@ -18,6 +18,7 @@ from integration.kit import ApiServer, Json, Modules, until
 
 MAPS = "/api/v1/namespaces/{ns}/configmaps"
 MANY = 500
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def start(module: str, api: ApiServer, **options: Any) -> subprocess.Popen[str]:
@@ -74,6 +75,47 @@ def test_two_owners_of_one_gateway_at_once(run: Modules, api_server: ApiServer, 
     live = api_server.get(f"{GATEWAYS.format(ns=ns)}/gw")
     assert live is not None
     assert {one["name"] for one in live["spec"]["listeners"]} == {"base", "second", "theirs"}
+
+
+def test_two_playbooks_at_once_on_one_gateway(run: Modules, api_server: ApiServer, ns: str, tmp_path: Path) -> None:
+    gateway_class(api_server)
+    base = {"name": "gw", "namespace": ns, "gateway_class_name": "istio", "wait": False}
+    run("gateway", listeners=[listener("base", 9000, "base.example.com")], **base)
+    books = []
+    for team in ("a", "b"):
+        one = {"gateway": "gw", "namespace": ns, "wait": False, "protocol": "HTTP", "kubeconfig": api_server.kubeconfig}
+        tasks = [
+            {
+                "mcpops.gateway.gateway_listener": {
+                    **one,
+                    "name": f"{team}{n}",
+                    "port": port,
+                    "hostname": f"{team}.example.com",
+                }
+            }
+            for n, port in enumerate(range(9100, 9105) if team == "a" else range(9200, 9205))
+        ]
+        book = tmp_path / f"{team}.yml"
+        book.write_text(
+            json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}])
+        )
+        books.append(book)
+    command = str(Path(sys.executable).parent / "ansible-playbook")
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_NOCOLOR": "1"}
+
+    plays = [
+        subprocess.Popen(
+            [command, str(book)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for book in books
+    ]
+    said = [play.communicate(timeout=120)[0] for play in plays]
+
+    assert [play.returncode for play in plays] == [0, 0], said
+    live = api_server.get(f"{GATEWAYS.format(ns=ns)}/gw")
+    assert live is not None
+    wanted = {f"{team}{n}" for team in "ab" for n in range(5)}
+    assert {one["name"] for one in live["spec"]["listeners"]} == wanted | {"base"}
 
 
 def test_killed_in_the_middle_and_run_again(run: Modules, api_server: ApiServer, ns: str, tmp_path: Path) -> None:
