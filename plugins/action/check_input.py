@@ -23,7 +23,7 @@ ROLES = os.path.join(COLLECTION, "roles")
 PREFIX = "mcp_gateway_"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     """The controller side of M(mcpops.gateway.check_input)."""
 
     TRANSFERS_FILES = False

@@ -13,7 +13,6 @@ broker knows whether the server answers. It has no watch, so this asks once a se
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 import typing as t
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_connect import
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_http import Exchange
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target, parse_target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline
 
 PAUSE = 1.0
@@ -82,9 +82,10 @@ def await_server(
     """
     target = _target(broker, f"/status/{namespace}/{name}")
     tls = tls_context(broker.ca_cert, broker.validate_certs) if target.scheme == "https" else None
+    wire = Wire(target, tls=tls, headers=broker.headers or {}, timeout=REQUEST_TIMEOUT)
     pause = threading.Event()
     while True:
-        status, problem = _ask(target, tls, broker, deadline, patient)
+        status, problem = _ask(wire, deadline, patient)
         if status is not None and status.satisfies(min_tools):
             return status
         if status is not None:
@@ -101,15 +102,11 @@ def await_server(
         pause.wait(PAUSE)
 
 
-def _ask(
-    target: Target, tls: ssl.SSLContext | None, broker: Broker, deadline: Deadline, patient: bool
-) -> tuple[ServerStatus | None, str]:
-    headers = {"Host": target.host_header, "Accept": "application/json", **(broker.headers or {})}
+def _ask(wire: Wire, deadline: Deadline, patient: bool) -> tuple[ServerStatus | None, str]:
+    timeout = min(REQUEST_TIMEOUT, max(1.0, deadline.remaining))
     try:
-        with Exchange(
-            "GET", target, tls, headers, None, timeout=min(REQUEST_TIMEOUT, max(1.0, deadline.remaining))
-        ) as answer:
-            return _status(answer, target), ""
+        with wire.send("GET", {"Accept": "application/json"}, timeout=timeout) as answer:
+            return _status(answer, wire.target), ""
     except EndpointError as error:
         if error.layer in FOREVER and not (patient and error.retry):
             raise UnreachableError(str(error)) from error

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION as GATEWAY_API
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import GROUP as GATEWAY_GROUP
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Conditions
@@ -21,8 +21,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Ma
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import NEIGHBOUR_GRACE
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET
-from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
 
 Params = dict[str, t.Any]
 API_VERSION = "kuadrant.io/v1"
@@ -50,27 +49,23 @@ def dns_policy_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     records = records_of(gateway or {}, params["listener"])
     if gateway is not None and not _addresses(gateway):
         engine.warn(
-            f"Gateway {params['namespace']}/{params['gateway']} has no address yet, so {_label(manifest)} has "
+            f"Gateway {params['namespace']}/{params['gateway']} has no address yet, so {label_of(manifest)} has "
             "nothing to publish (is there a load balancer, for example MetalLB?)."
         )
     report = engine.carry_out(steps)
-    live = report.live(KIND)
-    if live is not None and steps[0].resource is not None:
-        goal = Conditions(
-            {"Accepted": "True", "Enforced": "True"},
-            FAILURES,
-            fix="look at the namespace's DNSRecord objects, the provider's Secret, and the Kuadrant operators' logs",
-            grace=NEIGHBOUR_GRACE,
-        )
-        target = Target(steps[0].resource, params["name"], params["namespace"], goal, live)
-        engine.await_all([target], report)
-        live = target.live or live
+    goal = Conditions(
+        {"Accepted": "True", "Enforced": "True"},
+        FAILURES,
+        fix="look at the namespace's DNSRecord objects, the provider's Secret, and the Kuadrant operators' logs",
+        grace=NEIGHBOUR_GRACE,
+    )
+    live = engine.await_goal(report, steps[0], goal)
     status = (live or {}).get("status") or {}
     total = int(status.get("totalRecords") or 0)
     if engine.wait and not engine.check and total == 0 and records:
         # Kuadrant reports Enforced=True also when it publishes nothing.
         engine.warn(
-            f"{_label(manifest)} is enforced but publishes no record; look at the Gateway's listeners (do routes "
+            f"{label_of(manifest)} is enforced but publishes no record; look at the Gateway's listeners (do routes "
             "attach to them?) and at the DNSRecord objects of the namespace."
         )
     return report, {"conditions": status.get("conditions") or [], "total_records": total, "records": records}
@@ -137,13 +132,9 @@ def _type(address: str) -> str:
         return "CNAME"
 
 
-def _label(manifest: Manifest) -> str:
-    return f"{KIND} {manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
-
-
 def _check_target(engine: Engine, manifest: Manifest, gateway: Object | None) -> None:
     target, place = manifest["spec"]["targetRef"], manifest["metadata"]["namespace"]
-    said = f"{_label(manifest)} needs the Gateway {place}/{target['name']}"
+    said = f"{label_of(manifest)} needs the Gateway {place}/{target['name']}"
     if gateway is None:
         engine.missing("gateway", f"{said}, which does not exist", "a DNSPolicy stands in its Gateway's namespace")
         return
@@ -166,7 +157,7 @@ def _check_rivals(engine: Engine, manifest: Manifest, step: Step) -> None:
         if (other.get("spec") or {}).get("targetRef") == manifest["spec"]["targetRef"]:
             name = other["metadata"]["name"]
             raise Refused(
-                f"{_label(manifest)} would be refused as Conflicted: the older {KIND} {place}/{name} has the same "
+                f"{label_of(manifest)} would be refused as Conflicted: the older {KIND} {place}/{name} has the same "
                 f"target; change that one (name: {name}), remove it first, or name another listener."
             )
 
@@ -174,15 +165,10 @@ def _check_rivals(engine: Engine, manifest: Manifest, step: Step) -> None:
 def _check_providers(engine: Engine, manifest: Manifest) -> None:
     place = manifest["metadata"]["namespace"]
     for reference in manifest["spec"].get("providerRefs") or []:
-        said = f"{_label(manifest)}: the Secret {place}/{reference['name']} of provider_secrets"
-        try:
-            secret = engine.client.get(SECRET, reference["name"], place)
-        except Forbidden:
-            engine.warn(f"{said} could not be checked: reading Secrets in namespace {place} is not allowed.")
-            continue
-        if secret is None:
-            engine.missing("secret", f"{said} does not exist", "create it with the credentials of the DNS provider")
-        elif not str(secret.get("type")).startswith(PROVIDER_TYPE):
+        said = f"{label_of(manifest)}: the Secret {place}/{reference['name']} of provider_secrets"
+        fix = "create it with the credentials of the DNS provider"
+        secret = engine.read_secret(reference["name"], place, said, missing="secret", fix=fix)
+        if secret is not None and not str(secret.get("type")).startswith(PROVIDER_TYPE):
             raise Refused(
                 f"{said} has the type {secret.get('type')}; Kuadrant reads kuadrant.io/aws, kuadrant.io/gcp, "
                 "kuadrant.io/azure or kuadrant.io/coredns. Make it again with that type."

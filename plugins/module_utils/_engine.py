@@ -15,12 +15,13 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiC
 from ansible_collections.mcpops.gateway.plugins.module_utils._delete import delete
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden, McpopsError, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Goal
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Progress, Say
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET, Resource
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline, Target, wait_all
 
 MANAGER = "mcpops.gateway"
@@ -100,7 +101,32 @@ class Engine:
                 error.details.setdefault(key, value)
             raise
 
+    def await_goal(self, report: Report, step: Step, goal: Goal) -> Object | None:
+        """Wait until the object of a step reaches a goal. Returns it as it is then, or as the report has it."""
+        live = report.live(step.kind, step.name)
+        if live is None or step.resource is None or not self.wait or self.check:
+            return live
+        target = Target(step.resource, step.name, step.namespace, goal, live)
+        self.await_all([target], report)
+        return target.live
+
     # ---- reading for checks before writing
+
+    def read_secret(self, name: str, namespace: str, said: str, *, missing: str, fix: str) -> Object | None:
+        """A Secret that an object refers to; ``said`` names both. None when it may not be read, which is a warning.
+
+        One that is not there is told by ``missing`` (the method), with the choice of that name and the ``fix``.
+        """
+        try:
+            secret = self.client.get(SECRET, name, namespace)
+        except Forbidden:
+            self.warn(
+                f"{said} could not be checked: reading Secrets in namespace {namespace} is not allowed to this user."
+            )
+            return None
+        if secret is None:
+            self.missing(missing, f"{said} does not exist", fix)
+        return secret
 
     def read(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """One object, or None when it or its kind does not exist."""

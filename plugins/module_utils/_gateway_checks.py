@@ -21,7 +21,6 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules impo
     certificate_refs,
     problems,
 )
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET
 
 CLASS_KIND = "GatewayClass"
 
@@ -73,14 +72,9 @@ def _check_certificate(
 ) -> None:
     place = ref.get("namespace") or namespace
     said = f"listener {listener.get('name')} of Gateway {gateway}: the certificate Secret {place}/{ref['name']}"
-    try:
-        secret = engine.client.get(SECRET, ref["name"], place)
-    except Forbidden:
-        engine.warn(f"{said} could not be checked: reading Secrets in namespace {place} is not allowed to this user.")
-        return
+    fix = "create it (type kubernetes.io/tls) or correct tls.certificate_refs"
+    secret = engine.read_secret(ref["name"], place, said, missing="certificate", fix=fix)
     if secret is None:
-        fix = "create it (type kubernetes.io/tls) or correct tls.certificate_refs"
-        engine.missing("certificate", f"{said} does not exist", fix)
         return
     problem = secret_problem(secret)
     if problem:

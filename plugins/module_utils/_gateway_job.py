@@ -22,9 +22,9 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_checks imp
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION, listener_manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import GatewayReady
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import ABSENT, UPDATED, Outcome, Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
 
 Params = dict[str, t.Any]
 LONGEST_MANAGER = 128
@@ -54,7 +54,7 @@ def gateway_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         check_certificates(engine, label, namespace, wanted)
     report = engine.carry_out(steps)
     goal = GatewayReady([listener["name"] for listener in wanted], address=params["wait_address"])
-    return report, _await(engine, report, name, namespace, goal)
+    return report, _await(engine, report, steps[0], goal)
 
 
 def gateway_manifest(params: Params, listeners: list[dict[str, t.Any]]) -> Manifest:
@@ -109,7 +109,7 @@ def listener_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     if step.difference:
         check_certificates(engine, label, namespace, [wanted])
     report = engine.carry_out(steps, listener_manager(engine.manager, name))
-    found = _await(engine, report, gateway, namespace, GatewayReady([name], gateway=False))
+    found = _await(engine, report, step, GatewayReady([name], gateway=False))
     return report, {"listener": next((one for one in found["listeners"] if one.get("name") == name), None)}
 
 
@@ -168,12 +168,8 @@ def _skeleton(name: str, namespace: str) -> Manifest:
     return {"apiVersion": API_VERSION, "kind": "Gateway", "metadata": {"name": name, "namespace": namespace}}
 
 
-def _await(engine: Engine, report: Report, name: str, namespace: str, goal: GatewayReady) -> Params:
+def _await(engine: Engine, report: Report, step: Step, goal: GatewayReady) -> Params:
     """Wait, and return the Gateway's status as the modules show it."""
-    live = report.live("Gateway", name)
-    if live is not None and engine.wait and not engine.check:
-        target = Target(engine.discovery.need(API_VERSION, "Gateway"), name, namespace, goal, live)
-        engine.await_all([target], report)
-        live = target.live
+    live = engine.await_goal(report, step, goal)
     status = (live or {}).get("status") or {}
     return {"addresses": status.get("addresses") or [], "listeners": status.get("listeners") or []}

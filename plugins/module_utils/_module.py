@@ -96,7 +96,7 @@ def run_info(options: Spec, read: t.Callable[[ApiClient, Params], dict[str, t.An
     module.exit_json(changed=False, **found)
 
 
-class Module(AnsibleModule):  # type: ignore[misc]
+class Module(AnsibleModule):  # type: ignore[misc]  # Ansible has no types
     """An AnsibleModule that shows its options without the Secrets in them, in the system log as in the result."""
 
     params: Params

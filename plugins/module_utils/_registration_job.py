@@ -30,8 +30,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Ma
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import NEIGHBOUR_GRACE
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET
-from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
 
 Params = dict[str, t.Any]
 KIND = "MCPServerRegistration"
@@ -91,20 +90,16 @@ def _reference(options: Params | None) -> dict[str, str] | None:
     return {key: str(value) for key, value in options.items() if value} if options else None
 
 
-def _label(manifest: Manifest) -> str:
-    return f"{KIND} {manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
-
-
 def _check_options(manifest: Manifest, params: Params) -> None:
     if params["user_specific_list"] and not params["prefix"]:
         raise ConfigError(
-            f"{_label(manifest)}: user_specific_list needs a prefix, by which calls find their server; set prefix."
+            f"{label_of(manifest)}: user_specific_list needs a prefix, by which calls find their server; set prefix."
         )
 
 
 def _check_route(engine: Engine, manifest: Manifest) -> None:
     namespace, name = manifest["metadata"]["namespace"], manifest["spec"]["targetRef"]["name"]
-    said = f"{_label(manifest)} needs the HTTPRoute {namespace}/{name}"
+    said = f"{label_of(manifest)} needs the HTTPRoute {namespace}/{name}"
     route = engine.read(GATEWAY_API, "HTTPRoute", name, namespace)
     if route is None:
         engine.missing(
@@ -127,31 +122,20 @@ def _check_secrets(engine: Engine, manifest: Manifest, params: Params) -> None:
         if not wanted:
             continue
         place = manifest["metadata"]["namespace"]
-        said = f"{_label(manifest)}: the Secret {place}/{wanted['name']} of {option}"
-        try:
-            secret = engine.client.get(SECRET, wanted["name"], place)
-        except Forbidden:
-            engine.warn(f"{said} could not be checked: reading Secrets in namespace {place} is not allowed.")
-            continue
-        if secret is None:
-            engine.missing("secret", f"{said} does not exist", f"create it with the label {rules.SECRET_LABEL}=true")
-            continue
-        problem = rules.secret_problem(secret, wanted["key"] or key, limit=limit)
+        said = f"{label_of(manifest)}: the Secret {place}/{wanted['name']} of {option}"
+        fix = f"create it with the label {rules.SECRET_LABEL}=true"
+        secret = engine.read_secret(wanted["name"], place, said, missing="secret", fix=fix)
+        problem = rules.secret_problem(secret, wanted["key"] or key, limit=limit) if secret is not None else ""
         if problem:
             raise Refused(f"{said} {problem}; correct the Secret or the option.")
 
 
 def _await_ready(engine: Engine, report: Report, step: Step, params: Params) -> Object | None:
-    live = report.live(KIND)
-    if live is None or step.resource is None or not engine.wait or engine.check:
-        return live
     fix = "look at the message, at the HTTPRoute's status.parents, and at the operator's log"
     # A disabled registration reports Ready=False with the reason Disabled, and that is what was asked for.
     wanted = {"Ready": "True" if params["enabled"] else "False"}
     goal = Conditions(wanted, FINAL if params["enabled"] else None, fix=fix, grace=NEIGHBOUR_GRACE)
-    target = Target(step.resource, step.name, step.namespace, goal, live)
-    engine.await_all([target], report)
-    return target.live
+    return engine.await_goal(report, step, goal)
 
 
 def _ask_broker(engine: Engine, manifest: Manifest, params: Params) -> ServerStatus | None:
@@ -168,7 +152,7 @@ def _ask_broker(engine: Engine, manifest: Manifest, params: Params) -> ServerSta
             broker, namespace, name, min_tools=params["min_tools"], deadline=engine.deadline, patient=needed
         )
     except UnreachableError as error:
-        said = f"{_label(manifest)} is Ready, which only means that the broker's configuration is written"
+        said = f"{label_of(manifest)} is Ready, which only means that the broker's configuration is written"
         if needed:
             raise Refused(f"{said}; whether the server answers could not be found out: {error}.") from error
         engine.warn(f"{said}; the broker could not be asked whether the server answers: {error}.")

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._registration_rules import SECRET_LABEL
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
 
 Object = dict[str, t.Any]
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 MCP_GROUP = "mcp.kuadrant.io"
-SECRET_LABEL = {"mcp.kuadrant.io/secret": "true"}
+SECRET_LABELS = {SECRET_LABEL: "true"}
 """Without it the operator does not see a Secret."""
 
 ALL_NAMESPACES = {"namespaces": {"from": "All"}}
@@ -139,7 +140,7 @@ def _server(server: Object, *, gateway: str, gateway_namespace: str, domain: str
     secret: Object = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": f"{name}-mcp-credential", "namespace": namespace, "labels": SECRET_LABEL},
+        "metadata": {"name": f"{name}-mcp-credential", "namespace": namespace, "labels": SECRET_LABELS},
         "type": "Opaque",
     }
     if server.get("credential"):

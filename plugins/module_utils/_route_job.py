@@ -22,7 +22,6 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Ma
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import RouteReady
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._route_manifest import route_manifest
-from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
 
 Params = dict[str, t.Any]
 
@@ -37,11 +36,14 @@ def route_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         return engine.remove([skeleton]), {"hostnames": [], "url": None, "parents": []}
     label = f"HTTPRoute {namespace}/{name}"
     listener = _listener(engine, params, label)
-    hostnames = params["hostnames"] or _hostnames(engine, params, listener, label)
+    asks = not params["hostnames"] or params["replace_automatic"]
+    extension = _extension(engine, params) if asks else None
+    hostnames = params["hostnames"] or _hostnames(extension, listener, label)
     manifest = route_manifest(params, hostnames)
-    automatic = _automatic(engine, params, label) if params["replace_automatic"] else None
-    report = engine.apply([manifest])
-    live = _await(engine, report, manifest)
+    automatic = _automatic(engine, params, extension, label) if params["replace_automatic"] else None
+    steps = engine.plan([manifest])
+    report = engine.carry_out(steps)
+    live = engine.await_goal(report, steps[0], RouteReady())
     if automatic is not None:
         # Only now: two routes for one path serve side by side, none is an outage.
         report.add(engine.remove([automatic]))
@@ -68,9 +70,8 @@ def _listener(engine: Engine, params: Params, label: str) -> Object:
     return {}
 
 
-def _hostnames(engine: Engine, params: Params, listener: Object, label: str) -> list[str]:
+def _hostnames(extension: Object | None, listener: Object, label: str) -> list[str]:
     """The public host of the extension in the same namespace, or of the listener."""
-    extension = _extension(engine, params)
     told = ((extension or {}).get("spec") or {}).get("publicHost")
     try:
         return [extension_rules.public_host(listener.get("hostname"), told)]
@@ -87,12 +88,11 @@ def _extension(engine: Engine, params: Params) -> Object | None:
     return min(found, key=lambda one: str(one["metadata"].get("creationTimestamp"))) if found else None
 
 
-def _automatic(engine: Engine, params: Params, label: str) -> Manifest | None:
+def _automatic(engine: Engine, params: Params, extension: Object | None, label: str) -> Manifest | None:
     """The operator's route as a manifest to remove; None when it is not there.
 
     Raises Refused when the operator would make it again.
     """
-    extension = _extension(engine, params)
     spec = (extension or {}).get("spec") or {}
     if extension is not None and spec.get("httpRouteManagement", "Enabled") != "Disabled":
         metadata = extension["metadata"]
@@ -114,16 +114,6 @@ def _automatic(engine: Engine, params: Params, label: str) -> Manifest | None:
         "kind": "HTTPRoute",
         "metadata": {"name": ROUTE, "namespace": params["namespace"]},
     }
-
-
-def _await(engine: Engine, report: Report, manifest: Manifest) -> Object | None:
-    live = report.live("HTTPRoute", manifest["metadata"]["name"])
-    if live is None or not engine.wait or engine.check:
-        return live
-    resource = engine.discovery.need(API_VERSION, "HTTPRoute")
-    target = Target(resource, manifest["metadata"]["name"], manifest["metadata"]["namespace"], RouteReady(), live)
-    engine.await_all([target], report)
-    return target.live
 
 
 def _url(hostnames: t.Sequence[str], listener: Object, path: str) -> str | None:

@@ -27,7 +27,7 @@ SWITCH = "mcpops_in_process"
 """A variable that switches this off when it is false."""
 
 
-class HereActionModule(ActionBase):  # type: ignore[misc]
+class HereActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     """The controller's side of the module of the same name."""
 
     TRANSFERS_FILES = False

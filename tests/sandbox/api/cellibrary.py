@@ -199,7 +199,7 @@ def _network(value: Any) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
 
 def _contains_cidr(outer: Any, inner: Any) -> bool:
     wide, narrow = _network(outer).network, _network(inner).network
-    return wide.version == narrow.version and narrow.subnet_of(wide)  # type: ignore[arg-type]
+    return wide.version == narrow.version and narrow.subnet_of(wide)  # type: ignore[arg-type]  # both have one version
 
 
 # quantities

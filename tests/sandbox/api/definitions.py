@@ -34,7 +34,7 @@ _MANAGED_FIELDS = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1"
 def builtin_data() -> dict[str, Any]:
     """What ``builtins.yaml`` says of the built-in kinds (``resources``) and their types (``types``)."""
     text = Path(__file__).with_name("builtins.yaml").read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    data: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
     return data
 
 
