@@ -15,9 +15,8 @@ from typing import Any
 from sandbox import seed
 from sandbox.client import ApiError, Client, Resource
 from sandbox.controllers.discovery import served
-from sandbox.controllers.gateway_world import GATEWAY_CLASSES, NAMESPACES, OWNED, is_owned
-from sandbox.controllers.runner_kinds import DEPLOYMENTS
-from sandbox.controllers.runtime import CRDS
+from sandbox.controllers.gateway_world import OWNED, is_owned
+from sandbox.kinds import CATALOG_SOURCES, CRDS, DEPLOYMENTS, GATEWAY_CLASSES, NAMESPACES
 from sandbox.state import Folder, SandboxError
 
 Json = dict[str, Any]
@@ -112,7 +111,7 @@ class Cluster:
         return None if found and _condition(found, "Accepted") else f"GatewayClass {name} is not Accepted"
 
     async def _catalog_ready(self, profile: seed.Profile) -> str | None:
-        found = await self._client.get(seed.CATALOG_SOURCES, profile.catalog, profile.catalog_namespace)
+        found = await self._client.get(CATALOG_SOURCES, profile.catalog, profile.catalog_namespace)
         state = (((found or {}).get("status") or {}).get("connectionState") or {}).get("lastObservedState")
         return (
             None if state == "READY" else f"CatalogSource {profile.catalog} is in state {state or 'unknown'}, not READY"

@@ -11,12 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.client import Resource
-from sandbox.controllers.gateway_world import GATEWAY_CLASSES, NAMESPACES, SECRETS, SERVICES
-from sandbox.controllers.runner_kinds import DEPLOYMENTS
+from sandbox.kinds import CATALOG_SOURCES, DEPLOYMENTS, GATEWAY_CLASSES, NAMESPACES, SECRETS, SERVICES
 
 Json = dict[str, Any]
 
-CATALOG_SOURCES = Resource("operators.coreos.com", "v1alpha1", "catalogsources", "CatalogSource")
 
 DEMO_NAMESPACE = "mcp-servers"
 DEMO_SERVERS = {

@@ -12,9 +12,9 @@ from typing import Any
 
 import psutil
 from sandbox.client import ApiError, Client
-from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PORTS_ANNOTATION
-from sandbox.controllers.runner_kinds import DEPLOYMENTS
+from sandbox.controllers.gateway_world import PORTS_ANNOTATION
 from sandbox.faults import control
+from sandbox.kinds import DEPLOYMENTS, GATEWAYS, HTTP_ROUTES
 from sandbox.state import Folder, State
 
 Json = dict[str, Any]

@@ -18,9 +18,9 @@ from typing import Any
 from sandbox import cluster, down, processes, seed
 from sandbox.backends import READY_SECONDS, Backend, choose
 from sandbox.client import ApiError, Client, Resource
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, is_owned
+from sandbox.controllers.gateway_world import is_owned
 from sandbox.controllers.ports import free_port, is_free
-from sandbox.controllers.runtime import CRDS
+from sandbox.kinds import CRDS, GATEWAY_GROUP
 from sandbox.state import Folder, SandboxError, State
 
 Json = dict[str, Any]

@@ -10,19 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.product.harness import Sandbox
+from integration.product.harness import Sandbox, running
 from sandbox.faults import kinds
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A running sandbox; gone afterwards."""
-    box = Sandbox(tmp_path_factory.mktemp("faults") / "sandbox")
-    box.up()
-    try:
+    with running(tmp_path_factory.mktemp("faults") / "sandbox") as box:
         yield box
-    finally:
-        box.down()
 
 
 def active(sandbox: Sandbox) -> list[str]:

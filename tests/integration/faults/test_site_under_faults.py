@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from integration.kit import Json, Modules, until
-from integration.product.harness import Sandbox
+from integration.product.harness import Sandbox, running
 from sandbox.faults.control import fault
 from sandbox.state import Folder
 
@@ -21,12 +21,8 @@ TIME_LIMITS = {"mcp_gateway_install_plan_ref_timeout": 1, "mcp_gateway_csv_timeo
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A running sandbox; gone afterwards."""
-    box = Sandbox(tmp_path_factory.mktemp("faults") / "sandbox")
-    box.up()
-    try:
+    with running(tmp_path_factory.mktemp("faults") / "sandbox") as box:
         yield box
-    finally:
-        box.down()
 
 
 @pytest.fixture(scope="module")

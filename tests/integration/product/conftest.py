@@ -13,15 +13,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import Sandbox
+from harness import Sandbox, running
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A running sandbox with an empty cluster in it; gone afterwards."""
-    box = Sandbox(tmp_path_factory.mktemp("product") / "sandbox")
-    box.up()
-    try:
+    with running(tmp_path_factory.mktemp("product") / "sandbox") as box:
         yield box
-    finally:
-        box.down()

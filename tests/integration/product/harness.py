@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -24,6 +25,17 @@ API = os.environ.get("SANDBOX_API", "embedded")
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 REVIEWS = {"selfsubjectaccessreviews", "subjectaccessreviews", "selfsubjectrulesreviews"}
 """Created to ask a question; nothing is stored."""
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Sandbox]:
+    """A running sandbox in a folder that does not exist yet; gone afterwards."""
+    box = Sandbox(folder)
+    box.up()
+    try:
+        yield box
+    finally:
+        box.down()
 
 
 @dataclass(frozen=True)

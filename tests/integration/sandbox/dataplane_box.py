@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import psutil
 from sandbox.client import Client, Resource
-from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PODS, PORTS_ANNOTATION, SECRETS, SERVICES
-from sandbox.controllers.runner_kinds import DEPLOYMENTS
+from sandbox.controllers.gateway_world import PORTS_ANNOTATION
+from sandbox.kinds import DEPLOYMENTS, GATEWAYS, HTTP_ROUTES, PODS, SECRETS, SERVICES
 
 Json = dict[str, Any]
 T = TypeVar("T")

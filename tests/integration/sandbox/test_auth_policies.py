@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 from dataplane_box import APPS, INFRA, Box, Json, conditions, listener, local_port, until
-from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES
-from sandbox.controllers.kuadrant_policies import AUTH_POLICIES, KUADRANTS
+from sandbox.kinds import AUTH_POLICIES, GATEWAYS, HTTP_ROUTES, KUADRANTS
 from token_issuer import TokenIssuer
 
 HOST = "weather.mcp.local"

@@ -19,9 +19,8 @@ import pytest
 from dataplane_box import APPS, INFRA, Box, Json, alive, conditions, listener, local_port, until
 from mcp.client.client import Client as McpClient
 from sandbox import seed
-from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, PODS, SECRETS, SERVICES
 from sandbox.controllers.ports import free_port
-from sandbox.controllers.runner_kinds import DEPLOYMENTS
+from sandbox.kinds import DEPLOYMENTS, GATEWAYS, HTTP_ROUTES, PODS, SECRETS, SERVICES
 
 WEATHER = "weather.mcp.local"
 ECHO = """

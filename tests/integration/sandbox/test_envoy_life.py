@@ -12,8 +12,8 @@ import socket
 
 import aiohttp
 from dataplane_box import INFRA, Box, Json, conditions, listener, local_port, until
-from sandbox.controllers.gateway_world import GATEWAYS
 from sandbox.controllers.ports import free_port
+from sandbox.kinds import GATEWAYS
 
 HOST = "weather.mcp.local"
 

@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 from dataplane_box import APPS, INFRA, Box, Json, conditions, listener, local_port, until
 from sandbox import seed
-from sandbox.controllers.gateway_world import DESTINATION_RULES, HTTP_ROUTES, SERVICE_ENTRIES
+from sandbox.kinds import DESTINATION_RULES, HTTP_ROUTES, SERVICE_ENTRIES
 
 EXTERNAL = "api.external.example"
 PUBLIC = "external.mcp.local"

@@ -17,15 +17,7 @@ from dataplane_box import Box, until
 from integration.kit import Modules, warnings_of
 from sandbox.catalog import behaviour
 from sandbox.client import Object
-from sandbox.controllers.olm_base import (
-    CATALOG_SOURCES,
-    CSVS,
-    INSTALL_PLANS,
-    NAMESPACES,
-    OPERATOR_GROUPS,
-    SUBSCRIPTIONS,
-)
-from sandbox.controllers.runtime import CRDS
+from sandbox.kinds import CATALOG_SOURCES, CRDS, CSVS, INSTALL_PLANS, NAMESPACES, OPERATOR_GROUPS, SUBSCRIPTIONS
 
 MARKET = "openshift-marketplace"
 NAME = "mcp-gateway"

@@ -14,10 +14,8 @@ import aiohttp
 from dataplane_box import APPS, INFRA, Box, Json, conditions, listener, local_port, until
 from sandbox import seed
 from sandbox.client import Resource
-from sandbox.controllers.gateway_world import GATEWAYS, SECRETS
-from sandbox.controllers.kuadrant_dns import DNS_POLICIES
-from sandbox.controllers.kuadrant_policies import KUADRANTS, RATE_LIMIT_POLICIES
-from sandbox.controllers.kuadrant_tls import CLUSTER_ISSUERS, ISSUERS, TLS_POLICIES
+from sandbox.controllers.kuadrant_tls import CLUSTER_ISSUERS, ISSUERS
+from sandbox.kinds import DNS_POLICIES, GATEWAYS, KUADRANTS, RATE_LIMIT_POLICIES, SECRETS, TLS_POLICIES
 
 HOST = "weather.mcp.local"
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw"}

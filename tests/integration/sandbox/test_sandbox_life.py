@@ -20,10 +20,8 @@ import pytest
 from dataplane_box import APPS, INFRA, Box, Json, alive, conditions, listener, local_port, strays, until
 from sandbox import crds, processes
 from sandbox.client import Client, Resource
-from sandbox.controllers.gateway_world import GATEWAY_CLASSES, GATEWAYS, NAMESPACES, PODS, SECRETS
 from sandbox.controllers.ports import free_port, is_free
-from sandbox.controllers.runner_kinds import DEPLOYMENTS
-from sandbox.controllers.runtime import CRDS
+from sandbox.kinds import CONFIG_MAPS, CRDS, DEPLOYMENTS, GATEWAY_CLASSES, GATEWAYS, NAMESPACES, PODS, SECRETS
 
 THEIR_CRD: Json = {
     "metadata": {"name": "dnspolicies.kuadrant.io"},
@@ -36,7 +34,6 @@ THEIR_CRD: Json = {
         ],
     },
 }
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 
 
 def ports_of(box: Box) -> set[int]:

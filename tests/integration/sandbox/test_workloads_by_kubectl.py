@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from dataplane_box import APPS, Box, alive, until
 from sandbox.client import Object
-from sandbox.controllers.runner_kinds import DEPLOYMENTS, PODS, REPLICA_SETS, is_ready
+from sandbox.controllers.runner_kinds import is_ready
+from sandbox.kinds import DEPLOYMENTS, PODS, REPLICA_SETS
 
 KUBECTL = str(Path(sys.executable).with_name("kubectl"))
 LOCAL = "sandbox.mcpops.io/local"

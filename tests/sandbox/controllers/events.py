@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.client import ApiError, Client, Resource
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.runner_kinds import EVENTS
+from sandbox.kinds import EVENTS
 
 Json = dict[str, Any]
 

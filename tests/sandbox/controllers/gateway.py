@@ -21,31 +21,29 @@ from sandbox.controllers.envoy_mesh import gateway_cluster, mesh_hosts, outside_
 from sandbox.controllers.envoy_process import Envoy, EnvoyUnavailableError
 from sandbox.controllers.gateway_listeners import Listener, Problem, judge
 from sandbox.controllers.gateway_routes import BoundRoute, bind
-from sandbox.controllers.gateway_world import (
-    CONTROLLERS,
+from sandbox.controllers.gateway_world import CONTROLLERS, PORTS_ANNOTATION, Json, Key, World, is_owned
+from sandbox.controllers.kuadrant import KuadrantController
+from sandbox.controllers.kuadrant_enforcement import Enforcement, enforce
+from sandbox.controllers.kuadrant_issuers import Issuers
+from sandbox.controllers.kuadrant_policies import Policy, of_part
+from sandbox.controllers.outside import Outside
+from sandbox.controllers.ports import PortBook
+from sandbox.controllers.runtime import Controller, Watch, key_of
+from sandbox.kinds import (
+    AUTH_POLICIES,
     DESTINATION_RULES,
     GATEWAY_CLASSES,
     GATEWAYS,
     HTTP_ROUTES,
+    KUADRANTS,
     NAMESPACES,
     PODS,
-    PORTS_ANNOTATION,
+    RATE_LIMIT_POLICIES,
     REFERENCE_GRANTS,
     SECRETS,
     SERVICE_ENTRIES,
     SERVICES,
-    Json,
-    Key,
-    World,
-    is_owned,
 )
-from sandbox.controllers.kuadrant import KuadrantController
-from sandbox.controllers.kuadrant_enforcement import Enforcement, enforce
-from sandbox.controllers.kuadrant_issuers import Issuers
-from sandbox.controllers.kuadrant_policies import AUTH_POLICIES, KUADRANTS, RATE_LIMIT_POLICIES, Policy, of_part
-from sandbox.controllers.outside import Outside
-from sandbox.controllers.ports import PortBook
-from sandbox.controllers.runtime import Controller, Watch, key_of
 
 log = logging.getLogger("sandbox.gateway")
 

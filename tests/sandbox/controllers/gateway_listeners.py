@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sandbox.controllers.gateway_hostnames import ANY
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json, Key, World, selector_matches
+from sandbox.controllers.gateway_world import Json, Key, World, selector_matches
+from sandbox.kinds import GATEWAY_GROUP
 
 SUPPORTED_PROTOCOLS = ("HTTP", "HTTPS")
 ROUTE_KINDS = ("HTTPRoute", "GRPCRoute")

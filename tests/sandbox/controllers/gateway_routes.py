@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from sandbox.controllers.envoy_routes import Backend, Entry, UnsupportedRouteError, rule_entries
 from sandbox.controllers.gateway_hostnames import ANY, intersection
 from sandbox.controllers.gateway_listeners import Listener, Problem
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json, Key, World
+from sandbox.controllers.gateway_world import Json, Key, World
+from sandbox.kinds import GATEWAY_GROUP, ISTIO_GROUP
 
-ISTIO_GROUP = "networking.istio.io"
 RANKING = ("NotAllowedByListeners", "NoMatchingListenerHostname", "NoMatchingParent")
 """Of several reasons for refusal the one nearest to success is reported."""
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from sandbox.controllers.envoy_clusters import LOOPBACK
 from sandbox.controllers.gateway_listeners import Listener
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json
+from sandbox.controllers.gateway_world import Json
+from sandbox.kinds import GATEWAY_GROUP
 
 NAME_LABEL = f"{GATEWAY_GROUP}/gateway-name"
 CLASS_LABEL = f"{GATEWAY_GROUP}/gateway-class-name"

@@ -9,24 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.client import Resource
-
 Json = dict[str, Any]
 Key = tuple[str, str]
 """Namespace and name."""
 
-GATEWAY_GROUP = "gateway.networking.k8s.io"
-
-GATEWAY_CLASSES = Resource(GATEWAY_GROUP, "v1", "gatewayclasses", "GatewayClass", namespaced=False)
-GATEWAYS = Resource(GATEWAY_GROUP, "v1", "gateways", "Gateway")
-HTTP_ROUTES = Resource(GATEWAY_GROUP, "v1", "httproutes", "HTTPRoute")
-REFERENCE_GRANTS = Resource(GATEWAY_GROUP, "v1beta1", "referencegrants", "ReferenceGrant")
-SERVICE_ENTRIES = Resource("networking.istio.io", "v1", "serviceentries", "ServiceEntry")
-DESTINATION_RULES = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
-SERVICES = Resource("", "v1", "services", "Service")
-PODS = Resource("", "v1", "pods", "Pod")
-SECRETS = Resource("", "v1", "secrets", "Secret")
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 CONTROLLERS = ("openshift.io/gateway-controller/v1", "istio.io/gateway-controller")
 """spec.controllerName of the GatewayClasses that the sandbox programs."""

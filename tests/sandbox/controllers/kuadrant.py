@@ -15,12 +15,19 @@ from typing import ClassVar
 from sandbox.client import ApiError, Resource
 from sandbox.controllers import kuadrant_status
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.gateway_world import GATEWAYS, HTTP_ROUTES, Json, Key
-from sandbox.controllers.kuadrant_dns import DNS_POLICIES
+from sandbox.controllers.gateway_world import Json, Key
 from sandbox.controllers.kuadrant_enforcement import Enforcement
-from sandbox.controllers.kuadrant_policies import AUTH_POLICIES, KUADRANTS, RATE_LIMIT_POLICIES, Policy
-from sandbox.controllers.kuadrant_tls import TLS_POLICIES
+from sandbox.controllers.kuadrant_policies import Policy
 from sandbox.controllers.runtime import Controller, Watch, key_of
+from sandbox.kinds import (
+    AUTH_POLICIES,
+    DNS_POLICIES,
+    GATEWAYS,
+    HTTP_ROUTES,
+    KUADRANTS,
+    RATE_LIMIT_POLICIES,
+    TLS_POLICIES,
+)
 
 EVERYTHING: Key = ("", "")
 Parents = Mapping[Key, Sequence[tuple[Key, str]]]

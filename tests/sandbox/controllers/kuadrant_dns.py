@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from sandbox.client import Resource
 from sandbox.controllers import kuadrant_status
 from sandbox.controllers.gateway_listeners import Problem
 from sandbox.controllers.gateway_status import now, set_conditions
-from sandbox.controllers.gateway_world import GATEWAYS, SECRETS, Json, Key
-from sandbox.controllers.kuadrant_policies import GROUP, Policy
+from sandbox.controllers.gateway_world import Json, Key
+from sandbox.controllers.kuadrant_policies import Policy
 from sandbox.controllers.runtime import Controller, Watch, key_of
+from sandbox.kinds import DNS_POLICIES, GATEWAYS, SECRETS
 from sandbox.processes import write_private
 
-DNS_POLICIES = Resource(GROUP, "v1", "dnspolicies", "DNSPolicy")
 DEFAULT_LABEL = "kuadrant.io/default-provider"
 PROVIDERS = tuple(f"kuadrant.io/{name}" for name in ("aws", "gcp", "azure", "coredns", "inmemory"))
 """Types of a provider's Secret."""

@@ -15,13 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from sandbox.client import Resource
 from sandbox.controllers.gateway_world import Json, Key
 
 GROUP = "kuadrant.io"
-AUTH_POLICIES = Resource(GROUP, "v1", "authpolicies", "AuthPolicy")
-RATE_LIMIT_POLICIES = Resource(GROUP, "v1", "ratelimitpolicies", "RateLimitPolicy")
-KUADRANTS = Resource(GROUP, "v1beta1", "kuadrants", "Kuadrant")
 
 AUTH_PARTS = ("authentication", "metadata", "authorization", "callbacks")
 

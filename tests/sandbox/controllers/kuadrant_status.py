@@ -10,7 +10,8 @@ from typing import Protocol
 
 from sandbox.controllers.gateway_listeners import Problem
 from sandbox.controllers.gateway_status import condition, set_conditions
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json, Key
+from sandbox.controllers.gateway_world import Json, Key
+from sandbox.kinds import GATEWAY_GROUP
 
 CONTROLLER = "kuadrant.io/policy-controller"
 KINDS = ("AuthPolicy", "RateLimitPolicy", "TLSPolicy", "DNSPolicy")

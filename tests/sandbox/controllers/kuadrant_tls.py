@@ -17,12 +17,12 @@ from sandbox.client import Resource
 from sandbox.controllers import kuadrant_certificates, kuadrant_status
 from sandbox.controllers.gateway_listeners import Problem
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.gateway_world import GATEWAYS, SECRETS, Json, Key
+from sandbox.controllers.gateway_world import Json, Key
 from sandbox.controllers.kuadrant_dns import accepted_problem
-from sandbox.controllers.kuadrant_policies import GROUP, Policy
-from sandbox.controllers.runtime import CRDS, Controller, Watch, key_of
+from sandbox.controllers.kuadrant_policies import Policy
+from sandbox.controllers.runtime import Controller, Watch, key_of
+from sandbox.kinds import CRDS, GATEWAYS, SECRETS, TLS_POLICIES
 
-TLS_POLICIES = Resource(GROUP, "v1", "tlspolicies", "TLSPolicy")
 ISSUERS = Resource("cert-manager.io", "v1", "issuers", "Issuer")
 CLUSTER_ISSUERS = Resource("cert-manager.io", "v1", "clusterissuers", "ClusterIssuer", namespaced=False)
 CLUSTER_NAMESPACE = "cert-manager"

@@ -18,8 +18,9 @@ from typing import ClassVar
 from sandbox.client import ApiError, Resource
 from sandbox.controllers.discovery import served
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.gateway_world import NAMESPACES, Json, Key
-from sandbox.controllers.runtime import CRDS, Controller, Watch, itself
+from sandbox.controllers.gateway_world import Json, Key
+from sandbox.controllers.runtime import Controller, Watch, itself
+from sandbox.kinds import CRDS, NAMESPACES
 
 log = logging.getLogger("sandbox.lifecycle")
 

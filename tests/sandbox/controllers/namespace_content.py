@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from sandbox.client import ApiError, Resource
-from sandbox.controllers.gateway_world import NAMESPACES, Json, Key
-from sandbox.controllers.runner_kinds import CONFIG_MAPS, SERVICE_ACCOUNTS
+from sandbox.controllers.gateway_world import Json, Key
 from sandbox.controllers.runtime import Controller, Watch
+from sandbox.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
 
 DEFAULT = "default"
 ROOT_CA = "kube-root-ca.crt"

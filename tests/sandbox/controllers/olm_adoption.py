@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from sandbox.client import Object
-from sandbox.controllers.olm_base import CSVS, INSTALL_PLANS, SUBSCRIPTIONS, OlmController, component_label, is_copied
+from sandbox.controllers.olm_base import OlmController, component_label, is_copied
 from sandbox.controllers.runtime import Key, Watch
+from sandbox.kinds import CSVS, INSTALL_PLANS, SUBSCRIPTIONS
 
 
 class AdoptionController(OlmController):

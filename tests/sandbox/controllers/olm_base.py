@@ -17,16 +17,8 @@ from sandbox.controllers.events import Recorder
 from sandbox.controllers.runtime import Controller
 
 GROUP = "operators.coreos.com"
-CATALOG_SOURCES = Resource(GROUP, "v1alpha1", "catalogsources", "CatalogSource")
-SUBSCRIPTIONS = Resource(GROUP, "v1alpha1", "subscriptions", "Subscription")
-INSTALL_PLANS = Resource(GROUP, "v1alpha1", "installplans", "InstallPlan")
-CSVS = Resource(GROUP, "v1alpha1", "clusterserviceversions", "ClusterServiceVersion")
-OPERATOR_GROUPS = Resource(GROUP, "v1", "operatorgroups", "OperatorGroup")
 PACKAGE_MANIFESTS = Resource(f"packages.{GROUP}", "v1", "packagemanifests", "PackageManifest")
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
-SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 RBAC = "rbac.authorization.k8s.io"
 CLUSTER_ROLES = Resource(RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
 CLUSTER_ROLE_BINDINGS = Resource(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False)

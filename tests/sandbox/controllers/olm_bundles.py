@@ -13,8 +13,8 @@ from typing import Any
 
 from sandbox.catalog import PROPERTIES, Bundle
 from sandbox.client import Resource
-from sandbox.controllers.olm_base import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CSVS, RBAC, SERVICE_ACCOUNTS
-from sandbox.controllers.runtime import CRDS
+from sandbox.controllers.olm_base import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, RBAC
+from sandbox.kinds import CRDS, CSVS, SERVICE_ACCOUNTS
 
 Object = dict[str, Any]
 

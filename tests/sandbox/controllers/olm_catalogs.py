@@ -16,8 +16,9 @@ from typing import ClassVar
 
 from sandbox.catalog import Package, packages_in
 from sandbox.client import Object
-from sandbox.controllers.olm_base import CATALOG_SOURCES, PACKAGE_MANIFESTS, OlmController, now, seconds_since
+from sandbox.controllers.olm_base import PACKAGE_MANIFESTS, OlmController, now, seconds_since
 from sandbox.controllers.runtime import Key, Watch
+from sandbox.kinds import CATALOG_SOURCES
 
 PORT = "50051"
 DEFAULT_POLL_SECONDS = 15 * 60.0

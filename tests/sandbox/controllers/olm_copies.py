@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from sandbox.client import Object
-from sandbox.controllers.olm_base import COPIED_FROM, CSVS, NAMESPACES, OlmController, is_copied
+from sandbox.controllers.olm_base import COPIED_FROM, OlmController, is_copied
 from sandbox.controllers.olm_csv_rules import UNCOPIABLE_REASONS, copy_of
 from sandbox.controllers.runtime import Key, Watch
+from sandbox.kinds import CSVS, NAMESPACES
 
 
 class CopyController(OlmController):

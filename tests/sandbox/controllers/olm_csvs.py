@@ -17,10 +17,6 @@ from sandbox.client import Object
 from sandbox.controllers.olm_base import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
-    CSVS,
-    DEPLOYMENTS,
-    OPERATOR_GROUPS,
-    SERVICE_ACCOUNTS,
     OlmController,
     is_copied,
     owner_reference,
@@ -42,9 +38,10 @@ from sandbox.controllers.olm_operator_groups import (
     intersecting,
     provided_apis,
 )
-from sandbox.controllers.runtime import CRDS, Key, Watch, itself, owner
+from sandbox.controllers.runtime import Key, Watch, itself, owner
 from sandbox.faults import switches
 from sandbox.faults.book import Fault
+from sandbox.kinds import CRDS, CSVS, DEPLOYMENTS, OPERATOR_GROUPS, SERVICE_ACCOUNTS
 
 FINALIZER = "operators.coreos.com/csv-cleanup"
 INSTALL_SECONDS = 300.0

@@ -18,20 +18,10 @@ from typing import ClassVar
 from sandbox.catalog import Bundle, packages_in
 from sandbox.catalog.behaviour import RETRY_SECONDS, behaviour_of
 from sandbox.client import ApiError, Object, Resource
-from sandbox.controllers.olm_base import (
-    CATALOG_SOURCES,
-    CSVS,
-    INSTALL_PLANS,
-    OPERATOR_GROUPS,
-    SERVICE_ACCOUNTS,
-    OlmController,
-    now,
-    owner_reference,
-    put_condition,
-    seconds_since,
-)
+from sandbox.controllers.olm_base import OlmController, now, owner_reference, put_condition, seconds_since
 from sandbox.controllers.olm_bundles import objects
-from sandbox.controllers.runtime import CRDS, Key, Watch
+from sandbox.controllers.runtime import Key, Watch
+from sandbox.kinds import CATALOG_SOURCES, CRDS, CSVS, INSTALL_PLANS, OPERATOR_GROUPS, SERVICE_ACCOUNTS
 
 STAMPS = ("lastTransitionTime", "lastUpdateTime")
 DONE = frozenset({"Created", "Present"})

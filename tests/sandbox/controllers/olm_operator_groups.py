@@ -14,17 +14,9 @@ from typing import ClassVar
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import selector_matches
 from sandbox.client import Object
-from sandbox.controllers.olm_base import (
-    CSVS,
-    NAMESPACES,
-    OPERATOR_GROUPS,
-    OlmController,
-    drop_conditions,
-    is_copied,
-    now,
-    put_condition,
-)
+from sandbox.controllers.olm_base import OlmController, drop_conditions, is_copied, now, put_condition
 from sandbox.controllers.runtime import Key, Watch
+from sandbox.kinds import CSVS, NAMESPACES, OPERATOR_GROUPS
 
 PROVIDED_APIS = "olm.providedAPIs"
 MULTIPLE = "MultipleOperatorGroup"

@@ -19,12 +19,6 @@ from sandbox.catalog import Bundle, packages_in
 from sandbox.catalog.behaviour import Behaviour, behaviour_of
 from sandbox.client import ApiError, Object
 from sandbox.controllers.olm_base import (
-    CATALOG_SOURCES,
-    CSVS,
-    INSTALL_PLANS,
-    NAMESPACES,
-    OPERATOR_GROUPS,
-    SUBSCRIPTIONS,
     OlmController,
     component_label,
     drop_conditions,
@@ -38,6 +32,7 @@ from sandbox.controllers.olm_bundles import lookup, plan
 from sandbox.controllers.olm_catalogs import connection_state
 from sandbox.controllers.olm_resolution import Catalog, NotSatisfiableError, resolve
 from sandbox.controllers.runtime import Key, Watch
+from sandbox.kinds import CATALOG_SOURCES, CSVS, INSTALL_PLANS, NAMESPACES, OPERATOR_GROUPS, SUBSCRIPTIONS
 
 log = logging.getLogger("sandbox.olm")
 

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sandbox.client import Object, Resource
-from sandbox.controllers.operator_release import DEPLOYMENTS, FINALIZER, Release, running_release
+from sandbox.controllers.operator_release import FINALIZER, Release, running_release
 from sandbox.controllers.operator_start import start_problem
-from sandbox.controllers.runtime import CRDS, Controller, Key, Watch, key_of
+from sandbox.controllers.runtime import Controller, Key, Watch, key_of
+from sandbox.kinds import CRDS, DEPLOYMENTS
 
 POLL_SECONDS = 5.0
 """How soon the operator looks again at what it waits for."""

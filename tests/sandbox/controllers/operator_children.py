@@ -14,16 +14,9 @@ from collections.abc import Mapping, Sequence
 from sandbox.client import Object, Resource
 from sandbox.controllers.operator_broker import merged_deployment
 from sandbox.controllers.operator_objects import http_route, service, service_account, tokens_route
-from sandbox.controllers.operator_release import (
-    DEPLOYMENTS,
-    ENVOY_FILTERS,
-    HTTP_ROUTES,
-    SERVICE_ACCOUNTS,
-    SERVICES,
-    TOKENS_ROUTE,
-    Release,
-)
+from sandbox.controllers.operator_release import TOKENS_ROUTE, Release
 from sandbox.controllers.operator_writing import ConfigWriter
+from sandbox.kinds import DEPLOYMENTS, ENVOY_FILTERS, HTTP_ROUTES, SERVICE_ACCOUNTS, SERVICES
 
 ROUTE_FIELDS = ("parentRefs", "hostnames", "rules")
 

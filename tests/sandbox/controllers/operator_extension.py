@@ -41,17 +41,7 @@ from sandbox.controllers.operator_objects import (
     listener_condition,
     owner,
 )
-from sandbox.controllers.operator_release import (
-    ENVOY_FILTERS,
-    EXTENSIONS,
-    GATEWAYS,
-    NAMESPACES,
-    REFERENCE_GRANTS,
-    SECRET_LABEL,
-    SECRETS,
-    SIGNING_KEY_SECRET,
-    Release,
-)
+from sandbox.controllers.operator_release import EXTENSIONS, SECRET_LABEL, SIGNING_KEY_SECRET, Release
 from sandbox.controllers.operator_secrets import (
     RefusalError,
     ca_bundle,
@@ -60,6 +50,7 @@ from sandbox.controllers.operator_secrets import (
     value,
 )
 from sandbox.controllers.runtime import Key, Watch
+from sandbox.kinds import ENVOY_FILTERS, GATEWAYS, NAMESPACES, REFERENCE_GRANTS, SECRETS
 
 log = logging.getLogger("sandbox.operator")
 NOT_READY = RefusalError("DeploymentNotReady", "broker-router deployment is not ready")

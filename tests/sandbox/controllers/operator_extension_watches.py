@@ -13,22 +13,19 @@ from collections.abc import Callable, Iterable
 
 from sandbox.client import Object
 from sandbox.controllers.operator_base import OperatorController
-from sandbox.controllers.operator_release import (
+from sandbox.controllers.operator_release import EXTENSIONS, GROUP, MANAGED_BY, SIGNING_KEY_SECRET
+from sandbox.controllers.operator_secrets import labelled
+from sandbox.controllers.runtime import Key, Watch, key_of, owner
+from sandbox.kinds import (
     DEPLOYMENTS,
     ENVOY_FILTERS,
-    EXTENSIONS,
     GATEWAYS,
-    GROUP,
     HTTP_ROUTES,
-    MANAGED_BY,
     REFERENCE_GRANTS,
     SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
-    SIGNING_KEY_SECRET,
 )
-from sandbox.controllers.operator_secrets import labelled
-from sandbox.controllers.runtime import Key, Watch, key_of, owner
 
 KIND = "MCPGatewayExtension"
 

@@ -33,19 +33,14 @@ from sandbox.controllers.operator_release import (
     APP_LABELS,
     BROKER,
     EXTENSIONS,
-    GATEWAYS,
-    HTTP_ROUTES,
-    PODS,
-    REFERENCE_GRANTS,
     REGISTRATIONS,
-    SECRETS,
-    SERVICES,
     Release,
     named,
 )
 from sandbox.controllers.operator_secrets import RegistrationError, credential, labelled, server_ca
 from sandbox.controllers.operator_writing import ConfigWriter
 from sandbox.controllers.runtime import Key, Watch, key_of
+from sandbox.kinds import GATEWAYS, HTTP_ROUTES, PODS, REFERENCE_GRANTS, SECRETS, SERVICES
 
 NOT_THERE = "mcp server is not present in gateway yet"
 IN_USE = {

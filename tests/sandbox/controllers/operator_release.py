@@ -16,16 +16,6 @@ Object = dict[str, Any]
 
 GROUP = "mcp.kuadrant.io"
 GATEWAY_API = "gateway.networking.k8s.io"
-GATEWAYS = Resource(GATEWAY_API, "v1", "gateways", "Gateway")
-HTTP_ROUTES = Resource(GATEWAY_API, "v1", "httproutes", "HTTPRoute")
-REFERENCE_GRANTS = Resource(GATEWAY_API, "v1beta1", "referencegrants", "ReferenceGrant")
-ENVOY_FILTERS = Resource("networking.istio.io", "v1alpha3", "envoyfilters", "EnvoyFilter")
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
-SECRETS = Resource("", "v1", "secrets", "Secret")
-SERVICES = Resource("", "v1", "services", "Service")
-SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
-PODS = Resource("", "v1", "pods", "Pod")
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 
 CONTROLLER = "mcp-gateway-controller"
 RESYNC_VARIABLE = "SANDBOX_RESYNC_SECONDS"

@@ -9,15 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.client import Resource
-from sandbox.controllers.operator_release import (
-    CONTROLLER,
-    ENVOY_FILTERS,
-    GATEWAYS,
-    HTTP_ROUTES,
-    REFERENCE_GRANTS,
-    Object,
-    environment_of,
-)
+from sandbox.controllers.operator_release import CONTROLLER, Object, environment_of
+from sandbox.kinds import ENVOY_FILTERS, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS
 
 WATCHED: tuple[Resource, ...] = (ENVOY_FILTERS, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS)
 """Kinds of others that the operator watches: without one of them it ends (Kuadrant/mcp-gateway #811)."""

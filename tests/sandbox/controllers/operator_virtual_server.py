@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from sandbox.client import Object
 from sandbox.controllers.operator_base import has_finalizer, nothing
 from sandbox.controllers.operator_config import Config, virtual_server_entry
-from sandbox.controllers.operator_release import EXTENSIONS, SECRETS, VIRTUAL_SERVERS, Release
+from sandbox.controllers.operator_release import EXTENSIONS, VIRTUAL_SERVERS, Release
 from sandbox.controllers.operator_writing import ConfigWriter
 from sandbox.controllers.runtime import Key, Watch, key_of
+from sandbox.kinds import SECRETS
 
 OLD_NAMESPACE = "mcp-system"
 """Before 0.8 virtual servers only reached the broker in this namespace."""

@@ -19,8 +19,9 @@ from sandbox.controllers.operator_config import (
     read_config,
     write_config,
 )
-from sandbox.controllers.operator_release import CONFIG_SECRET, SECRETS
+from sandbox.controllers.operator_release import CONFIG_SECRET
 from sandbox.controllers.operator_secrets import labelled, value
+from sandbox.kinds import SECRETS
 
 Change = Callable[[Config], None]
 

@@ -21,10 +21,11 @@ from sandbox.controllers.children import Supervisor
 from sandbox.controllers.events import Recorder
 from sandbox.controllers.gateway_world import PORTS_ANNOTATION
 from sandbox.controllers.runner_instance import Instance
-from sandbox.controllers.runner_kinds import CONFIG_MAPS, NODE, PODS, SECRETS, Json, same_status
+from sandbox.controllers.runner_kinds import NODE, Json, same_status
 from sandbox.controllers.runner_objects import address, pod_status, ports_text
 from sandbox.controllers.runner_volumes import Lookup
-from sandbox.controllers.runtime import CRDS, Controller, Key, Watch, key_of
+from sandbox.controllers.runtime import Controller, Key, Watch, key_of
+from sandbox.kinds import CONFIG_MAPS, CRDS, PODS, SECRETS
 
 LOGS_ANNOTATION = "sandbox.mcpops.io/logs"
 KINDS = {"Secret": SECRETS, "ConfigMap": CONFIG_MAPS}

@@ -12,16 +12,9 @@ from typing import ClassVar
 from sandbox.client import ApiError
 from sandbox.controllers import runner_rollout as rollout
 from sandbox.controllers.events import Recorder
-from sandbox.controllers.runner_kinds import (
-    DEPLOYMENTS,
-    HASH_LABEL,
-    REPLICA_SETS,
-    Json,
-    find_condition,
-    is_controlled_by,
-    same_status,
-)
+from sandbox.controllers.runner_kinds import HASH_LABEL, Json, find_condition, is_controlled_by, same_status
 from sandbox.controllers.runtime import Controller, Key, Watch, owner
+from sandbox.kinds import DEPLOYMENTS, REPLICA_SETS
 
 
 class DeploymentController(Controller):

@@ -13,17 +13,9 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from sandbox.client import Object
-from sandbox.controllers.runner_kinds import (
-    ENDPOINT_SLICES,
-    ENDPOINTS,
-    PODS,
-    SERVICES,
-    Json,
-    is_ready,
-    owner_reference,
-    selects,
-)
+from sandbox.controllers.runner_kinds import Json, is_ready, owner_reference, selects
 from sandbox.controllers.runtime import Controller, Key, Watch
+from sandbox.kinds import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 MANAGED_BY = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}

@@ -21,13 +21,13 @@ from sandbox.controllers import images, runner_volumes
 from sandbox.controllers.children import Child, Supervisor
 from sandbox.controllers.events import Recorder
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.runner_kinds import PODS, go_duration
+from sandbox.controllers.runner_kinds import go_duration
 from sandbox.controllers.runner_objects import ContainerState
 from sandbox.controllers.runner_probes import Probe, probes_of
-from sandbox.controllers.runtime import CRDS
 from sandbox.faults import switches
 from sandbox.faults.book import Fault
 from sandbox.faults.upstream import FOLDER
+from sandbox.kinds import CRDS, PODS
 
 Json = dict[str, Any]
 

@@ -15,8 +15,6 @@ from sandbox.controllers.events import Recorder
 from sandbox.controllers.gateway_status import now
 from sandbox.controllers.runner_kinds import (
     NODE,
-    PODS,
-    REPLICA_SETS,
     Json,
     find_condition,
     is_controlled_by,
@@ -26,6 +24,7 @@ from sandbox.controllers.runner_kinds import (
 )
 from sandbox.controllers.runner_rollout import ALPHABET, FAILURE, replicas
 from sandbox.controllers.runtime import Controller, Key, Watch, owner
+from sandbox.kinds import PODS, REPLICA_SETS
 
 
 def new_pod(replica_set: Json) -> Json:

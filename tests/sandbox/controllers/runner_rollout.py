@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.controllers.gateway_status import now
-from sandbox.controllers.runner_kinds import DEPLOYMENTS, HASH_LABEL, find_condition, owner_reference
+from sandbox.controllers.runner_kinds import HASH_LABEL, find_condition, owner_reference
+from sandbox.kinds import DEPLOYMENTS
 
 Json = dict[str, Any]
 

@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 
 from sandbox.client import ApiError, Client, Object, Resource
 from sandbox.faults import switches
+from sandbox.kinds import CRDS
 
 log = logging.getLogger("sandbox.controllers")
 
 Key = tuple[str, str]
 """Namespace ("" for cluster-scoped objects) and name."""
 
-CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 
 RETRY_FIRST, RETRY_MOST = 0.05, 5.0
 """Seconds before the first retry of a failed reconcile or list, and the longest that doubling leads to."""

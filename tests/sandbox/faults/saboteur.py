@@ -19,10 +19,10 @@ from pathlib import Path
 from sandbox.client import ApiError, Client, Object
 from sandbox.controllers import images
 from sandbox.controllers.children import Child, Supervisor
-from sandbox.controllers.gateway_world import PODS, SECRETS
 from sandbox.controllers.runtime import Controller
 from sandbox.faults import switches
 from sandbox.faults.book import Fault
+from sandbox.kinds import PODS, SECRETS
 from sandbox.processes import write_private
 from sandbox.seed import DEMO_NAMESPACE, DEMO_SERVERS
 

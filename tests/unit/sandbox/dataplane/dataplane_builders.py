@@ -11,8 +11,9 @@ from functools import cache
 from typing import Any
 
 from sandbox import seed
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, PORTS_ANNOTATION, Json, World
+from sandbox.controllers.gateway_world import PORTS_ANNOTATION, Json, World
 from sandbox.controllers.kuadrant_policies import Policy
+from sandbox.kinds import GATEWAY_GROUP
 
 CONTROLLER = "openshift.io/gateway-controller/v1"
 

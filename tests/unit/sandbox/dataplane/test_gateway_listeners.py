@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from dataplane_builders import gateway, grant, key_pair, listener, tls_secret, world
 from sandbox.controllers.gateway_listeners import Listener, judge
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json
+from sandbox.controllers.gateway_world import Json
+from sandbox.kinds import GATEWAY_GROUP
 from sandbox.seed import self_signed
 
 

@@ -9,7 +9,8 @@ import pytest
 from dataplane_builders import backend, gateway, grant, listener, parent, route, rule, service, world
 from sandbox.controllers.gateway_listeners import Listener, judge
 from sandbox.controllers.gateway_routes import BoundRoute, bind
-from sandbox.controllers.gateway_world import GATEWAY_GROUP, Json, Key, World
+from sandbox.controllers.gateway_world import Json, Key, World
+from sandbox.kinds import GATEWAY_GROUP
 
 
 def bound(one: Json, seen: World) -> tuple[BoundRoute, dict[Key, list[Listener]]]:

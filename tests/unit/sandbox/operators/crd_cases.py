@@ -8,17 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.client import Resource
-from sandbox.controllers.olm_base import CATALOG_SOURCES, CSVS, INSTALL_PLANS, OPERATOR_GROUPS, SUBSCRIPTIONS
-from sandbox.controllers.operator_release import ENVOY_FILTERS
+from sandbox.kinds import (
+    AUTH_POLICIES,
+    CATALOG_SOURCES,
+    CSVS,
+    DESTINATION_RULES,
+    DNS_POLICIES,
+    ENVOY_FILTERS,
+    INSTALL_PLANS,
+    KUADRANTS,
+    OPERATOR_GROUPS,
+    RATE_LIMIT_POLICIES,
+    SERVICE_ENTRIES,
+    SUBSCRIPTIONS,
+    TLS_POLICIES,
+)
 from unit.sandbox.operators.crd_case import Case
-
-SERVICE_ENTRIES = Resource("networking.istio.io", "v1", "serviceentries", "ServiceEntry")
-DESTINATION_RULES = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
-DNS_POLICIES = Resource("kuadrant.io", "v1", "dnspolicies", "DNSPolicy")
-TLS_POLICIES = Resource("kuadrant.io", "v1", "tlspolicies", "TLSPolicy")
-AUTH_POLICIES = Resource("kuadrant.io", "v1", "authpolicies", "AuthPolicy")
-RATE_LIMITS = Resource("kuadrant.io", "v1", "ratelimitpolicies", "RateLimitPolicy")
-KUADRANTS = Resource("kuadrant.io", "v1beta1", "kuadrants", "Kuadrant")
 
 
 def mcp(version: str, plural: str, kind: str) -> Resource:
@@ -191,10 +196,14 @@ KUADRANT_CASES = {
     "auth policy of a service": Case(
         AUTH_POLICIES, {"targetRef": {**TARGET, "kind": "Service"}, "rules": RULES}, "Invalid targetRef.kind"
     ),
-    "rate limit": Case(RATE_LIMITS, {"targetRef": TARGET, "limits": LIMITS}),
-    "rate limit without limits": Case(RATE_LIMITS, {"targetRef": TARGET}, "At least one spec.limits must be defined"),
+    "rate limit": Case(RATE_LIMIT_POLICIES, {"targetRef": TARGET, "limits": LIMITS}),
+    "rate limit without limits": Case(
+        RATE_LIMIT_POLICIES, {"targetRef": TARGET}, "At least one spec.limits must be defined"
+    ),
     "rate limit with a strange window": Case(
-        RATE_LIMITS, {"targetRef": TARGET, "limits": {"a": {"rates": [{"limit": 1, "window": "soon"}]}}}, "should match"
+        RATE_LIMIT_POLICIES,
+        {"targetRef": TARGET, "limits": {"a": {"rates": [{"limit": 1, "window": "soon"}]}}},
+        "should match",
     ),
     "kuadrant": Case(KUADRANTS, {"mtls": {"enable": True}}),
 }

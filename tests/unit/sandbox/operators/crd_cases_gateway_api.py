@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.client import Object, Resource
-from sandbox.controllers.operator_release import GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS
+from sandbox.client import Object
+from sandbox.kinds import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, REFERENCE_GRANTS
 from unit.sandbox.operators.crd_case import Case
-
-GATEWAY_CLASSES = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
 
 
 def listener(name: str = "a", port: int = 80, **more: Any) -> Object:

@@ -18,13 +18,11 @@ from typing import Any, ClassVar
 from sandbox import backends, down
 from sandbox.client import ApiError, Client, Object, Resource
 from sandbox.controllers import runtime
-from sandbox.controllers.olm_base import DEPLOYMENTS, NAMESPACES
-from sandbox.controllers.operator_release import GATEWAYS, HTTP_ROUTES
-from sandbox.controllers.runtime import CRDS, Controller, Key, Watch
+from sandbox.controllers.runtime import Controller, Key, Watch
 from sandbox.crds import load
+from sandbox.kinds import CRDS, DEPLOYMENTS, GATEWAYS, HTTP_ROUTES, NAMESPACES
 from sandbox.state import Folder
 
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 PATIENCE = 20.0
 """Seconds after which what a test waits for will not come any more."""
 

@@ -8,15 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.client import Object
-from sandbox.controllers.olm_base import (
-    CATALOG_SOURCES,
-    CSVS,
-    DEPLOYMENTS,
-    INSTALL_PLANS,
-    OPERATOR_GROUPS,
-    SUBSCRIPTIONS,
-)
-from sandbox.controllers.runtime import CRDS
+from sandbox.kinds import CATALOG_SOURCES, CRDS, CSVS, DEPLOYMENTS, INSTALL_PLANS, OPERATOR_GROUPS, SUBSCRIPTIONS
 from unit.sandbox.operators.kit import Cluster
 
 NAME = "mcp-gateway"

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 from sandbox.client import LIST_PAGE, ApiError, Client, Object, Resource
-from sandbox.controllers.runtime import CRDS, Controller, Key, Watch, itself, owner
-from unit.sandbox.operators.kit import CONFIG_MAPS, ApiServer, Cluster, running
+from sandbox.controllers.runtime import Controller, Key, Watch, itself, owner
+from sandbox.kinds import CONFIG_MAPS, CRDS
+from unit.sandbox.operators.kit import ApiServer, Cluster, running
 
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget")
 WIDGET_CRD = {

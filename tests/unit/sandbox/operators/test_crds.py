@@ -18,8 +18,8 @@ import pytest
 import yaml
 from sandbox.catalog.crds import operator_crds
 from sandbox.client import ApiError, Client, Object
-from sandbox.controllers.operator_release import GATEWAYS
 from sandbox.crds import load
+from sandbox.kinds import GATEWAYS
 from unit.sandbox.operators.crd_case import Case
 from unit.sandbox.operators.crd_cases import (
     ISTIO_CASES,

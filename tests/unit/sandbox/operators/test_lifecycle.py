@@ -12,9 +12,9 @@ import pytest
 from sandbox.client import Object
 from sandbox.controllers.lifecycle import GarbageCollector, NamespaceController
 from sandbox.controllers.namespace_content import DEFAULT, ROOT_CA, NamespaceContentController
-from sandbox.controllers.olm_base import NAMESPACES
-from sandbox.controllers.runner_kinds import SERVICE_ACCOUNTS, find_condition
-from unit.sandbox.operators.kit import CONFIG_MAPS, ApiServer, Cluster, running
+from sandbox.controllers.runner_kinds import find_condition
+from sandbox.kinds import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
+from unit.sandbox.operators.kit import ApiServer, Cluster, running
 
 HOLD = "example.com/hold"
 

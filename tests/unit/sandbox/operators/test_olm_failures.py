@@ -17,8 +17,8 @@ from sandbox.catalog.behaviour import (
     behaviour_of,
 )
 from sandbox.client import Object
-from sandbox.controllers.olm_base import CATALOG_SOURCES, CSVS, INSTALL_PLANS, SUBSCRIPTIONS, find_condition
-from sandbox.controllers.runner_kinds import EVENTS
+from sandbox.controllers.olm_base import find_condition
+from sandbox.kinds import CATALOG_SOURCES, CSVS, EVENTS, INSTALL_PLANS, SUBSCRIPTIONS
 from unit.sandbox.operators.olm_kit import NAME, NEW, OLD, Olm
 
 

@@ -10,17 +10,8 @@ from typing import Any
 import pytest
 from sandbox.catalog.behaviour import BROKEN_BUNDLES
 from sandbox.client import Object
-from sandbox.controllers.olm_base import (
-    CATALOG_SOURCES,
-    CLUSTER_ROLES,
-    CSVS,
-    DEPLOYMENTS,
-    INSTALL_PLANS,
-    OPERATOR_GROUPS,
-    PACKAGE_MANIFESTS,
-    SUBSCRIPTIONS,
-)
-from sandbox.controllers.runtime import CRDS
+from sandbox.controllers.olm_base import CLUSTER_ROLES, PACKAGE_MANIFESTS
+from sandbox.kinds import CATALOG_SOURCES, CRDS, CSVS, DEPLOYMENTS, INSTALL_PLANS, OPERATOR_GROUPS, SUBSCRIPTIONS
 from unit.sandbox.operators.kit import Log
 from unit.sandbox.operators.olm_kit import EXTENSIONS_CRD, NAME, NEW, OLD, Olm
 

@@ -16,14 +16,13 @@ from sandbox.catalog.behaviour import BROKEN_OPERATOR, CRASHING_OPERATOR
 from sandbox.client import Object
 from sandbox.controllers import olm
 from sandbox.controllers.children import Supervisor
-from sandbox.controllers.olm_base import DEPLOYMENTS, SUBSCRIPTIONS
 from sandbox.controllers.runner import RunnerController
 from sandbox.controllers.runner_deployments import DeploymentController
 from sandbox.controllers.runner_endpoints import EndpointsController
-from sandbox.controllers.runner_kinds import PODS
 from sandbox.controllers.runner_replicasets import ReplicaSetController
-from sandbox.controllers.runtime import CRDS, Controller
+from sandbox.controllers.runtime import Controller
 from sandbox.crds import load
+from sandbox.kinds import CRDS, DEPLOYMENTS, PODS, SUBSCRIPTIONS
 from unit.sandbox.operators.kit import ApiServer, Cluster, running
 from unit.sandbox.operators.olm_kit import NAME, NEW, OLD, Olm
 

@@ -16,19 +16,10 @@ from sandbox.controllers.children import Supervisor
 from sandbox.controllers.runner import LOGS_ANNOTATION, RunnerController
 from sandbox.controllers.runner_deployments import DeploymentController
 from sandbox.controllers.runner_endpoints import SERVICE_LABEL, EndpointsController
-from sandbox.controllers.runner_kinds import (
-    DEPLOYMENTS,
-    ENDPOINT_SLICES,
-    ENDPOINTS,
-    EVENTS,
-    PODS,
-    REPLICA_SETS,
-    SERVICES,
-    find_condition,
-    is_ready,
-)
+from sandbox.controllers.runner_kinds import find_condition, is_ready
 from sandbox.controllers.runner_replicasets import ReplicaSetController
 from sandbox.controllers.runner_rollout import REVISION, REVISION_HISTORY
+from sandbox.kinds import DEPLOYMENTS, ENDPOINT_SLICES, ENDPOINTS, EVENTS, PODS, REPLICA_SETS, SERVICES
 from unit.sandbox.operators.kit import Cluster, running
 
 SERVE = [

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.controllers.operator_release import REFERENCE_GRANTS
+from sandbox.kinds import REFERENCE_GRANTS
 from unit.sandbox.operators.mcp_operator.gateway_kit import BOTH, NEW, Gateway, certificate
 
 Arrange = Callable[[Gateway], Awaitable[None]]

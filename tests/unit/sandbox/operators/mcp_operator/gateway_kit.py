@@ -23,22 +23,18 @@ from sandbox.controllers.lifecycle import GarbageCollector
 from sandbox.controllers.operator_base import OperatorController
 from sandbox.controllers.operator_extension import ExtensionController
 from sandbox.controllers.operator_registration import RegistrationController
-from sandbox.controllers.operator_release import (
-    CONFIG_SECRET,
+from sandbox.controllers.operator_release import CONFIG_SECRET, ROUTE, SIGNING_KEY_SECRET, TOKENS_ROUTE, Release
+from sandbox.controllers.operator_virtual_server import VirtualServerController
+from sandbox.kinds import (
     DEPLOYMENTS,
     ENVOY_FILTERS,
     GATEWAYS,
     HTTP_ROUTES,
     REFERENCE_GRANTS,
-    ROUTE,
     SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
-    SIGNING_KEY_SECRET,
-    TOKENS_ROUTE,
-    Release,
 )
-from sandbox.controllers.operator_virtual_server import VirtualServerController
 from unit.sandbox.operators.kit import PATIENCE, AcceptingGateways, AvailableDeployments, Cluster, running
 
 CONTROLLER = "mcp-gateway-controller"

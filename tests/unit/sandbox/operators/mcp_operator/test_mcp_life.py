@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import pytest
 from sandbox.client import Object
-from sandbox.controllers.operator_release import (
-    CONFIG_SECRET,
+from sandbox.controllers.operator_release import CONFIG_SECRET, ROUTE, SIGNING_KEY_SECRET, TOKENS_ROUTE
+from sandbox.kinds import (
     DEPLOYMENTS,
     ENVOY_FILTERS,
     GATEWAYS,
     HTTP_ROUTES,
     REFERENCE_GRANTS,
-    ROUTE,
     SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
-    SIGNING_KEY_SECRET,
-    TOKENS_ROUTE,
 )
 from unit.sandbox.operators.mcp_operator.gateway_kit import Gateway, existing, objects_of
 from unit.sandbox.operators.mcp_operator.registration_cases import extended, registered

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox.controllers.operator_release import GATEWAYS, HTTP_ROUTES, NAMESPACES, SECRETS
+from sandbox.kinds import GATEWAYS, HTTP_ROUTES, NAMESPACES, SECRETS
 from unit.sandbox.operators.mcp_operator.gateway_kit import Gateway
 from unit.sandbox.operators.mcp_operator.registration_cases import NOT_FOUND, SERVERS, extended
 

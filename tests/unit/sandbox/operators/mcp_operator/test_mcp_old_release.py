@@ -16,8 +16,8 @@ from aiohttp.test_utils import TestServer
 from sandbox.catalog.crds import operator_crds
 from sandbox.client import ApiError, Object
 from sandbox.controllers.gateway_world import PORTS_ANNOTATION
-from sandbox.controllers.operator_release import APP_LABELS, HTTP_ROUTES, PODS, ROUTE
-from sandbox.controllers.runtime import CRDS
+from sandbox.controllers.operator_release import APP_LABELS, ROUTE
+from sandbox.kinds import CRDS, HTTP_ROUTES, PODS
 from unit.sandbox.operators.mcp_operator.gateway_kit import OLD, Gateway, release
 from unit.sandbox.operators.mcp_operator.registration_cases import registered
 from unit.sandbox.operators.mcp_operator.test_mcp_registrations import marked

@@ -9,7 +9,7 @@ import contextlib
 
 import pytest
 from sandbox.client import ApiError, Object
-from sandbox.controllers.operator_release import HTTP_ROUTES, SECRETS
+from sandbox.kinds import HTTP_ROUTES, SECRETS
 from unit.sandbox.operators.mcp_operator.gateway_kit import Gateway, certificate
 from unit.sandbox.operators.mcp_operator.registration_cases import extended, registered
 

@@ -9,8 +9,8 @@ import pytest
 from mcpops_broker.config.parse import parse
 from sandbox.client import Object
 from sandbox.controllers.operator_config import server_entry, virtual_server_entry, write_config
-from sandbox.controllers.operator_release import DEPLOYMENTS, ENVOY_FILTERS, RESYNC_VARIABLE, Release
-from sandbox.controllers.runtime import CRDS
+from sandbox.controllers.operator_release import RESYNC_VARIABLE, Release
+from sandbox.kinds import CRDS, DEPLOYMENTS, ENVOY_FILTERS
 from unit.sandbox.operators.mcp_operator.gateway_kit import CONTROLLER, Gateway, certificate, operator_stopped
 from unit.sandbox.operators.mcp_operator.operator_objects_kit import NEW, OLD
 
