@@ -17,11 +17,23 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Conf
 DONE, PENDING, FAILED = "done", "pending", "failed"
 
 
+class Remedy(t.NamedTuple):
+    """What helps against a reason; ``at_once``: no other object is involved, so no controller that lags is to blame."""
+
+    fix: str = ""
+    at_once: bool = False
+
+
 class Verdict(t.NamedTuple):
-    """``state`` and what was seen, in words."""
+    """``state`` and what was seen, in words; with a failure, what helps better than the goal's own ``fix``."""
 
     state: str
     seen: str
+    remedy: Remedy = Remedy()
+
+
+Failing = t.Mapping[str, t.Mapping[str, Remedy] | t.Collection[str]]
+"""Condition types to the reasons with which they end a wait, with what helps where that is known."""
 
 
 class Goal(t.Protocol):
@@ -52,7 +64,7 @@ class Conditions:
     """
 
     wanted: t.Mapping[str, str]
-    failing: t.Mapping[str, t.Collection[str]] | None = None
+    failing: Failing | None = None
     fix: str = ""
     grace: float = 0.0
 
@@ -68,9 +80,7 @@ class Conditions:
         return judge(live, conditions, self.wanted, self.failing or {})
 
 
-def judge(
-    live: dict[str, t.Any], conditions: t.Any, wanted: t.Mapping[str, str], failing: t.Mapping[str, t.Collection[str]]
-) -> Verdict:
+def judge(live: dict[str, t.Any], conditions: t.Any, wanted: t.Mapping[str, str], failing: Failing) -> Verdict:
     """Judge a list of conditions that belongs to ``live`` (its own, a listener's, a route parent's)."""
     missing = []
     for name, status in wanted.items():
@@ -80,8 +90,10 @@ def judge(
             continue
         seen = _conditions.describe(condition, name, live)
         settled = condition is not None and current and str(condition.get("status")) in {"True", "False"}
-        if condition is not None and settled and condition.get("reason") in failing.get(name, ()):
-            return Verdict(FAILED, seen)
+        reasons = failing.get(name, ())
+        if condition is not None and settled and condition.get("reason") in reasons:
+            reason = str(condition["reason"])
+            return Verdict(FAILED, seen, reasons[reason] if isinstance(reasons, t.Mapping) else Remedy())
         missing.append(seen)
     return Verdict(PENDING, "; ".join(missing)) if missing else Verdict(DONE, "")
 

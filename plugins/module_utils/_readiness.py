@@ -18,31 +18,69 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     Conditions,
     CrdEstablished,
     Goal,
+    Remedy,
     Rollout,
     Verdict,
     judge,
 )
 
-LISTENER_FAILURES: dict[str, tuple[str, ...]] = {
-    "Accepted": (
-        "PortUnavailable",
-        "UnsupportedProtocol",
-        "UnsupportedAddress",
-        "HostnameConflict",
-        "ProtocolConflict",
-    ),
-    "ResolvedRefs": ("InvalidCertificateRef", "InvalidRouteKinds", "RefNotPermitted"),
-    "Programmed": (),
+CERTIFICATE = Remedy(
+    "check the Secret in tls.certificateRefs: it must exist, be of type kubernetes.io/tls and hold a certificate and "
+    "its key in PEM"
+)
+GRANT = Remedy(
+    "let a ReferenceGrant in the namespace of what is referred to allow it (module mcpops.gateway.reference_grant)"
+)
+LISTENER_FAILURES: dict[str, dict[str, Remedy]] = {
+    "Accepted": {
+        "PortUnavailable": Remedy("choose a port that the implementation can open, or free this one", at_once=True),
+        "UnsupportedProtocol": Remedy(
+            "choose a protocol that the implementation behind the GatewayClass supports (HTTP or HTTPS for MCP)",
+            at_once=True,
+        ),
+        "UnsupportedAddress": Remedy("correct the Gateway's addresses, or leave them out", at_once=True),
+        "HostnameConflict": Remedy(
+            "another listener with this port has the same host name: change the port or the host name of one of them",
+            at_once=True,
+        ),
+        "ProtocolConflict": Remedy(
+            "another listener speaks another protocol on this port: change the port of one of them", at_once=True
+        ),
+    },
+    "ResolvedRefs": {
+        "InvalidCertificateRef": CERTIFICATE,
+        "RefNotPermitted": GRANT,
+        "InvalidRouteKinds": Remedy("correct allowedRoutes.kinds, or leave it out", at_once=True),
+    },
 }
 """Gateway API: reasons with which a listener stays as it is until somebody changes something."""
 
-GATEWAY_FAILURES: dict[str, tuple[str, ...]] = {
-    "Accepted": ("InvalidParameters", "UnsupportedAddress", "Invalid"),
-    "Programmed": ("AddressNotUsable",),
+GATEWAY_FAILURES: dict[str, dict[str, Remedy]] = {
+    "Accepted": {
+        "InvalidParameters": Remedy("check what infrastructure.parametersRef and the GatewayClass refer to"),
+        "UnsupportedAddress": Remedy("correct the Gateway's addresses, or leave them out", at_once=True),
+        "Invalid": Remedy(),
+    },
+    "Programmed": {"AddressNotUsable": Remedy("ask for other addresses, or leave them out", at_once=True)},
 }
-ROUTE_FAILURES: dict[str, tuple[str, ...]] = {
-    "Accepted": ("NotAllowedByListeners", "NoMatchingListenerHostname", "NoMatchingParent", "UnsupportedValue"),
-    "ResolvedRefs": ("RefNotPermitted", "InvalidKind", "BackendNotFound"),
+NO_ADDRESS = Remedy(
+    "the Gateway's Service gets no address: install a load balancer (for example MetalLB) or let the implementation "
+    "make a Service of another type"
+)
+ROUTE_FAILURES: dict[str, dict[str, Remedy]] = {
+    "Accepted": {
+        "NotAllowedByListeners": Remedy(
+            "let the listener's allowedRoutes take routes of this namespace (module mcpops.gateway.gateway_listener)"
+        ),
+        "NoMatchingListenerHostname": Remedy("choose host names that the listener's hostname covers"),
+        "NoMatchingParent": Remedy("correct the listener (sectionName) or the port of the route's parent"),
+        "UnsupportedValue": Remedy("leave out what the implementation does not support"),
+    },
+    "ResolvedRefs": {
+        "RefNotPermitted": GRANT,
+        "InvalidKind": Remedy("let the route's rules lead to Services or other kinds that the implementation knows"),
+        "BackendNotFound": Remedy("create the Service that the route's rules name, or correct its name and port"),
+    },
 }
 NEIGHBOUR_GRACE = 5.0
 """Seconds for which a complaint about another object (Secret, grant, Gateway) is taken for a controller that lags."""
@@ -78,9 +116,9 @@ class GatewayReady:
         verdicts = [_prefixed(f"listener {name}: ", self._listener(live, status, name)) for name in self._listeners]
         if self._gateway:
             wanted = {"Accepted": "True", "Programmed": "True"}
-            verdicts.append(judge(live, status.get("conditions"), wanted, GATEWAY_FAILURES))
+            verdicts.append(_hinted(judge(live, status.get("conditions"), wanted, GATEWAY_FAILURES), status))
         if self._address and not status.get("addresses"):
-            verdicts.append(Verdict(PENDING, "it has no address (is there a load balancer, for example MetalLB?)"))
+            verdicts.append(Verdict(PENDING, "it has no address", NO_ADDRESS))
         return worst(verdicts)
 
     def _listener(self, live: dict[str, t.Any], status: dict[str, t.Any], name: str) -> Verdict:
@@ -90,7 +128,8 @@ class GatewayReady:
         conditions = entry.get("conditions")
         conflicted = _conditions.find(conditions, "Conflicted")
         if conflicted is not None and conflicted.get("status") == "True" and _conditions.is_current(conflicted, live):
-            return Verdict(FAILED, _conditions.describe(conflicted, "Conflicted", live))
+            remedy = LISTENER_FAILURES["Accepted"].get(str(conflicted.get("reason")), Remedy(at_once=True))
+            return Verdict(FAILED, _conditions.describe(conflicted, "Conflicted", live), remedy)
         return judge(
             live, conditions, {"Accepted": "True", "ResolvedRefs": "True", "Programmed": "True"}, LISTENER_FAILURES
         )
@@ -101,26 +140,53 @@ class RouteReady:
 
     grace = NEIGHBOUR_GRACE
     what = "be Accepted with ResolvedRefs by every parent"
-    fix = "look at the route's status.parents, the Gateway's listeners and their allowedRoutes"
+    fix = "look at the route's status.parents, and check that the controller of the Gateway's class is running"
 
     def judge(self, live: dict[str, t.Any] | None) -> Verdict:
         if live is None:
             return Verdict(PENDING, "it does not exist")
-        reported = (live.get("status") or {}).get("parents") or []
         verdicts = []
         for parent in (live.get("spec") or {}).get("parentRefs") or []:
             name = "/".join(str(parent[key]) for key in ("namespace", "name", "sectionName") if parent.get(key))
-            entry = next(
-                (entry for entry in reported if _same_parent(parent, entry.get("parentRef") or {}, live)), None
-            )
-            if entry is None:
-                verdicts.append(Verdict(PENDING, f"parent {name}: no controller reports on it yet"))
-            else:
-                verdict = judge(
-                    live, entry.get("conditions"), {"Accepted": "True", "ResolvedRefs": "True"}, ROUTE_FAILURES
-                )
-                verdicts.append(_prefixed(f"parent {name}: ", verdict))
+            verdicts.append(_prefixed(f"parent {name}: ", self._parent(live, parent)))
         return worst(verdicts)
+
+    @staticmethod
+    def _parent(live: dict[str, t.Any], parent: dict[str, t.Any]) -> Verdict:
+        found = [
+            judge(live, conditions, {"Accepted": "True", "ResolvedRefs": "True"}, ROUTE_FAILURES)
+            for conditions in verdicts_on(live, parent)
+        ]
+        for state in (DONE, PENDING, FAILED):
+            for verdict in found:
+                if verdict.state == state:
+                    return verdict
+        return Verdict(PENDING, "no controller reports on it yet")
+
+
+def verdicts_on(route: t.Mapping[str, t.Any], parent: t.Mapping[str, t.Any]) -> list[t.Any]:
+    """The conditions with which controllers accept a route at one of its parents, or refuse it.
+
+    Usually one list. Others report on the same parent, too, without a word on acceptance (Kuadrant on its policies),
+    and what the controller of an earlier class wrote may still be there.
+    """
+    return [
+        entry.get("conditions")
+        for entry in (route.get("status") or {}).get("parents") or []
+        if _parent_id(entry.get("parentRef") or {}, route) == _parent_id(parent, route)
+        and _conditions.find(entry.get("conditions"), "Accepted") is not None
+    ]
+
+
+def _parent_id(reference: t.Mapping[str, t.Any], route: t.Mapping[str, t.Any]) -> tuple[t.Any, ...]:
+    """What a parentRef stands for, with the defaults of the Gateway API."""
+    return (
+        reference.get("kind") or "Gateway",
+        reference.get("namespace") or route["metadata"].get("namespace"),
+        reference.get("name"),
+        reference.get("sectionName"),
+        reference.get("port"),
+    )
 
 
 class PhaseGoal:
@@ -147,24 +213,24 @@ class PhaseGoal:
 def worst(verdicts: t.Sequence[Verdict]) -> Verdict:
     """All of several verdicts as one: failed before pending before done."""
     for state in (FAILED, PENDING):
-        found = [verdict.seen for verdict in verdicts if verdict.state == state]
+        found = [verdict for verdict in verdicts if verdict.state == state]
         if found:
-            return Verdict(state, "; ".join(dict.fromkeys(found)))
+            fixes = dict.fromkeys(verdict.remedy.fix for verdict in found if verdict.remedy.fix)
+            remedy = Remedy("; ".join(fixes), any(verdict.remedy.at_once for verdict in found))
+            return Verdict(state, "; ".join(dict.fromkeys(verdict.seen for verdict in found)), remedy)
     return Verdict(DONE, "")
 
 
 def _prefixed(prefix: str, verdict: Verdict) -> Verdict:
-    return verdict if verdict.state == DONE else Verdict(verdict.state, prefix + verdict.seen)
+    return verdict if verdict.state == DONE else verdict._replace(seen=prefix + verdict.seen)
 
 
-def _same_parent(wanted: dict[str, t.Any], reported: dict[str, t.Any], live: dict[str, t.Any]) -> bool:
-    here = live["metadata"].get("namespace")
-    return (wanted.get("name"), wanted.get("namespace") or here, wanted.get("sectionName"), wanted.get("port")) == (
-        reported.get("name"),
-        reported.get("namespace") or here,
-        reported.get("sectionName"),
-        reported.get("port"),
-    )
+def _hinted(verdict: Verdict, status: dict[str, t.Any]) -> Verdict:
+    """With what helps a Gateway that is only waiting for its address."""
+    programmed = _conditions.find(status.get("conditions"), "Programmed") or {}
+    if verdict.state == PENDING and programmed.get("reason") == "AddressNotAssigned":
+        return verdict._replace(remedy=NO_ADDRESS)
+    return verdict
 
 
 def goal_for(manifest: t.Mapping[str, t.Any]) -> Goal | None:

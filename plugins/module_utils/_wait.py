@@ -288,6 +288,8 @@ def _settle(target: Target, live: Object | None) -> bool:
 
 
 def _grace_left(target: Target) -> float:
+    if target.last.remedy.at_once:
+        return 0.0
     since = target.failing_since if target.failing_since is not None else time.monotonic()
     return since + target.goal.grace - time.monotonic()
 
@@ -301,7 +303,8 @@ def waiting(pending: t.Sequence[Target]) -> str:
 def failed(target: Target) -> WaitFailed:
     """The sentence for a goal that can no longer be reached."""
     return WaitFailed(
-        f"{target.label} cannot {target.goal.what}: {target.last.seen}{hint_of(target.goal.fix)}",
+        f"{target.label} cannot {target.goal.what}: {target.last.seen}"
+        f"{hint_of(target.last.remedy.fix or target.goal.fix)}",
         waited_for=target.goal.what,
         last_seen=target.last.seen,
     )
@@ -316,7 +319,7 @@ def timed_out(
     more = f" ({len(pending) - 1} more objects are not ready: {names})" if names else ""
     return WaitTimeout(
         f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: "
-        f"{first.last.seen}{more}{blind(troubles) or hint_of(first.goal.fix)}",
+        f"{first.last.seen}{more}{blind(troubles) or hint_of(first.last.remedy.fix or first.goal.fix)}",
         waited_for=first.goal.what,
         last_seen=first.last.seen,
     )

@@ -19,6 +19,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     Conditions,
     Exists,
     Gone,
+    Remedy,
     Verdict,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import BUILT_IN
@@ -236,6 +237,17 @@ def test_a_failure_that_lasts_ends_it_after_its_grace(server: Server) -> None:
     with pytest.raises(_errors.WaitFailed):
         wait(server, State(grace=0.2), known=state("failed", "7"))
     end.set()
+
+
+def test_a_failure_that_nobody_else_can_mend_needs_no_grace(server: Server) -> None:
+    class OwnFault(State):
+        def judge(self, live: Json | None) -> Verdict:
+            return super().judge(live)._replace(remedy=Remedy("choose another port", at_once=True))
+
+    with pytest.raises(_errors.WaitFailed) as raised:
+        wait(server, OwnFault(grace=3600), known=state("failed", "7"))
+
+    assert raised.value.message.endswith("its state is failed; choose another port.")
 
 
 def test_many_objects_share_one_watch(server: Server) -> None:

@@ -145,6 +145,32 @@ class TestGatewayReady:
     def test_a_listener_that_stays_as_it_is(self, bad: dict[str, str]) -> None:
         assert GatewayReady(["a"]).judge(gateway(a=bad)).state == FAILED
 
+    @pytest.mark.parametrize(
+        ("bad", "fix", "at_once"),
+        [
+            ({"Conflicted": "True:HostnameConflict"}, "change the port or the host name", True),
+            ({"Conflicted": "True:ProtocolConflict"}, "change the port of one", True),
+            ({"Accepted": "False:PortUnavailable"}, "choose a port", True),
+            ({"Accepted": "False:UnsupportedProtocol"}, "choose a protocol", True),
+            ({"ResolvedRefs": "False:InvalidRouteKinds"}, "allowedRoutes.kinds", True),
+            # A controller may not have seen the Secret or the grant yet.
+            ({"ResolvedRefs": "False:InvalidCertificateRef"}, "kubernetes.io/tls", False),
+            ({"ResolvedRefs": "False:RefNotPermitted"}, "ReferenceGrant", False),
+        ],
+    )
+    def test_a_reason_has_its_fix(self, bad: dict[str, str], fix: str, at_once: bool) -> None:
+        verdict = GatewayReady(["a"]).judge(gateway(a={**GOOD, **bad}))
+
+        assert verdict.state == FAILED and fix in verdict.remedy.fix and verdict.remedy.at_once is at_once
+
+    def test_a_gateway_that_gets_no_address(self) -> None:
+        live = gateway(a=GOOD)
+        live["status"]["conditions"] = conditions(Accepted="True", Programmed="False:AddressNotAssigned")
+
+        verdict = GatewayReady(["a"]).judge(live)
+
+        assert verdict.state == PENDING and "load balancer" in verdict.remedy.fix
+
     def test_a_listener_that_is_on_its_way(self) -> None:
         assert GatewayReady(["a"]).judge(gateway(a={**GOOD, "Programmed": "False:Pending"})).state == PENDING
 
@@ -184,6 +210,20 @@ class TestRouteReady:
         verdict = RouteReady().judge(self.route(first, self.entry({"name": "h"})))
 
         assert verdict.state == FAILED and "gw/g/a" in verdict.seen
+        assert "allowedRoutes" in verdict.remedy.fix
+
+    def test_who_else_reports_on_a_parent_does_not_matter(self) -> None:
+        policies = {"parentRef": {"name": "h"}, "conditions": conditions(**{"kuadrant.io/AuthPolicyAffected": "True"})}
+        earlier = self.entry({"name": "h"}, Accepted="False:NoMatchingParent")
+        first = self.entry({"name": "g", "namespace": "gw", "sectionName": "a"})
+
+        assert RouteReady().judge(self.route(policies, first, earlier, self.entry({"name": "h"}))).state == DONE
+        assert RouteReady().judge(self.route(policies, first)).seen == "parent h: no controller reports on it yet"
+
+    def test_the_word_on_another_listener_does_not_count(self) -> None:
+        other = self.entry({"name": "g", "namespace": "gw", "sectionName": "b"})
+
+        assert "gw/g/a" in RouteReady().judge(self.route(other, self.entry({"name": "h"}))).seen
 
 
 @pytest.mark.parametrize(
