@@ -80,9 +80,7 @@ def await_server(
     A broker that cannot be reached from here raises UnreachableError at once, unless ``patient``: then it is asked
     until the deadline, except where waiting cannot help.
     """
-    target = _target(broker, f"/status/{namespace}/{name}")
-    tls = tls_context(broker.ca_cert, broker.validate_certs) if target.scheme == "https" else None
-    wire = Wire(target, tls=tls, headers=broker.headers or {}, timeout=REQUEST_TIMEOUT)
+    wire = checked_broker(broker, f"/status/{namespace}/{name}")
     pause = threading.Event()
     while True:
         status, problem = _ask(wire, deadline, patient)
@@ -133,8 +131,11 @@ def _status(answer: Exchange, target: Target) -> ServerStatus | None:
     )
 
 
-def _target(broker: Broker, path: str) -> Target:
+def checked_broker(broker: Broker, path: str = "/status") -> Wire:
+    """The wire to a broker. Raises ConfigError that names the suboption of ``broker`` which is wrong."""
     try:
-        return parse_target(broker.url.rstrip("/") + path, broker.connect_to or None, "unresolved")
+        target = parse_target(broker.url.rstrip("/") + path, broker.connect_to or None, "unresolved")
+        tls = tls_context(broker.ca_cert, broker.validate_certs) if target.scheme == "https" else None
     except EndpointError as error:
-        raise ConfigError(f"broker.{error}") from error
+        raise ConfigError(f"broker.{error}.") from error
+    return Wire(target, tls=tls, headers=broker.headers or {}, timeout=REQUEST_TIMEOUT)

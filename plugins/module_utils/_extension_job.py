@@ -32,8 +32,9 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Condi
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import NEIGHBOUR_GRACE
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._schema import read_schema
+from ansible_collections.mcpops.gateway.plugins.module_utils._secret_references import Reference, check_secrets
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
 
 Params = dict[str, t.Any]
@@ -46,6 +47,8 @@ REFUSALS = (
 )
 """Reasons of Ready=False with which the operator waits for a change by somebody."""
 ISTIO = "networking.istio.io"
+LARGEST_BUNDLE = 256 * 1024
+"""The operator: at most so many bytes of CA certificates for the gateway."""
 
 
 def extension_job(engine: Engine, params: Params) -> tuple[Report, Params]:
@@ -64,6 +67,8 @@ def extension_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     host: str | None = None
     if steps[0].difference or not listener:
         host = _predict(engine, manifest, steps[0].live, gateway, resource)
+    if steps[0].difference:
+        check_secrets(engine, label_of(manifest), params["namespace"], _references(params))
     report = engine.carry_out(steps)
     live = _await(engine, report, manifest, resource)
     host = host or _host(manifest, listener)
@@ -101,7 +106,7 @@ def _fit_version(
     unknown = below.unknown_fields(spec, "spec") if below else []
     if not unknown:
         return
-    label = f"MCPGatewayExtension {manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
+    label = label_of(manifest)
     hints = [f"{path} (since {SINCE[path.split('.')[1]]})" if path.split(".")[1] in SINCE else path for path in unknown]
     message = (
         f"{label} cannot have {', '.join(hints)}: the installed version of the MCP gateway operator does not know it "
@@ -115,6 +120,20 @@ def _fit_version(
             "operator."
         )
     raise Refused(f"{message}; leave it out or upgrade the operator (module mcpops.gateway.olm_subscription).")
+
+
+def _references(params: Params) -> t.Iterator[Reference]:
+    """The Secrets of the extension, with the operator's rules for each."""
+    trusted, store, authorities = (
+        params[option] or {} for option in ("trusted_headers_key", "session_store", "ca_cert_bundle_ref")
+    )
+    if trusted and trusted["generate"] != "Enabled":
+        yield Reference("trusted_headers_key", trusted["secret_name"], "key", labelled=False)
+    if store:
+        yield Reference("session_store", store["secret_name"], "CACHE_CONNECTION_STRING")
+    if authorities:
+        key = authorities["key"] or "ca.crt"
+        yield Reference("ca_cert_bundle_ref", authorities["name"], key, authorities=LARGEST_BUNDLE)
 
 
 def _host(manifest: Manifest, listener: t.Mapping[str, t.Any]) -> str | None:
@@ -143,8 +162,7 @@ def _predict(
     )
     if verdict.accepted:
         return verdict.public_host
-    label = f"MCPGatewayExtension {namespace}/{manifest['metadata']['name']}"
-    said = f"{label} would be refused by the operator: {verdict.message}"
+    said = f"{label_of(manifest)} would be refused by the operator: {verdict.message}"
     way_out = _way_out(verdict, namespace, target, gateway)
     if verdict.winner is not None or not _may_come(verdict, gateway, target):
         raise Refused(f"{said}; {way_out}.", reason=verdict.reason)

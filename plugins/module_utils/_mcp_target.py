@@ -64,9 +64,10 @@ def parse_target(url: str, connect_to: str | None = None, rule: DialRule = "alwa
     host = parts.hostname
     port = port or (443 if parts.scheme == "https" else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    dial_host, dial_port = host, port
-    if connect_to and (rule == "always" or not resolves(host)):
-        dial_host, dial_port = split_address(connect_to, port)
+    address = split_address(connect_to, port) if connect_to else (host, port)
+    if address != (host, port) and rule == "unresolved" and resolves(host):
+        address = (host, port)
+    dial_host, dial_port = address
     return Target(url.strip(), parts.scheme, host, port, path, dial_host, dial_port)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _fields
+from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_neighbours as near
 from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_rules as olm
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
@@ -41,27 +42,23 @@ def olm_job(engine: Engine, params: Params) -> tuple[Report, Params]:
 def _install(engine: Engine, params: Params) -> tuple[Report, Params]:
     namespace = params["namespace"]
     label = f"Subscription {namespace}/{params['name']}"
-    groups = engine.read_all(olm.V1, "OperatorGroup", namespace)
-    group = params["operator_group"] or {}
-    targets = [namespace] if group.get("target_namespaces") is None else group["target_namespaces"]
-    live = engine.read(olm.V1ALPHA1, "Subscription", params["name"], namespace)
-    manifests: list[Manifest] = []
-    group_name = group.get("name") or params["name"]
-    others = [one for one in groups if one["metadata"]["name"] != group_name]
-    problem = olm.group_problem(groups if others else [], namespace, targets)
-    if problem:
-        raise Refused(f"{label} is not made: {problem}.")
-    if not others:
-        manifests.append(olm.operator_group(group_name, namespace, targets))
+    subs = engine.read_all(olm.V1ALPHA1, "Subscription", namespace)
+    live = next((sub for sub in subs if sub["metadata"]["name"] == params["name"]), None)
+    _refuse(label, near.package_rival(subs, params["name"], params["package"] or params["name"]))
+    group, manifests = _operator_group(engine, label, params)
     manifests.append(olm.subscription(params, live))
     steps = engine.plan(manifests)
     step = steps[-1]
     package = None
     if step.difference:
         package = read_package(engine, label, params)
+        _refuse_modes(label, params, package, group)
+        if live is None:
+            _refuse_strays(engine, label, params, package, subs)
     report = engine.carry_out(steps)
     wish = olm.Wish(
         namespace,
+        params["name"],
         params["approve"],
         params["starting_csv"],
         olm.head_of(package, params["channel"]) if _moved(step, live, params) else None,
@@ -73,6 +70,43 @@ def _install(engine: Engine, params: Params) -> tuple[Report, Params]:
     else:
         installation.look(report)
     return report, _facts(installation)
+
+
+def _refuse(label: str, problem: str) -> None:
+    if problem:
+        raise Refused(f"{label} is not made: {problem}.")
+
+
+def _operator_group(engine: Engine, label: str, params: Params) -> tuple[Object, list[Manifest]]:
+    """The OperatorGroup that the operator will have, and the manifest to make it when it is ours."""
+    namespace = params["namespace"]
+    wanted = params["operator_group"] or {}
+    name = wanted.get("name") or params["name"]
+    targets = [namespace] if wanted.get("target_namespaces") is None else wanted["target_namespaces"]
+    groups = engine.read_all(olm.V1, "OperatorGroup", namespace)
+    if all(group["metadata"]["name"] == name for group in groups):
+        own = olm.operator_group(name, namespace, targets)
+        return own, [own]
+    _refuse(label, near.group_problem(groups, namespace, targets))
+    return groups[0], []
+
+
+def _refuse_strays(engine: Engine, label: str, params: Params, package: Object | None, subs: list[Object]) -> None:
+    """For a new Subscription: ClusterServiceVersions of the package that an earlier one left."""
+    namespace, name = params["namespace"], params["package"] or params["name"]
+    csvs = engine.read_all(olm.V1ALPHA1, "ClusterServiceVersion", namespace)
+    _refuse(label, near.stray_csv(csvs, subs, name, namespace, olm.versions_in(package, params["channel"])))
+
+
+def _refuse_modes(label: str, params: Params, package: Object | None, group: Object) -> None:
+    """Install modes are known of the channel's newest version only."""
+    head = olm.head_of(package, params["channel"])
+    if params["install_plan_approval"] == "Manual" and params["starting_csv"] not in {None, head}:
+        return
+    namespaces = near.group_namespaces(group)
+    if namespaces is not None:
+        modes = olm.install_modes(package, params["channel"])
+        _refuse(label, near.modes_problem(modes, params["namespace"], namespaces))
 
 
 def _moved(step: Step, live: Object | None, params: Params) -> bool:
@@ -129,18 +163,18 @@ def _csvs_of(engine: Engine, live: Object | None, package: str, namespace: str) 
     """The CSVs that the Subscription brought; never copies that OLM keeps of an operator of another namespace."""
     status = (live or {}).get("status") or {}
     names = {status.get("installedCSV"), status.get("currentCSV")}
-    label = f"{olm.GROUP}/{package}.{namespace}"
+    label = near.component_label(package, namespace)
     found = []
     for csv in engine.read_all(olm.V1ALPHA1, "ClusterServiceVersion", namespace):
         labels = csv["metadata"].get("labels") or {}
-        if "olm.copiedFrom" not in labels and (csv["metadata"]["name"] in names or label in labels):
+        if near.COPIED not in labels and (csv["metadata"]["name"] in names or label in labels):
             found.append(csv)
     return found
 
 
 def _labelled_crds(engine: Engine, package: str, namespace: str) -> list[str]:
     """CRDs that OLM has marked as this operator's; they are still there when the CSV is already gone."""
-    items, _version = engine.client.list(CRD, labels=f"{olm.GROUP}/{package}.{namespace}")
+    items, _version = engine.client.list(CRD, labels=near.component_label(package, namespace))
     return [str(item["metadata"]["name"]) for item in items]
 
 
@@ -158,7 +192,7 @@ def _own_group(engine: Engine, params: Params, ours: set[str]) -> Object | None:
     foreign = [
         csv
         for csv in csvs
-        if csv["metadata"]["name"] not in ours and "olm.copiedFrom" not in (csv["metadata"].get("labels") or {})
+        if csv["metadata"]["name"] not in ours and near.COPIED not in (csv["metadata"].get("labels") or {})
     ]
     return None if foreign else found
 

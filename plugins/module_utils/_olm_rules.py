@@ -15,10 +15,10 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _conditions
+from ansible_collections.mcpops.gateway.plugins.module_utils._olm_neighbours import GROUP, strangers_of
 
 Object = t.Mapping[str, t.Any]
 
-GROUP = "operators.coreos.com"
 V1ALPHA1 = f"{GROUP}/v1alpha1"
 V1 = f"{GROUP}/v1"
 PACKAGES = f"packages.{GROUP}/v1"
@@ -44,8 +44,11 @@ FINAL_CSV_REASONS = frozenset(
 """Reasons of a failed CSV that OLM does not get over by trying again."""
 CSV_GRACE = 10.0
 """Seconds for which any other failed CSV may be one that OLM is about to try again."""
+APPROVAL_GRACE = 5.0
+"""Seconds in which the CSV that was asked for must show, when a plan for another one waits for approval."""
 
-PLAN, INSTALL, CSV, APPROVE, DONE, FAILED = "plan", "install", "csv", "approve", "done", "failed"
+PLAN, UNPACK, INSTALL, CSV = "plan", "unpack", "install", "csv"
+APPROVE, DONE, FAILED = "approve", "done", "failed"
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Wish:
-    """What of the options decides about progress."""
+    """What of the options decides about progress. ``name`` is the Subscription's."""
 
     namespace: str
+    name: str
     approve: bool
     starting_csv: str | None = None
     head: str | None = None
@@ -101,39 +105,17 @@ def subscription(params: t.Mapping[str, t.Any], live: Object | None) -> dict[str
     return manifest
 
 
-def group_problem(groups: t.Sequence[Object], namespace: str, targets: t.Sequence[str]) -> str:
-    """Why the OperatorGroups of the namespace prevent the installation, or an empty text.
+def stage(
+    sub: Object | None,
+    plans: t.Mapping[str, Object],
+    csvs: t.Mapping[str, Object],
+    wish: Wish,
+    others: t.Sequence[Object] = (),
+) -> Stage:
+    """Where the installation stands, from the Subscription and the InstallPlans and CSVs of its namespace, by name.
 
-    OLM: a namespace has exactly one; two make every CSV in it fail (TooManyOperatorGroups).
+    ``others`` are the other Subscriptions of the namespace.
     """
-    names = [group["metadata"]["name"] for group in groups]
-    if len(groups) > 1:
-        return (
-            f"the namespace {namespace} has {len(groups)} OperatorGroups ({', '.join(sorted(names))}) and OLM works "
-            "with exactly one; "
-            "remove all but one"
-        )
-    if not groups or _group_fits(groups[0], targets):
-        return ""
-    own = (groups[0].get("spec") or {}).get("targetNamespaces") or []
-    return (
-        f"the namespace {namespace} already has the OperatorGroup {names[0]} for "
-        f"{', '.join(own) or 'a selection of namespaces'}, which does not "
-        f"cover {', '.join(targets) or 'all namespaces'}; change that OperatorGroup, or set "
-        "operator_group.target_namespaces to what it has"
-    )
-
-
-def _group_fits(group: Object, targets: t.Sequence[str]) -> bool:
-    spec = group.get("spec") or {}
-    own = spec.get("targetNamespaces") or []
-    if not own and not spec.get("selector"):
-        return True
-    return bool(targets) and set(targets) <= set(own)
-
-
-def stage(sub: Object | None, plans: t.Mapping[str, Object], csvs: t.Mapping[str, Object], wish: Wish) -> Stage:
-    """Where the installation stands, from the Subscription and the InstallPlans and CSVs of its namespace, by name."""
     if sub is None:
         return Stage(FAILED, "", "the Subscription was removed meanwhile")
     status = sub.get("status") or {}
@@ -144,12 +126,13 @@ def stage(sub: Object | None, plans: t.Mapping[str, Object], csvs: t.Mapping[str
         return Stage(DONE, str(installed), f"CSV {installed} is Succeeded")
     plan = plans.get(str((status.get("installPlanRef") or {}).get("name")))
     if plan is not None and _phase(plan) == "RequiresApproval" and not (plan.get("spec") or {}).get("approved"):
-        return _approval(plan, str(installed or ""), csvs, wish)
+        return _approval(plan, str(installed or ""), csvs, wish, others)
     failure = _failure(status)
     if failure is not None:
         return failure
     if plan is None:
-        return Stage(PLAN, "", _without_plan(status), _hint_without_plan(wish))
+        step = UNPACK if _is_true(status, UNPACKING) else PLAN
+        return Stage(step, "", _without_plan(status), _hint_without_plan(wish) if step == PLAN else _UNPACK_HINT)
     if _phase(plan) == "Failed":
         said = _plan_trouble(plan) or "no reason given"
         return Stage(FAILED, "", f"InstallPlan {plan['metadata']['name']} failed: {said}")
@@ -170,37 +153,65 @@ def plan_csvs(plan: Object) -> list[str]:
     return [str(name) for name in (plan.get("spec") or {}).get("clusterServiceVersionNames") or []]
 
 
-def _approval(plan: Object, installed: str, csvs: t.Mapping[str, Object], wish: Wish) -> Stage:
-    """A plan waits for approval. OLM makes the plan of an upgrade as soon as the CSV before it exists, and long
-    before that has Succeeded (its resolver only looks at ``status.installedCSV``): a plan that is not ours to approve
-    is no failure then, and what is installed is followed."""
-    name = plan["metadata"]["name"]
-    offered = ", ".join(plan_csvs(plan))
-    if wish.approve and (wish.starting_csv is None or wish.starting_csv in plan_csvs(plan)):
-        return Stage(APPROVE, name, f"InstallPlan {name} for {offered} waits for approval")
-    if wish.head is None and installed in csvs and installed not in plan_csvs(plan):
-        if _phase(csvs[installed]) != "Succeeded":
-            return _csv_stage(installed, csvs, stale=False, wish=wish)
-        said = f"CSV {installed} is Succeeded; InstallPlan {name} for {offered} waits for approval"
-        return Stage(DONE, installed, said)
-    return Stage(
-        FAILED,
-        name,
-        f"InstallPlan {name} for {offered} waits for approval (RequiresApproval)",
-        f"set approve to true, or approve it by hand: oc patch installplan {name} -n {wish.namespace} --type merge -p "
-        '\'{"spec":{"approved":true}}\'',
+def _approval(
+    plan: Object, installed: str, csvs: t.Mapping[str, Object], wish: Wish, others: t.Sequence[Object]
+) -> Stage:
+    """A plan waits for approval.
+
+    OLM makes the plan of an upgrade as soon as the CSV before it exists, long before that has Succeeded (its resolver
+    only looks at whether it is there), and the news of the three kinds come in any order: a plan that is not ours to
+    approve is no failure while what was asked for is there or may yet show."""
+    name, inside = plan["metadata"]["name"], plan_csvs(plan)
+    offered = ", ".join(inside)
+    waits = f"InstallPlan {name} for {offered} waits for approval"
+    by_hand = (
+        f"approve it by hand: oc patch installplan {name} -n {wish.namespace} --type merge -p "
+        '\'{"spec":{"approved":true}}\''
     )
+    ours = wish.approve and (wish.starting_csv is None or wish.starting_csv in inside)
+    strangers = strangers_of(inside, others, wish.name) if ours else []
+    if ours and not strangers:
+        return Stage(APPROVE, name, waits)
+    running = installed if installed in csvs else wish.starting_csv or ""
+    if wish.head is None and running in csvs and running not in inside:
+        if _phase(csvs[running]) != "Succeeded":
+            return _csv_stage(running, csvs, stale=False, wish=wish)
+        return Stage(DONE, running, f"CSV {running} is Succeeded; {waits}")
+    if strangers:
+        return Stage(
+            FAILED,
+            name,
+            f"{waits}, and is not approved because it also installs what others have asked for: the Subscriptions "
+            f"{', '.join(strangers)}",
+            f"{by_hand}, or install the operator into a namespace of its own",
+        )
+    grace = APPROVAL_GRACE if installed or wish.approve else 0.0
+    return Stage(FAILED, name, f"{waits} (RequiresApproval)", f"{_not_ours(inside, wish)}, or {by_hand}", grace)
+
+
+def _not_ours(inside: t.Sequence[str], wish: Wish) -> str:
+    if wish.approve:
+        return f"it does not install {wish.starting_csv}: set starting_csv to what it installs ({', '.join(inside)})"
+    return "set approve to true"
 
 
 def _failure(status: Object) -> Stage | None:
     for name, grace in FAILURES.items():
-        condition = _conditions.find(status.get("conditions"), name)
-        if condition is not None and str(condition.get("status")) == "True":
+        if _is_true(status, name):
+            condition = _conditions.find(status.get("conditions"), name) or {}
             said = ": ".join(str(condition[key]) for key in ("reason", "message") if condition.get(key))
-            return Stage(FAILED, "", f"{name} ({said})" if said else name, _HINTS.get(name, ""), grace)
+            hint = _STRAY_HINT if _STRAY in said else _HINTS.get(name, "")
+            return Stage(FAILED, "", f"{name} ({said})" if said else name, hint, grace)
     return None
 
 
+def _is_true(status: Object, name: str) -> bool:
+    return str((_conditions.find(status.get("conditions"), name) or {}).get("status")) == "True"
+
+
+UNPACKING = "BundleUnpacking"
+"""OLM makes no InstallPlan before the operator's bundle image is pulled and unpacked."""
+_UNPACK_HINT = "is the bundle's image being pulled? Look at the newest Job in the catalog's namespace"
 _HINTS = {
     "ResolutionFailed": "check package, channel and catalog, and what else is subscribed in the namespace",
     "BundleUnpackFailed": "the bundle image could not be unpacked: check the pull secret and the registry, delete the "
@@ -210,12 +221,17 @@ _HINTS = {
 }
 
 
+_STRAY = "is not referenced by a subscription"
+_STRAY_HINT = (
+    "remove that ClusterServiceVersion, which stayed when its Subscription was removed (CRDs and their objects stay)"
+)
+
+
 def _without_plan(status: Object) -> str:
     said = [
         f"{name} ({condition.get('reason') or ''}: {condition.get('message') or ''})"
-        for name in ("InstallPlanMissing", "BundleUnpacking", "InstallPlanPending")
-        if (condition := _conditions.find(status.get("conditions"), name)) is not None
-        and condition.get("status") == "True"
+        for name in ("InstallPlanMissing", UNPACKING, "InstallPlanPending")
+        if _is_true(status, name) and (condition := _conditions.find(status.get("conditions"), name)) is not None
     ]
     state = status.get("state")
     return "; ".join(said) or (
@@ -295,8 +311,25 @@ def default_channel(package: Object) -> str | None:
 
 def head_of(package: Object | None, channel: str | None) -> str | None:
     """The newest CSV of a channel, as the PackageManifest says."""
+    found = _channel(package, channel).get("currentCSV")
+    return str(found) if found else None
+
+
+def versions_in(package: Object | None, channel: str | None) -> list[str]:
+    """Names of the CSVs of a channel, as far as the PackageManifest names them."""
+    chosen = _channel(package, channel)
+    names = [chosen.get("currentCSV"), *(entry.get("name") for entry in chosen.get("entries") or [])]
+    return [str(name) for name in names if name]
+
+
+def install_modes(package: Object | None, channel: str | None) -> list[Object]:
+    """The ``installModes`` of a channel's newest CSV, as far as the PackageManifest tells them."""
+    return list((_channel(package, channel).get("currentCSVDesc") or {}).get("installModes") or [])
+
+
+def _channel(package: Object | None, channel: str | None) -> Object:
     wanted = channel or default_channel(package or {})
     for entry in ((package or {}).get("status") or {}).get("channels") or []:
-        if entry.get("name") == wanted and entry.get("currentCSV"):
-            return str(entry["currentCSV"])
-    return None
+        if entry.get("name") == wanted:
+            return dict(entry)
+    return {}

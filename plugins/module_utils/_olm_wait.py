@@ -23,6 +23,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Event,
 KINDS = ("Subscription", "InstallPlan", "ClusterServiceVersion")
 WAITING = {
     olm.PLAN: "get an InstallPlan",
+    olm.UNPACK: "have its bundle unpacked",
     olm.INSTALL: "have its InstallPlan carried out",
     olm.CSV: "have its operator running (CSV Succeeded)",
 }
@@ -38,6 +39,7 @@ class Installation:
         self._label = f"Subscription {self._namespace}/{self._name}"
         self._limits = {
             olm.PLAN: float(params["install_plan_ref_timeout"]),
+            olm.UNPACK: float(params["install_plan_timeout"]),
             olm.INSTALL: float(params["install_plan_timeout"]),
             olm.CSV: float(params["csv_timeout"]),
         }
@@ -56,13 +58,18 @@ class Installation:
         return self._seen["ClusterServiceVersion"].get(str(installed))
 
     def look(self, report: Report) -> None:
-        """Read the present state without waiting; in check mode, predict the approval of a plan."""
+        """Read the present state without waiting; in check mode, predict what becomes of a plan."""
         for kind in KINDS:
             self._seen[kind] = {
                 item["metadata"]["name"]: item for item in self._engine.read_all(olm.V1ALPHA1, kind, self._namespace)
             }
-        if self.subscription is not None and self._stage().step == olm.APPROVE:
-            self._approve(self._stage().key, report)
+        if self.subscription is None:
+            return
+        stage = self._stage()
+        if stage.step == olm.APPROVE:
+            self._approve(stage.key, report)
+        elif stage.step == olm.FAILED and self._engine.check:
+            self._engine.warn(f"{self._label} cannot be installed as things are now: {stage.seen}.")
 
     def follow(self, report: Report) -> None:
         """Watch until the operator runs. Raises WaitFailed with OLM's reason, WaitTimeout with the step that hangs."""
@@ -92,7 +99,11 @@ class Installation:
         return self._engine.discovery.need(olm.V1ALPHA1, kind)
 
     def _stage(self) -> olm.Stage:
-        return olm.stage(self.subscription, self._seen["InstallPlan"], self._seen["ClusterServiceVersion"], self._wish)
+        subs = self._seen["Subscription"]
+        others = [sub for name, sub in subs.items() if name != self._name]
+        return olm.stage(
+            self.subscription, self._seen["InstallPlan"], self._seen["ClusterServiceVersion"], self._wish, others
+        )
 
     def _follow(self, news: queue.Queue[Event], report: Report, followers: t.Sequence[Follower]) -> None:
         visit, since, failing = ("", ""), time.monotonic(), None
@@ -154,8 +165,8 @@ class Installation:
         csvs = olm.plan_csvs(plan)
         if len(csvs) > 1:
             self._engine.warn(
-                f"The InstallPlan {self._namespace}/{name} that was approved installs more than one operator: "
-                f"{', '.join(csvs)}."
+                f"The InstallPlan {self._namespace}/{name} that was approved also installs what the operator depends "
+                f"on: {', '.join(csvs)}."
             )
         manifest = {
             "apiVersion": olm.V1ALPHA1,

@@ -16,6 +16,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._broker_status impo
     ServerStatus,
     UnreachableError,
     await_server,
+    checked_broker,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
@@ -31,6 +32,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import NEIGHBOUR_GRACE
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._secret_references import Reference, check_secrets
 
 Params = dict[str, t.Any]
 KIND = "MCPServerRegistration"
@@ -45,10 +47,12 @@ def registration_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     if params["state"] == "absent":
         return engine.remove([manifest]), {"conditions": [], "broker": None}
     _check_options(manifest, params)
+    if params["enabled"] and not _before_08(engine):
+        manifest["spec"]["state"] = "Enabled"
     steps = engine.plan([manifest])
     if steps[0].difference:
         _check_route(engine, manifest)
-        _check_secrets(engine, manifest, params)
+        check_secrets(engine, label_of(manifest), params["namespace"], _references(params))
     report = engine.carry_out(steps)
     live = _await_ready(engine, report, steps[0], params)
     status = _ask_broker(engine, manifest, params) if params["enabled"] else None
@@ -86,15 +90,37 @@ def registration_manifest(params: Params) -> Manifest:
     return manifest
 
 
+def _before_08(engine: Engine) -> bool:
+    """Whether the operator is known to be that old; 0.6 has no field ``state``."""
+    resource = engine.discovery.find_in_group(GROUP, KIND)
+    return resource is not None and resource.version != VERSIONS[0]
+
+
 def _reference(options: Params | None) -> dict[str, str] | None:
     return {key: str(value) for key, value in options.items() if value} if options else None
 
 
 def _check_options(manifest: Manifest, params: Params) -> None:
+    """What contradicts itself or cannot be meant, before anything is read or written. Raises ConfigError."""
+    label, told = label_of(manifest), params["broker"] or {}
     if params["user_specific_list"] and not params["prefix"]:
+        raise ConfigError(f"{label}: user_specific_list needs a prefix, by which calls find their server; set prefix.")
+    if params["path"] and not params["path"].startswith("/"):
         raise ConfigError(
-            f"{label_of(manifest)}: user_specific_list needs a prefix, by which calls find their server; set prefix."
+            f"{label}: path {params['path']!r} does not begin with a slash, and the operator puts it right behind host "
+            f"and port; write /{params['path']}."
         )
+    if params["confirm"] == "never" and params["min_tools"] > 0:
+        raise ConfigError(
+            f"{label}: min_tools {params['min_tools']} can only be found out by asking the broker, which confirm never "
+            "forbids; drop one of them."
+        )
+    if told and params["confirm"] != "never":
+        checked_broker(_told_broker(told, told.get("url") or "https://localhost", told.get("connect_to") or ""))
+
+
+def _told_broker(told: Params, url: str, connect_to: str) -> Broker:
+    return Broker(url, connect_to, told.get("ca_cert"), told.get("validate_certs") is not False, told.get("headers"))
 
 
 def _check_route(engine: Engine, manifest: Manifest) -> None:
@@ -113,21 +139,14 @@ def _check_route(engine: Engine, manifest: Manifest) -> None:
         raise Refused(f"{said}, which {problem}; correct the route or name another one in http_route.")
 
 
-def _check_secrets(engine: Engine, manifest: Manifest, params: Params) -> None:
-    for option, key, limit in (
-        ("credential_secret", CREDENTIAL_KEY, None),
+def _references(params: Params) -> t.Iterator[Reference]:
+    for option, key, authorities in (
+        ("credential_secret", CREDENTIAL_KEY, 0),
         ("ca_cert_secret", CA_KEY, rules.LARGEST_CA),
     ):
-        wanted = params[option]
-        if not wanted:
-            continue
-        place = manifest["metadata"]["namespace"]
-        said = f"{label_of(manifest)}: the Secret {place}/{wanted['name']} of {option}"
-        fix = f"create it with the label {rules.SECRET_LABEL}=true"
-        secret = engine.read_secret(wanted["name"], place, said, missing="secret", fix=fix)
-        problem = rules.secret_problem(secret, wanted["key"] or key, limit=limit) if secret is not None else ""
-        if problem:
-            raise Refused(f"{said} {problem}; correct the Secret or the option.")
+        told = params[option]
+        if told:
+            yield Reference(option, told["name"], told["key"] or key, authorities=authorities)
 
 
 def _await_ready(engine: Engine, report: Report, step: Step, params: Params) -> Object | None:
@@ -165,10 +184,8 @@ def _broker(engine: Engine, manifest: Manifest, params: Params) -> Broker | None
     Raises UnreachableError when no extension with a known address is found.
     """
     told = params["broker"] or {}
-    common = {key: told.get(key) for key in ("ca_cert", "headers")}
-    validate = told.get("validate_certs") is not False
     if told.get("url"):
-        return Broker(told["url"], told.get("connect_to") or "", validate_certs=validate, **common)
+        return _told_broker(told, told["url"], told.get("connect_to") or "")
     newest = engine.discovery.find(f"{GROUP}/{VERSIONS[0]}", EXTENSION)
     if newest is None:
         return None
@@ -194,6 +211,5 @@ def _broker(engine: Engine, manifest: Manifest, params: Params) -> Broker | None
             }
             found = endpoint_of(gateway, wanted)
             if found["url"]:
-                address = told.get("connect_to") or found["connect_to"]
-                return Broker(found["url"], address, validate_certs=validate, **common)
+                return _told_broker(told, found["url"], told.get("connect_to") or found["connect_to"])
     raise UnreachableError("no MCPGatewayExtension stands on a Gateway of its route; tell its address in broker.url")

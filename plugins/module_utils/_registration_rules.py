@@ -15,7 +15,6 @@ from __future__ import annotations
 import typing as t
 
 Object = t.Mapping[str, t.Any]
-SECRET_LABEL = "mcp.kuadrant.io/secret"  # noqa: S105 - the name of a label
 LARGEST_CA = 64 * 1024
 """The operator: at most so many bytes of CA certificates for one server."""
 BACKENDS = (("", "Service"), ("networking.istio.io", "Hostname"))
@@ -35,22 +34,6 @@ def route_problem(route: Object) -> str:
         return f"points to a {kind[1]}; the operator takes a Service, or a Hostname of networking.istio.io"
     if not spec.get("hostnames"):
         return "has no hostnames, and the operator routes by the first one"
-    return ""
-
-
-def secret_problem(secret: Object, key: str, *, limit: int | None = None) -> str:
-    """Why a Secret that a registration refers to will not be read by the operator; empty when it will."""
-    labels = (secret.get("metadata") or {}).get("labels") or {}
-    if labels.get(SECRET_LABEL) != "true":
-        return f"lacks the label {SECRET_LABEL}=true, without which the operator does not see it"
-    data = secret.get("data") or {}
-    if key not in data:
-        return f"has no entry {key} (it has: {', '.join(sorted(data)) or 'none'})"
-    if not data[key]:
-        return f"has an empty entry {key}"
-    # base64: four characters stand for three bytes
-    if limit is not None and len(str(data[key])) * 3 // 4 > limit:
-        return f"has more than {limit} bytes in its entry {key}"
     return ""
 
 

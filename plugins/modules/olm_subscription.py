@@ -16,7 +16,8 @@ description:
   - Makes the OperatorGroup (or uses the one that is there) and the Subscription of an operator, and follows the
     installation until the operator runs - the InstallPlan, upgrades along the channel, the ClusterServiceVersion, and
     the CRDs that it owns.
-  - Catalog, package, channel and version are checked before anything is written, as far as they can be read.
+  - Catalog, package, channel, version and install modes are checked before anything is written, as far as they can be
+    read, and so are another Subscription of the package and a ClusterServiceVersion that an earlier one has left.
   - Fails as soon as OLM says that it cannot go on, with OLM's own reason.
   - With O(state=absent), the Subscription and its ClusterServiceVersion are removed, and the OperatorGroup if this
     module made it and nothing else in the namespace needs it. CRDs stay unless O(remove_crds=true).
@@ -69,7 +70,8 @@ options:
     description:
       - Approve the Subscription's own InstallPlan when it waits for approval. With O(starting_csv), only one that
         installs that version.
-      - OLM may have put other operators of the namespace into the same plan; a warning names them.
+      - A plan that also installs or upgrades the operators of other Subscriptions of the namespace is refused and they
+        are named. Operators that this one depends on are approved with it, and a warning names them.
     type: bool
     default: false
   operator_group:
@@ -99,12 +101,12 @@ options:
     default: false
   install_plan_ref_timeout:
     description:
-      - Seconds until OLM must have made an InstallPlan.
+      - Seconds until OLM must have made an InstallPlan, or said that it unpacks the operator's bundle for one.
     type: int
     default: 10
   install_plan_timeout:
     description:
-      - Seconds until an InstallPlan must have been carried out.
+      - Seconds until the bundle must have been unpacked, and until an InstallPlan must have been carried out.
     type: int
     default: 60
   csv_timeout:

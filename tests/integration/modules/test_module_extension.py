@@ -1,83 +1,17 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module extension: the operator's verdict told before writing, and Ready believed only with its objects."""
+"""Module extension: Ready believed only with its objects, older operators, none at all."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from integration.gateways import ALL, GATEWAYS, GRANTS, conditions
-from integration.kit import ApiServer, Json, Modules, meanwhile, until, warnings_of, writes
-
-EXTENSIONS = "/apis/mcp.kuadrant.io/v1/namespaces/{ns}/mcpgatewayextensions"
-ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/{ns}/httproutes"
-FILTERS = "/apis/networking.istio.io/v1alpha3/namespaces/{ns}/envoyfilters"
-LISTENERS = (
-    {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "*.example.com", "allowedRoutes": ALL},
-    {"name": "same-port", "port": 8080, "protocol": "HTTP", "hostname": "b.example.com", "allowedRoutes": ALL},
-    {"name": "https", "port": 443, "protocol": "TLS", "hostname": "s.example.com", "allowedRoutes": ALL,
-     "tls": {"mode": "Passthrough"}},
-    {"name": "bare", "port": 80, "protocol": "HTTP", "allowedRoutes": ALL},
-    {"name": "own", "port": 81, "protocol": "HTTP", "hostname": "own.example.com"},
-)  # fmt: skip
-
-
-@pytest.fixture
-def place(api_server: ApiServer, ns: str) -> Iterator[str]:
-    """A Gateway in a namespace of its own that trusts extensions of ``ns``; the name of that namespace."""
-    home = api_server.namespace(f"g-{uuid.uuid4().hex[:8]}")
-    kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}
-    spec = {"gatewayClassName": "istio", "listeners": list(LISTENERS)}
-    api_server.apply(f"{GATEWAYS.format(ns=home)}/gw", {**kind, "metadata": {"name": "gw"}, "spec": spec})
-    grant(api_server, home, ns)
-    yield home
-    listed = api_server.get("/apis/mcp.kuadrant.io/v1/mcpgatewayextensions") or {"items": []}
-    for item in listed["items"]:
-        metadata = item["metadata"]
-        api_server.delete(f"{EXTENSIONS.format(ns=metadata['namespace'])}/{metadata['name']}")
-
-
-def grant(api: ApiServer, place: str, trusted: str) -> None:
-    spec = {
-        "from": [{"group": "mcp.kuadrant.io", "kind": "MCPGatewayExtension", "namespace": trusted}],
-        "to": [{"group": "gateway.networking.k8s.io", "kind": "Gateway"}],
-    }
-    kind = {"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant"}
-    api.apply(f"{GRANTS.format(ns=place)}/{trusted}", {**kind, "metadata": {"name": trusted}, "spec": spec})
-
-
-def options(ns: str, place: str, **more: Any) -> Json:
-    return {"name": "ext", "namespace": ns, "gateway": "gw", "gateway_namespace": place, "listener": "mcps", **more}
-
-
-@pytest.fixture
-def wanted(ns: str, place: str) -> Json:
-    """Options of an extension that the operator would accept."""
-    return options(ns, place)
-
-
-def ready(api: ApiServer, ns: str, reason: str = "ValidMCPGatewayExtension") -> None:
-    path = f"{EXTENSIONS.format(ns=ns)}/ext"
-    live = api.get(path)
-    assert live is not None
-    api.status(path, {"conditions": conditions(live["metadata"]["generation"], Ready=reason)})
-
-
-def promised(api: ApiServer, ns: str, place: str) -> None:
-    """The objects that the operator makes."""
-    spec = {"parentRefs": [{"name": "gw", "namespace": place}], "rules": []}
-    route = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}
-    api.apply(
-        f"{ROUTES.format(ns=ns)}/mcp-gateway-route",
-        {**route, "metadata": {"name": "mcp-gateway-route"}, "spec": spec},
-    )
-    name = f"mcp-ext-proc-{ns}-gateway"
-    envoy = {"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": {"name": name}}
-    api.apply(f"{FILTERS.format(ns=place)}/{name}", {**envoy, "spec": {}})
+from integration.extensions import EXTENSIONS, LABEL, LISTENERS, authority, options, promised, ready, secret
+from integration.gateways import GATEWAYS
+from integration.kit import ApiServer, Json, Modules, meanwhile, until, writes
 
 
 class TestLife:
@@ -129,6 +63,8 @@ class TestLife:
             },
             ca_cert_bundle_ref={"name": "ca", "key": "ca.pem"},
         )
+        secret(api_server, ns, "redis", LABEL, CACHE_CONNECTION_STRING="redis://redis:6379")
+        secret(api_server, ns, "ca", LABEL, **{"ca.pem": authority()})
         run("extension", wait=False, **everything)
         again = run("extension", wait=False, **everything)
 
@@ -219,80 +155,6 @@ class TestWaiting:
         said = run.fails("extension", wait_timeout=1, **options(ns, place))
 
         assert "Waited 1 s" in said and "DeploymentNotReady" in said and "Deployment mcp-gateway" in said
-
-
-class TestVerdict:
-    """Refusals of the operator, told before anything is written."""
-
-    @pytest.mark.parametrize(
-        ("change", "words"),
-        [
-            ({"gateway": "none"}, ["not found", "gateway_namespace"]),
-            ({"listener": "none"}, ['"none" not found', "mcps, same-port"]),
-            ({"listener": "bare"}, ["no hostname", "public_host"]),
-            ({"listener": "own"}, ["does not allow routes", "allowed_routes"]),
-            ({"public_host": "http://x"}, ["must be a hostname, not a URL"]),
-            ({"public_host": "*.example.com"}, ["*.example.com", "RFC 1123"]),
-        ],
-    )
-    def test_gateway_and_listener(
-        self, run: Modules, api_server: ApiServer, wanted: Json, change: Json, words: list[str]
-    ) -> None:
-        with api_server.watched() as requests:
-            said = run.fails("extension", **{**wanted, **change})
-
-        assert writes(requests) == [] and f"{wanted['namespace']}/ext" in said
-        for word in words:
-            assert word in said
-
-    def test_no_grant(self, run: Modules, api_server: ApiServer, ns: str, place: str) -> None:
-        api_server.delete(f"{GRANTS.format(ns=place)}/{ns}")
-
-        said = run.fails("extension", **options(ns, place))
-
-        assert "ReferenceGrant" in said and place in said and ns in said
-
-    def test_a_second_one_in_the_namespace(self, run: Modules, api_server: ApiServer, ns: str, place: str) -> None:
-        run("extension", wait=False, **options(ns, place))
-
-        said = run.fails("extension", **options(ns, place, name="another"))
-        said_in_check = run.fails("extension", check=True, **options(ns, place, name="another"))
-
-        assert said == said_in_check and f"{ns}/ext" in said and "one per namespace" in said
-
-    def test_the_older_one_keeps_the_port(self, run: Modules, api_server: ApiServer, ns: str, place: str) -> None:
-        run("extension", wait=False, **options(ns, place))
-        other = api_server.namespace(f"t-{uuid.uuid4().hex[:8]}")
-        grant(api_server, place, other)
-
-        said = run.fails("extension", **options(other, place, listener="same-port"))
-
-        assert "8080" in said and f"{ns}/ext" in said and "another port" in said
-
-    def test_one_that_is_leaving_does_not_keep_the_port(
-        self, run: Modules, api_server: ApiServer, ns: str, place: str
-    ) -> None:
-        run("extension", wait=False, **options(ns, place))
-        path = f"{EXTENSIONS.format(ns=ns)}/ext"
-        held = {"apiVersion": "mcp.kuadrant.io/v1", "kind": "MCPGatewayExtension"}
-        target = {"targetRef": {"name": "gw", "namespace": place, "sectionName": "mcps"}}
-        api_server.apply(
-            path, {**held, "metadata": {"name": "ext", "finalizers": ["example.com/held"]}, "spec": target}
-        )
-        api_server.delete(path)
-        other = api_server.namespace(f"t-{uuid.uuid4().hex[:8]}")
-        grant(api_server, place, other)
-
-        made = run("extension", wait=False, **options(other, place, listener="same-port"))
-
-        assert made["objects"][0]["action"] == "created"
-        api_server.apply(path, {**held, "metadata": {"name": "ext"}, "spec": target})
-
-    def test_what_an_earlier_task_may_make_is_a_warning_in_check_mode(self, run: Modules, ns: str, place: str) -> None:
-        planned = run("extension", check=True, **options(ns, place, gateway="later", public_host="m.example.com"))
-
-        assert planned["objects"][0]["action"] == "created" and planned["public_host"] == "m.example.com"
-        assert any("later" in warning for warning in warnings_of(planned))
 
 
 class TestOlderOperator:

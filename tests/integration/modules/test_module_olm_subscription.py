@@ -14,6 +14,7 @@ OLM = "/apis/operators.coreos.com/{version}/namespaces/{ns}/{plural}"
 CATALOG = "openshift-marketplace"
 CSV = "mcp-gateway.v0.9.0"
 OLD_CSV = "mcp-gateway.v0.6.0"
+MODES = ("OwnNamespace", "SingleNamespace", "MultiNamespace", "AllNamespaces")
 QUICK: Json = {"install_plan_ref_timeout": 1, "install_plan_timeout": 1, "csv_timeout": 1}
 OWNED = "mcpgatewayextensions.mcp.kuadrant.io"
 
@@ -33,7 +34,13 @@ def catalog(api_server: ApiServer) -> None:
     path = at(CATALOG, "catalogsources", "redhat-operators")
     api_server.apply(path, olm_object("CatalogSource", "redhat-operators", spec={"sourceType": "grpc"}))
     api_server.status(path, {"connectionState": {"lastObservedState": "READY"}})
-    channel = {"name": "preview", "currentCSV": CSV, "entries": [{"name": CSV}, {"name": OLD_CSV}]}
+    modes = [{"type": mode, "supported": mode != "MultiNamespace"} for mode in MODES]
+    channel = {
+        "name": "preview",
+        "currentCSV": CSV,
+        "currentCSVDesc": {"installModes": modes},
+        "entries": [{"name": CSV}, {"name": OLD_CSV}],
+    }
     status = {
         "catalogSource": "redhat-operators",
         "catalogSourceDisplayName": "Red Hat operators",
@@ -216,6 +223,37 @@ class TestOperatorGroups:
         assert "targetNamespaces" not in (group.get("spec") or {})
 
 
+class TestNeighbours:
+    """What others have left or made in the namespace is told before anything is written."""
+
+    def refused(self, run: Modules, api: ApiServer, **options: Any) -> str:
+        with api.watched() as requests:
+            said = run.fails("olm_subscription", channel="preview", **options)
+            said_in_check = run.fails("olm_subscription", check=True, channel="preview", **options)
+        assert writes(requests) == [] and said == said_in_check
+        return said
+
+    def test_a_subscription_of_the_same_package(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        spec = {"name": "mcp-gateway", "source": "redhat-operators", "sourceNamespace": CATALOG}
+        api_server.apply(at(ns, "subscriptions", "by-hand"), olm_object("Subscription", "by-hand", spec=spec))
+
+        said = self.refused(run, api_server, namespace=ns)
+
+        assert f"Subscription {ns}/mcp-gateway" in said and "set name to by-hand" in said
+
+    def test_a_csv_that_an_earlier_subscription_left(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        csv(api_server, ns, OLD_CSV)
+
+        said = self.refused(run, api_server, namespace=ns)
+
+        assert f"oc delete clusterserviceversion {OLD_CSV} -n {ns}" in said
+
+    def test_install_modes_that_do_not_fit(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        said = self.refused(run, api_server, namespace=ns, operator_group={"target_namespaces": [ns, "another"]})
+
+        assert "MultiNamespace InstallModeType not supported" in said and "[] (all namespaces)" in said
+
+
 class TestCatalog:
     """Told before anything is written."""
 
@@ -281,6 +319,23 @@ class TestApproval:
         other = api_server.get(at(ns, "installplans", "install-other")) or {}
         assert other["spec"]["approved"] is False
 
+    def test_a_plan_with_what_others_asked_for_is_refused(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        self.waiting(run, api_server, ns, [CSV, "other.v2.0.0"])
+        spec = {"name": "other", "source": "redhat-operators", "sourceNamespace": CATALOG}
+        path = at(ns, "subscriptions", "other")
+        api_server.apply(path, olm_object("Subscription", "other", spec=spec))
+        base = {"lastUpdated": "2026-01-01T00:00:00Z", "installedCSV": "other.v1.0.0"}
+        api_server.status(path, {**base, "currentCSV": "other.v2.0.0"})
+        wanted: Json = {"namespace": ns, "channel": "preview", "install_plan_approval": "Manual", "approve": True}
+
+        with api_server.watched() as requests:
+            planned = run("olm_subscription", check=True, **wanted)
+            said = run.fails("olm_subscription", **wanted)
+
+        assert "other (other.v2.0.0)" in said and f"oc patch installplan install-1 -n {ns}" in said
+        assert any("other (other.v2.0.0)" in warning for warning in warnings_of(planned)) and not planned["changed"]
+        assert writes(requests) == []
+
     def test_a_pinned_version_is_not_left(self, run: Modules, api_server: ApiServer, ns: str) -> None:
         wanted: Json = {
             "channel": "preview",
@@ -328,6 +383,16 @@ class TestFailures:
         said = run.fails("olm_subscription", namespace=ns, channel="preview", **QUICK)
 
         assert "Waited 1 s" in said and "InstallPlan" in said and "no status yet" in said
+
+    def test_a_bundle_is_given_the_time_of_the_plan(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        unpacking = {"type": "BundleUnpacking", "status": "True", "reason": "JobIncomplete", "message": "not done"}
+        subscription_status(api_server, ns, conditions=[unpacking])
+        times: Json = {"install_plan_ref_timeout": 0, "install_plan_timeout": 1}
+
+        said = run.fails("olm_subscription", namespace=ns, channel="preview", **times)
+
+        assert "Waited 1 s" in said and "bundle unpacked" in said and "JobIncomplete: not done" in said
 
     def test_an_install_plan_that_hangs(self, run: Modules, api_server: ApiServer, ns: str) -> None:
         subscribe(run, ns)

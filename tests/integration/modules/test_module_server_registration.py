@@ -236,11 +236,65 @@ def test_secrets_that_the_operator_does_not_read(
     assert said in message and f"Secret {ns}/cred" in message and writes(requests) == []
 
 
-def test_too_much_of_a_ca(run: Modules, api_server: ApiServer, ns: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("x" * 70_000, "more than 65536 bytes"),
+        ("none", "no PEM certificate"),
+        ("-----BEGIN PRIVATE KEY-----\neA==\n-----END PRIVATE KEY-----\n", "a PEM block PRIVATE KEY"),
+    ],
+)
+def test_a_ca_that_is_none(run: Modules, api_server: ApiServer, ns: str, content: str, said: str) -> None:
     route(api_server, ns)
-    secret(api_server, ns, LABEL, ca_crt="x" * 70_000)
+    secret(api_server, ns, LABEL, ca_crt=content)
 
-    assert "more than 65536 bytes" in run.fails("server_registration", **options(ns, ca_cert_secret={"name": "cred"}))
+    assert said in run.fails("server_registration", **options(ns, ca_cert_secret={"name": "cred"}))
+
+
+def test_drift_is_repaired_and_fields_of_others_stay(run: Modules, api_server: ApiServer, ns: str) -> None:
+    route(api_server, ns)
+    path = f"{REGISTRATIONS.format(ns=ns)}/weather"
+    wanted = options(ns, wait=False, hint="rain")
+    run("server_registration", **wanted)
+    api_server.merge(path, {"spec": {"state": "Disabled", "hint": "sun", "tags": ["x"]}}, "somebody")
+
+    said = run.fails("server_registration", **wanted)
+    planned = run("server_registration", check=True, diff=True, force_conflicts=True, **wanted)
+    repaired = run("server_registration", diff=True, force_conflicts=True, **wanted)
+    before = api_server.get(path)
+    with api_server.watched() as requests:
+        again = run("server_registration", **wanted)
+
+    spec = (api_server.get(path) or {})["spec"]
+    assert "somebody" in said and "spec.state" in said and "force_conflicts" in said
+    assert planned["diff"] == repaired["diff"] and planned["objects"] != [] and repaired["changed"]
+    assert (spec["state"], spec["hint"], spec["tags"]) == ("Enabled", "rain", ["x"])
+    assert not again["changed"] and writes(requests) == [] and api_server.get(path) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"prefix": "Weather-"}, ["spec.prefix", "Weather-"]),
+        ({"category": ["a", "b", "c", "d"]}, ["spec.category", "3"]),
+        ({"tags": [str(number) for number in range(11)]}, ["spec.tags", "10"]),
+        ({"hint": "x" * 257}, ["spec.hint", "256"]),
+        ({"token_elicitation_url": "tokens.example.com"}, ["spec.tokenURLElicitation.url", "tokens.example.com"]),
+        ({"broker": {"url": "no url"}, "confirm": "always"}, ["broker.url", "no url"]),
+        ({"broker": {"connect_to": "host:x"}, "confirm": "auto"}, ["broker.connect_to", "host:x"]),
+        ({"broker": {"ca_cert": "/not/there.pem"}, "confirm": "auto"}, ["broker.ca_cert", "/not/there.pem"]),
+        ({"path": "api"}, ["path 'api'", "write /api"]),
+        ({"min_tools": 1}, ["min_tools 1", "confirm never"]),
+    ],
+)
+def test_wrong_values(run: Modules, api_server: ApiServer, ns: str, change: Json, words: list[str]) -> None:
+    route(api_server, ns)
+
+    said = run.fails("server_registration", **{**options(ns, wait_timeout=2), **change})
+
+    assert (api_server.get(REGISTRATIONS.format(ns=ns)) or {})["items"] == []
+    for word in words:
+        assert word in said, said
 
 
 def test_a_prefix_stays(run: Modules, api_server: ApiServer, ns: str) -> None:

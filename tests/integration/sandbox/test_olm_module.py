@@ -98,8 +98,8 @@ async def site(cluster: Box) -> AsyncIterator[Site]:
         ),
         (
             f"{behaviour.SLOW}-60",
-            {"install_plan_ref_timeout": 2},
-            ["Waited 2 s", "to get an InstallPlan; last seen: BundleUnpacking (UnpackingInProgress"],
+            {"install_plan_timeout": 2},
+            ["Waited 2 s", "to have its bundle unpacked; last seen: BundleUnpacking (UnpackingInProgress"],
         ),
         (
             f"{behaviour.INSTALL_PLAN_FAILING}-1",

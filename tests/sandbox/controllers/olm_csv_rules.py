@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_neighbours
 from sandbox.controllers.olm_base import now
 from sandbox.controllers.olm_bundles import owner_labels
 
@@ -47,25 +48,9 @@ def set_phase(status: Object, phase: str, reason: str, message: str) -> Object:
 
 def install_mode_problem(csv: Object, namespaces: Sequence[str]) -> str | None:
     """Why the install modes do not support these target namespaces ("" stands for all of them)."""
-    own = csv["metadata"]["namespace"]
-    modes = {mode["type"]: mode["supported"] for mode in csv["spec"].get("installModes") or []}
-    if not namespaces:
-        return "operatorgroup has invalid selected namespaces, cannot configure to watch zero namespaces"
-    if len(namespaces) > 1:
-        if not modes.get("MultiNamespace"):
-            return (
-                f"MultiNamespace InstallModeType not supported, cannot configure to watch {len(namespaces)} namespaces"
-            )
-        if own in namespaces and not modes.get("OwnNamespace"):
-            return "OwnNamespace InstallModeType not supported, cannot configure to watch own namespace"
-        return None
-    needed, watched = {
-        own: ("OwnNamespace", "own namespace"),
-        "": ("AllNamespaces", "all namespaces"),
-    }.get(namespaces[0], ("SingleNamespace", "one namespace"))
-    if modes.get(needed):
-        return None
-    return f"{needed} InstallModeType not supported, cannot configure to watch {watched}"
+    return _olm_neighbours.install_mode_problem(
+        csv["spec"].get("installModes") or [], csv["metadata"]["namespace"], namespaces
+    )
 
 
 def requirements(

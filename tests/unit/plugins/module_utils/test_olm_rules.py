@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_neighbours as near
 from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_rules as olm
 
 Json = dict[str, Any]
 NEW, OLD = "mcp-gateway.v0.9.0", "mcp-gateway.v0.6.0"
-WISH = olm.Wish("ns", approve=False)
+WISH = olm.Wish("ns", "mcp-gateway", approve=False)
 
 
 def sub(**status: Any) -> Json:
@@ -39,6 +40,8 @@ def csvs(**phases: str) -> dict[str, Any]:
         (None, {}, {}, olm.FAILED),
         (sub(), {}, {}, olm.PLAN),
         (sub(**ref()), {}, {}, olm.PLAN),
+        (sub(conditions=[{"type": "BundleUnpacking", "status": "True"}]), {}, {}, olm.UNPACK),
+        (sub(conditions=[{"type": "BundleUnpacking", "status": "False"}]), {}, {}, olm.PLAN),
         (sub(**ref()), plans("Installing"), {}, olm.INSTALL),
         (sub(**ref()), plans("Failed"), {}, olm.FAILED),
         (sub(currentCSV=NEW, **ref()), plans("Complete"), {}, olm.CSV),
@@ -61,7 +64,7 @@ def test_steps(subscription: Json | None, known_plans: Json, known_csvs: Json, s
 
 def test_a_changed_subscription_is_not_done_with_what_it_had() -> None:
     done = sub(currentCSV=OLD, installedCSV=OLD, **ref())
-    wish = olm.Wish("ns", approve=False, head=NEW)
+    wish = olm.Wish("ns", "mcp-gateway", approve=False, head=NEW)
 
     stage = olm.stage(done, plans("Complete", OLD), csvs(old="Succeeded"), wish)
 
@@ -70,7 +73,7 @@ def test_a_changed_subscription_is_not_done_with_what_it_had() -> None:
 
 @pytest.mark.parametrize(("starting", "step"), [(None, olm.APPROVE), (NEW, olm.APPROVE), (OLD, olm.FAILED)])
 def test_only_a_plan_that_installs_what_was_asked_for_is_approved(starting: str | None, step: str) -> None:
-    wish = olm.Wish("ns", approve=True, starting_csv=starting)
+    wish = olm.Wish("ns", "mcp-gateway", approve=True, starting_csv=starting)
 
     assert olm.stage(sub(currentCSV=NEW, **ref()), plans("RequiresApproval", approved=False), {}, wish).step == step
 
@@ -78,11 +81,59 @@ def test_only_a_plan_that_installs_what_was_asked_for_is_approved(starting: str 
 @pytest.mark.parametrize(("phase", "step"), [("Installing", olm.CSV), ("Succeeded", olm.DONE), ("Failed", olm.FAILED)])
 def test_the_plan_of_an_upgrade_may_wait_before_what_was_asked_for_runs(phase: str, step: str) -> None:
     pending = sub(currentCSV=NEW, installedCSV=OLD, **ref())
-    wish = olm.Wish("ns", approve=True, starting_csv=OLD)
+    wish = olm.Wish("ns", "mcp-gateway", approve=True, starting_csv=OLD)
 
     stage = olm.stage(pending, plans("RequiresApproval", NEW, approved=False), csvs(old=phase), wish)
 
     assert stage.step == step and OLD in stage.seen
+
+
+@pytest.mark.parametrize("installed", [None, OLD])
+def test_the_news_of_what_was_asked_for_may_come_after_the_plan_of_its_upgrade(installed: str | None) -> None:
+    """The CSV before the Subscription's word of it, and the other way round."""
+    wish = olm.Wish("ns", "mcp-gateway", approve=True, starting_csv=OLD)
+    pending = sub(currentCSV=NEW, installedCSV=installed, **ref())
+    plan = plans("RequiresApproval", NEW, approved=False)
+
+    unseen = olm.stage(pending, plan, {}, wish)
+    seen = olm.stage(pending, plan, csvs(old="Installing"), wish)
+
+    assert (unseen.step, unseen.grace) == (olm.FAILED, olm.APPROVAL_GRACE)
+    assert f"does not install {OLD}" in unseen.fix and NEW in unseen.fix
+    assert seen.step == olm.CSV
+
+
+def other(csv: str, installed: str | None = None, **annotations: str) -> Json:
+    status = {"currentCSV": csv, "installedCSV": installed}
+    return {"metadata": {"name": "other", "annotations": annotations}, "spec": {"name": "other"}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "step"),
+    [
+        (other("other.v2", "other.v1"), olm.FAILED),
+        (other("other.v2"), olm.FAILED),
+        (other("other.v2", "other.v2"), olm.APPROVE),
+        (other("other.v3", "other.v1"), olm.APPROVE),
+        (other("other.v2", **{"olm.generated-by": "p"}), olm.APPROVE),
+    ],
+)
+def test_a_plan_with_the_operators_of_others_is_not_approved(neighbour: Json, step: str) -> None:
+    wish = olm.Wish("ns", "mcp-gateway", approve=True)
+    plan = plans("RequiresApproval", NEW, "other.v2", approved=False)
+
+    stage = olm.stage(sub(currentCSV=NEW, **ref()), plan, {}, wish, [neighbour])
+
+    assert stage.step == step
+    if step == olm.FAILED:
+        assert "other (other.v2)" in stage.seen and "oc patch installplan p" in stage.fix
+
+
+def test_a_csv_that_stands_in_the_way_of_resolution_is_told_to_be_removed() -> None:
+    said = "constraints not satisfiable: clusterserviceversion x.v1 exists and is not referenced by a subscription"
+    condition = {"type": "ResolutionFailed", "status": "True", "reason": "ConstraintsNotSatisfiable", "message": said}
+
+    assert "remove that ClusterServiceVersion" in olm.stage(sub(conditions=[condition]), {}, {}, WISH).fix
 
 
 @pytest.mark.parametrize("name", list(olm.FAILURES))
@@ -125,17 +176,17 @@ class TestOperatorGroups:
 
     @pytest.mark.parametrize("targets", [["ns"], []])
     def test_one_for_all_namespaces_fits_everything(self, targets: list[str]) -> None:
-        assert olm.group_problem([self.group()], "ns", targets) == ""
+        assert near.group_problem([self.group()], "ns", targets) == ""
 
     def test_one_for_our_namespaces_fits(self) -> None:
-        assert olm.group_problem([self.group("ns", "more")], "ns", ["ns"]) == ""
+        assert near.group_problem([self.group("ns", "more")], "ns", ["ns"]) == ""
 
     @pytest.mark.parametrize(("group_targets", "wanted"), [(["other"], ["ns"]), (["ns"], []), (["ns"], ["ns", "more"])])
     def test_one_for_fewer_does_not(self, group_targets: list[str], wanted: list[str]) -> None:
-        assert "already has the OperatorGroup g" in olm.group_problem([self.group(*group_targets)], "ns", wanted)
+        assert "already has the OperatorGroup g" in near.group_problem([self.group(*group_targets)], "ns", wanted)
 
     def test_one_with_a_selector_cannot_be_judged(self) -> None:
-        assert "selection" in olm.group_problem([self.group(selector={"matchLabels": {"a": "b"}})], "ns", ["ns"])
+        assert "selection" in near.group_problem([self.group(selector={"matchLabels": {"a": "b"}})], "ns", ["ns"])
 
 
 class TestSubscription:
@@ -175,3 +226,64 @@ class TestCatalog:
         assert olm.head_of(self.PACKAGE, None) == NEW
         assert olm.head_of(self.PACKAGE, "stable") == OLD
         assert olm.head_of(None, "stable") is None
+
+
+class TestNeighbours:
+    def test_another_subscription_of_the_package(self) -> None:
+        rival = {"metadata": {"name": "by-hand"}, "spec": {"name": "mcp-gateway"}}
+
+        assert "set name to by-hand" in near.package_rival([rival], "mcp-gateway", "mcp-gateway")
+        assert near.package_rival([rival], "by-hand", "mcp-gateway") == ""
+        assert near.package_rival([rival], "mcp-gateway", "other") == ""
+
+    @pytest.mark.parametrize(
+        ("metadata", "stray"),
+        [
+            ({"name": NEW}, True),
+            ({"name": "mcp-gateway.v0.1.0", "labels": {"operators.coreos.com/mcp-gateway.ns": ""}}, True),
+            ({"name": NEW, "labels": {"olm.copiedFrom": "elsewhere"}}, False),
+            ({"name": NEW, "deletionTimestamp": "2026-01-01T00:00:00Z"}, False),
+            ({"name": "other.v1"}, False),
+        ],
+    )
+    def test_a_csv_without_a_subscription(self, metadata: Json, stray: bool) -> None:
+        said = near.stray_csv([{"metadata": metadata}], [], "mcp-gateway", "ns", [NEW, OLD])
+
+        assert (metadata["name"] in said) if stray else (said == "")
+
+    def test_a_csv_with_a_subscription_is_fine(self) -> None:
+        claiming = {"metadata": {"name": "other"}, "status": {"installedCSV": NEW}}
+
+        assert near.stray_csv([{"metadata": {"name": NEW}}], [claiming], "mcp-gateway", "ns", [NEW]) == ""
+
+    @pytest.mark.parametrize(
+        ("supported", "namespaces", "said"),
+        [
+            ("AllNamespaces", ["ns"], "OwnNamespace InstallModeType not supported"),
+            ("AllNamespaces", [""], ""),
+            ("OwnNamespace", [""], "set operator_group.target_namespaces to its own namespace"),
+            ("SingleNamespace", ["a", "b"], "MultiNamespace"),
+            ("", ["ns"], "no install mode"),
+        ],
+    )
+    def test_install_modes(self, supported: str, namespaces: list[str], said: str) -> None:
+        names = ("OwnNamespace", "SingleNamespace", "MultiNamespace", "AllNamespaces")
+        modes = [{"type": name, "supported": name == supported} for name in names]
+        problem = near.modes_problem(modes, "ns", namespaces)
+
+        assert said in problem and bool(problem) == bool(said)
+
+    def test_unknown_install_modes_are_left_to_olm(self) -> None:
+        assert near.modes_problem([], "ns", ["ns"]) == ""
+
+    @pytest.mark.parametrize(
+        ("spec", "status", "found"),
+        [
+            ({}, {}, [""]),
+            ({"targetNamespaces": ["a"]}, {}, ["a"]),
+            ({"selector": {"matchLabels": {"x": "y"}}}, {"namespaces": ["a", "b"]}, ["a", "b"]),
+            ({"selector": {"matchLabels": {"x": "y"}}}, {}, None),
+        ],
+    )
+    def test_what_an_operator_group_selects(self, spec: Json, status: Json, found: list[str] | None) -> None:
+        assert near.group_namespaces({"metadata": {"name": "g"}, "spec": spec, "status": status}) == found
