@@ -16,6 +16,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import check_options
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import SHAPES, rule_problems
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules_broker import SAME_OPTIONS
 from ansible_collections.mcpops.gateway.plugins.module_utils._yaml import load_yaml
 
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -67,6 +68,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
 
 
 def _options_of(role: str) -> dict[str, t.Any]:
+    """The options of a role's main entry point, complete with those that stand with another role."""
+    options = _specified(role)
+    for name, (other, same) in SAME_OPTIONS.items():
+        if name in options:
+            options[name] = {**options[name], "options": _specified(other)[same]["options"]}
+    return options
+
+
+def _specified(role: str) -> dict[str, t.Any]:
     path = os.path.join(ROLES, role, "meta", "argument_specs.yml")
     try:
         with open(path, encoding="utf-8") as file:

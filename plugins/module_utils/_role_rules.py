@@ -15,6 +15,7 @@ import collections
 import re
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils import _role_rules_broker as broker
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import PublicHostError, public_host
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import hostname_of, listeners, prefix_of
@@ -37,6 +38,7 @@ SHAPES: dict[str, Shape] = {
     "verify_servers": "list",
     "verify_expect_tools": "list",
     "verify_call": "dict",
+    **broker.SHAPES,
 }
 """What the options of type ``raw`` hold."""
 
@@ -56,6 +58,7 @@ _NAMES = (
     "extension_reference_grant_name",
     "servers_gateway",
     "verify_gateway",
+    *broker.NAMES,
 )
 _NAMESPACES = (
     "operator_namespace",
@@ -67,6 +70,7 @@ _NAMESPACES = (
     "servers_virtual_namespace",
     "servers_gateway_namespace",
     "verify_gateway_namespace",
+    *broker.NAMESPACES,
 )
 
 
@@ -79,6 +83,9 @@ def rule_problems(values: Values) -> list[str]:
     if values.get("extension_state") != "absent":
         found += _extension_problems(values)
     found += _server_problems(values)
+    if "broker_servers" in values:
+        found += broker.broker_problems(values)
+        found += _server_problems(broker.as_servers(values))
     found += _verify_problems(values)
     return found
 

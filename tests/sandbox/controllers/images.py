@@ -114,6 +114,18 @@ def _broker(container: Json, place: Place) -> Program:
     return Program(command)
 
 
+def _own_broker(container: Json, place: Place) -> Program:
+    """Our broker's image: its own command line, with the paths and the port of this machine."""
+    words = [place.on_host(word) for word in _arguments(container)]
+    inside = {"--host": "127.0.0.1"}
+    if port := _first_port(container):
+        inside["--port"] = str(place.ports[port])
+    for position, word in enumerate(words[:-1]):
+        if word in inside:
+            words[position + 1] = inside[word]
+    return Program([*python("mcpops_broker"), *words])
+
+
 def _server(module: str, *arguments: str) -> Callable[[Json, Place], Program]:
     """One of the demo MCP servers (``sandbox.servers``)."""
 
@@ -154,6 +166,8 @@ _TABLE: Sequence[tuple[str, Image]] = (
         r"(.*/)?mcp-(gateway-)?controller(-rhel\d+)?",
         Image(_serves_nothing, None, [resource.crd_name for resource in WATCHED]),
     ),
+    # Built of broker/Containerfile.
+    (r"(.*/)?mcpops-broker", Image(_first_port, _own_broker)),
     (r"sandbox\.mcpops\.io/weather", Image(_first_port, _server("weather"))),
     (r"sandbox\.mcpops\.io/mcp-server-time", Image(_first_port, _server("bridge", *_TIME))),
     (r"sandbox\.mcpops\.io/local", Image(_first_port, _local)),

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module utility is PRIVATE to the collection: it can change or go away with any release.
+
+"""Rules for the input of role ``broker`` beyond those that hold for the servers under every provider."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._certificate import blocks
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
+
+Values = t.Mapping[str, t.Any]
+Problems = t.Iterator[str]
+
+SHAPES: dict[str, Shape] = {
+    "broker_servers": "list",
+    "broker_virtual_servers": "list",
+    "broker_image_pull_secrets": "list",
+    "broker_resources": "dict",
+    "broker_node_selector": "dict",
+    "broker_tolerations": "list",
+    "broker_settings": "dict",
+    "broker_oauth_protected_resource": "dict",
+}
+NAMES = ("broker_name", "broker_gateway")
+NAMESPACES = ("broker_namespace", "broker_servers_namespace", "broker_gateway_namespace")
+
+SAME_OPTIONS = {"broker_servers": ("servers", "servers_list"), "broker_virtual_servers": ("servers", "servers_virtual")}
+"""Options that hold what another role's option holds: their elements are specified there."""
+
+MAX_WORKERS = 256
+"""The broker's own bound of ``--workers``."""
+
+
+def broker_problems(values: Values) -> Problems:
+    """Every broken rule of the role's own options as a sentence. ``values`` are checked options."""
+    if values.get("broker_state") == "absent":
+        return
+    if not values.get("broker_image"):
+        yield (
+            "broker_image is missing: build broker/Containerfile, push the image where the cluster can pull it,"
+            " and give its name (mcp_gateway_broker_image)"
+        )
+    for option, most in (("broker_replicas", 1000), ("broker_workers", MAX_WORKERS), ("broker_port", 65535)):
+        number = values.get(option)
+        if isinstance(number, int) and not 1 <= number <= most:
+            yield f"{option} {number} is not between 1 and {most}"
+    authorities = values.get("broker_ca_cert")
+    if authorities and not any(kind == "CERTIFICATE" for kind, _der in blocks(authorities)):
+        yield "broker_ca_cert holds no certificate; give the text of a PEM file (-----BEGIN CERTIFICATE----- ...)"
+    for server in values.get("broker_servers") or []:
+        if server.get("state") != "absent" and server.get("user_specific_list"):
+            yield (
+                f"servers_list ({server.get('name')}): user_specific_list is not known to the broker; remove it,"
+                " or use mcp_gateway_provider: operator"
+            )
+    for virtual in values.get("broker_virtual_servers") or []:
+        if virtual.get("state") != "absent" and virtual.get("prompts"):
+            yield (
+                f"servers_virtual ({virtual.get('name')}): prompts are not known to the broker; remove them, or"
+                " use mcp_gateway_provider: operator"
+            )
+
+
+def as_servers(values: Values) -> dict[str, t.Any]:
+    """The broker's servers as options of role ``servers``, for the rules that hold for both.
+
+    The host names there belong to routes that the broker does not need.
+    """
+    return {
+        "servers_list": [
+            {key: value for key, value in server.items() if key not in ("hostname", "listener")}
+            for server in values["broker_servers"]
+        ],
+        "servers_virtual": values.get("broker_virtual_servers") or [],
+        "servers_namespace": values.get("broker_servers_namespace"),
+        "servers_domain": "mcp.local",
+    }
