@@ -161,10 +161,13 @@ class CrdEstablished:
 
 @dataclass
 class Rollout:
-    """A Deployment, StatefulSet or DaemonSet runs its current template on all replicas."""
+    """A Deployment, StatefulSet or DaemonSet runs its current template on all replicas.
+
+    The grace is for what its pods tell (``_pods``): a registry that hiccups once is no failure.
+    """
 
     fix: str = "look at its pods: image, events, logs"
-    grace: float = 0.0
+    grace: float = 5.0
     what: str = "be rolled out"
 
     def judge(self, live: dict[str, t.Any] | None) -> Verdict:
@@ -185,7 +188,9 @@ class Rollout:
             updated, ready = status.get("updatedReplicas") or 0, status.get("readyReplicas") or 0
         if updated >= wanted and ready >= wanted and (status.get("replicas") or ready) <= max(wanted, ready):
             return Verdict(DONE, "")
-        return Verdict(PENDING, f"{ready} of {wanted} replicas are ready, {updated} are up to date")
+        old = max(0, (status.get("replicas") or 0) - updated)
+        more = f", {old} of the template before {'is' if old == 1 else 'are'} still there" if old else ""
+        return Verdict(PENDING, f"{ready} of {wanted} replicas are ready, {updated} are up to date{more}")
 
 
 @dataclass

@@ -39,11 +39,13 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     Goal,
     Verdict,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._pods import Pods, has_pods, selector_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Progress
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource, label
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import BUILT_IN, Resource, label
 
 __all__ = ["CrdEstablished", "Deadline", "Follower", "Target", "wait_all"]
 
+POD = BUILT_IN["v1", "Pod"]
 LONGEST_WATCH = 240.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
@@ -74,6 +76,7 @@ class Target:
     known: Object | None = None
     last: Verdict = field(default_factory=lambda: Verdict(PENDING, "it has not been seen yet"))
     live: Object | None = None
+    pods: Pods | None = None
     failing_since: float | None = field(default=None, repr=False)
 
     @property
@@ -235,18 +238,31 @@ def wait_all(client: ApiClient, targets: t.Sequence[Target], deadline: Deadline)
         name = single.name if single else None
         follower = Follower(client, resource, namespace, news, name=name, since=since, expected=names)
         followers[follower] = {name: [target for target in members if target.name == name] for name in names}
+    workers = _pod_followers(client, open_targets, news)
     try:
-        for follower in followers:
+        for follower in [*followers, *workers]:
             follower.start()
-        _follow(news, followers, open_targets, deadline)
+        _follow(news, followers, workers, open_targets, deadline)
     finally:
-        for follower in followers:
+        for follower in [*followers, *workers]:
             follower.stop()
+
+
+def _pod_followers(client: ApiClient, targets: t.Sequence[Target], news: queue.Queue[Event]) -> dict[Follower, Target]:
+    """Followers of the pods of rollouts, which know why one does not come forward."""
+    found = {}
+    for target in targets:
+        selector = selector_of(target.live) if has_pods(target.goal) else None
+        if selector:
+            target.pods = Pods()
+            found[Follower(client, POD, target.namespace, news, labels=selector)] = target
+    return found
 
 
 def _follow(
     news: queue.Queue[Event],
     followers: dict[Follower, dict[str, list[Target]]],
+    workers: t.Mapping[Follower, Target],
     targets: list[Target],
     deadline: Deadline,
 ) -> None:
@@ -260,9 +276,15 @@ def _follow(
             event = news.get(timeout=max(0.01, min(limits)))
         except queue.Empty:
             event = None
-        if event is not None and event.error is not None:
+        if event is not None and event.source in workers:
+            target = workers[event.source]
+            if target.pods is not None and event.error is None:  # who may not see pods waits without them
+                target.pods.take(event.name, event.live)
+                if target in pending:
+                    _settle(target, target.live)
+        elif event is not None and event.error is not None:
             raise event.error
-        if event is not None:
+        elif event is not None:
             for target in followers[event.source].get(event.name, ()):
                 if target in pending and _settle(target, event.live):
                     pending.remove(target)
@@ -277,6 +299,8 @@ def _settle(target: Target, live: Object | None) -> bool:
     """Judge the newest state. True when the goal is reached; a failure without grace is raised."""
     target.live = live
     target.last = target.goal.judge(live)
+    if target.pods is not None:
+        target.last = target.pods.judge(target.last)
     if target.last.state == FAILED:
         if target.failing_since is None:
             target.failing_since = time.monotonic()

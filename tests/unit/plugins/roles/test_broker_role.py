@@ -1,0 +1,260 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What role broker makes of its input: judged by the broker's own reader and by the schemas of Kubernetes."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config import (
+    broker_config,
+    credentials,
+    secret_references,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import broker_objects
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
+from mcpops_broker.config import parse
+from sandbox.seed import self_signed
+
+ROOT = Path(__file__).resolve().parents[4]
+SPEC = yaml.safe_load((ROOT / "roles/broker/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+PEM = self_signed("weather.mcp-servers.svc")[0].decode()
+SETTINGS: dict[str, Any] = {
+    "name": "mcp-broker", "namespace": "mcp-system", "image": "registry.example.com/mcpops-broker:0.1.0",
+    "image_pull_policy": "IfNotPresent", "image_pull_secrets": [], "replicas": "1", "workers": "2", "port": "8080",
+    "public_host": "mcp.example.com", "url": "http://mcp.example.com:8080/mcp", "log_level": "warn",
+    "resources": {"limits": {"memory": "512Mi"}}, "node_selector": {}, "tolerations": [],
+    "oauth_protected_resource": {}, "drain": "", "network_policy": False, "gateway_namespace": "gateway-system",
+}  # fmt: skip
+
+
+def config(servers: Any, virtual: Any = (), **change: Any) -> parse.Config:
+    """The configuration as the broker itself reads it."""
+    given = {"settings": {}, "ca_cert": "", "values": {}, **change}
+    made = broker_config(
+        servers,
+        list(virtual),
+        namespace="mcp-servers",
+        virtual_namespace="mcp-system",
+        cluster_domain="cluster.local",
+        **given,
+    )
+    return parse.parse(yaml.safe_dump(made))
+
+
+def objects(**change: Any) -> dict[str, dict[str, Any]]:
+    made = broker_objects("servers: []\n", {**SETTINGS, **change})
+    return {found["kind"]: found for found in made}
+
+
+def container(**change: Any) -> dict[str, Any]:
+    found = objects(**change)["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    assert isinstance(found, dict)
+    return found
+
+
+class TestConfiguration:
+    def test_a_server_is_reached_at_its_service(self) -> None:
+        found = config("- {name: weather, port: '9090'}")
+
+        assert [(x.name, x.url, x.prefix, x.enabled) for x in found.servers] == [
+            ("mcp-servers/weather", "http://weather.mcp-servers.svc.cluster.local:9090/mcp", "weather_", True)
+        ]
+
+    def test_everything_that_a_server_can_say(self) -> None:
+        server = {
+            "name": "w", "namespace": "team-a", "service": "svc", "port": 8443, "path": "/tools", "prefix": "",
+            "state": "disabled", "credential_secret": {"name": "tok"}, "ca_cert_secret": {"name": "ca"},
+            "category": "a, b", "tags": ["c"], "hint": "h",
+        }  # fmt: skip
+        values = {"team-a/tok/token": "Bearer x\n", "team-a/ca/ca.crt": PEM}
+
+        found = config([server], values=values).servers[0]
+
+        assert (found.name, found.url) == ("team-a/w", "https://svc.team-a.svc.cluster.local:8443/tools")
+        assert (found.prefix, found.enabled, found.credential, found.ca_cert) == ("", False, "Bearer x", PEM)
+
+    def test_absent_ones_are_left_out(self) -> None:
+        found = config(
+            [{"name": "a", "port": 1, "state": "absent"}, {"name": "b", "port": 1}],
+            [{"name": "v", "state": "absent"}, {"name": "w", "tools": "b_x, b_y"}],
+        )
+
+        assert [x.name for x in found.servers] == ["mcp-servers/b"]
+        assert [(x.name, sorted(x.tools)) for x in found.virtual_servers] == [("mcp-system/w", ["b_x", "b_y"])]
+
+    def test_settings_and_authorities(self) -> None:
+        found = config([], settings="{pageSize: 5, limits: {body: 2048}, timeouts: {connect: 1.5}}", ca_cert=PEM)
+
+        assert (found.broker.page_size, found.broker.limits.body, found.broker.timeouts.connect) == (5, 2048, 1.5)
+        assert found.ca_bundle == PEM and found.warnings == ()
+
+    def test_the_role_knows_the_settings_that_the_broker_knows(self) -> None:
+        options = SPEC["broker_settings"]["options"]
+
+        assert set(options) == parse._BROKER_KEYS - {"signingKey"}  # it has a Secret of its own
+        assert set(options["timeouts"]["options"]) == parse._TIMEOUT_KEYS
+        assert set(options["limits"]["options"]) == parse._LIMIT_KEYS
+
+
+class TestSecrets:
+    SERVERS = [
+        {"name": "a", "credential_secret": {"name": "tok"}, "ca_cert_secret": {"name": "tok", "key": "ca"}},
+        {"name": "b", "namespace": "team-b", "credential_secret": {"name": "tok", "key": "t"}},
+        {"name": "c", "credential_secret": {"name": "tok"}},
+        {"name": "d", "state": "absent", "credential_secret": {"name": "gone"}},
+    ]
+
+    def test_each_key_is_read_once(self) -> None:
+        found = secret_references(self.SERVERS, namespace="ns")
+
+        assert [f"{x['namespace']}/{x['name']}/{x['key']}" for x in found] == [
+            "ns/tok/token", "ns/tok/ca", "team-b/tok/t",
+        ]  # fmt: skip
+
+    def test_values_and_problems(self) -> None:
+        references = secret_references(self.SERVERS, namespace="ns")
+        encoded = base64.b64encode(b"Bearer x").decode()
+        answers: list[dict[str, Any]] = [
+            {"item": references[0], "resources": [{"data": {"token": encoded}}]},
+            {"item": references[1], "resources": [{"data": {"token": encoded, "b": ""}}]},
+            {"item": references[2], "failed": True, "msg": "not allowed"},
+            {"item": references[2], "resources": []},
+            {"item": references[2], "resources": [{"data": {"t": base64.b64encode(b"\xff").decode()}}]},
+        ]
+
+        values, problems = credentials(answers)
+
+        assert values == {"ns/tok/token": "Bearer x"}
+        assert problems == [
+            "servers_list (a): Secret ns/tok has no key ca (its keys: b, token); correct the key",
+            "servers_list (b): Secret team-b/tok cannot be read: not allowed",
+            "servers_list (b): Secret team-b/tok does not exist; create it, or correct the name",
+            "servers_list (b): Secret team-b/tok: the value of key t is no text",
+        ]
+
+
+class TestObjects:
+    @pytest.mark.parametrize("replicas", [1, 3])
+    @pytest.mark.parametrize("policy", [True, False])
+    def test_they_are_what_kubernetes_knows(self, replicas: int, policy: bool) -> None:
+        made = broker_objects(
+            "servers: []\n",
+            {
+                **SETTINGS, "replicas": replicas, "network_policy": policy, "image_pull_secrets": "pull",
+                "node_selector": "{disk: ssd}", "tolerations": [{"key": "a", "operator": "Exists"}],
+            },
+        )  # fmt: skip
+
+        for found in made:
+            kubernetes_validate.validate(found, "1.36", strict=True)
+            assert found["metadata"]["namespace"] == "mcp-system"
+        kinds = {found["kind"] for found in made}
+        assert ("PodDisruptionBudget" in kinds) is (replicas > 1)
+        assert ("NetworkPolicy" in kinds) is policy
+
+    def test_the_pod_fits_the_restricted_profile(self) -> None:
+        pod = objects()["Deployment"]["spec"]["template"]["spec"]
+        inside = pod["containers"][0]["securityContext"]
+
+        assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        assert inside["allowPrivilegeEscalation"] is False and inside["capabilities"] == {"drop": ["ALL"]}
+        assert inside["readOnlyRootFilesystem"] is True
+        assert pod["automountServiceAccountToken"] is False
+        assert [set(volume) - {"name"} for volume in pod["volumes"]] == [{"secret"}]
+
+    def test_selectors_find_the_pods(self) -> None:
+        made = objects(replicas=2, network_policy=True)
+        labels = made["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
+
+        for selector in (
+            made["Deployment"]["spec"]["selector"]["matchLabels"],
+            made["Service"]["spec"]["selector"],
+            made["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+            made["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+        ):
+            assert selector.items() <= labels
+
+    def test_the_configuration_is_in_no_argument_and_rolls_nothing_out(self) -> None:
+        first, second = (broker_objects(text, SETTINGS) for text in ("servers: []\n", "servers: [{name: a}]\n"))
+
+        changed = [one["kind"] for one, other in zip(first, second, strict=True) if one != other]
+        assert changed == ["Secret"]
+
+    def test_arguments(self) -> None:
+        assert container()["args"] == [
+            "serve", "--config", "/config/config.yaml", "--host", "0.0.0.0", "--port", "8080", "--workers", "2",
+            "--log-format", "json", "--log-level", "warning", "--public-host", "mcp.example.com",
+        ]  # fmt: skip
+        assert "--public-host" not in container(public_host="")["args"]
+
+    def test_the_end_of_a_pod_leaves_time_for_calls_in_flight(self) -> None:
+        seconds = [
+            objects(drain=drain)["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+            for drain in ("", "60.5")
+        ]
+
+        assert seconds == [30, 70]
+
+    def test_oauth_metadata_comes_by_the_environment(self) -> None:
+        protected = {"authorization_servers": "https://a.example.com, https://b.example.com", "scopes_supported": ["x"]}
+        environment = {
+            entry["name"]: entry.get("value") for entry in container(oauth_protected_resource=protected)["env"]
+        }
+
+        assert environment == {
+            "GATEWAY_SIGNING_KEY": None,
+            "OAUTH_RESOURCE_NAME": "MCP Server",
+            "OAUTH_RESOURCE": "http://mcp.example.com:8080/mcp",
+            "OAUTH_AUTHORIZATION_SERVERS": "https://a.example.com,https://b.example.com",
+            "OAUTH_BEARER_METHODS_SUPPORTED": "header",
+            "OAUTH_SCOPES_SUPPORTED": "x",
+        }
+
+
+GOOD = {
+    "broker_state": "present", "broker_image": "x", "broker_replicas": 1, "broker_workers": 1, "broker_port": 8080,
+    "broker_servers": [{"name": "weather", "port": 9090, "state": "enabled"}], "broker_servers_namespace": "ns",
+}  # fmt: skip
+
+
+class TestRules:
+    def test_good_input(self) -> None:
+        assert rule_problems(GOOD) == []
+
+    @pytest.mark.parametrize(
+        ("change", "problem"),
+        [
+            ({"broker_image": ""}, "broker_image is missing: build broker/Containerfile"),
+            ({"broker_replicas": 0}, "broker_replicas 0 is not between 1 and 1000"),
+            ({"broker_workers": 300}, "broker_workers 300 is not between 1 and 256"),
+            ({"broker_name": "A"}, "broker_name 'A' is not a name"),
+            ({"broker_namespace": "a.b"}, "broker_namespace 'a.b' is not a name of a namespace"),
+            ({"broker_ca_cert": "hello"}, "broker_ca_cert holds no certificate"),
+            ({"broker_servers": [{"name": "a"}]}, "servers_list (a): port is missing"),
+            ({"broker_servers": [{"name": "a", "port": 1}] * 2}, "a and a have the same name ns/a"),
+            (
+                {"broker_servers": [{"name": "a", "port": 1, "user_specific_list": True}]},
+                "servers_list (a): user_specific_list is not known to the broker",
+            ),
+            (
+                {"broker_virtual_servers": [{"name": "v", "tools": ["x"], "prompts": ["y"]}]},
+                "servers_virtual (v): prompts are not known to the broker",
+            ),
+            ({"broker_virtual_servers": [{"name": "v"}]}, "servers_virtual (v): tools is missing"),
+        ],
+        ids=str,
+    )
+    def test_problems(self, change: dict[str, Any], problem: str) -> None:
+        found = rule_problems({**GOOD, **change})
+
+        assert any(problem in said for said in found), found
+
+    def test_removal_needs_no_image(self) -> None:
+        assert rule_problems({**GOOD, "broker_image": "", "broker_state": "absent"}) == []
