@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import disabled_waits
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import disabled_waits
 
 DOCUMENTATION = r"""
 name: disabled_waits

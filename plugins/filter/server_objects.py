@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import server_objects
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import server_objects
 
 DOCUMENTATION = r"""
 name: server_objects
@@ -15,8 +15,8 @@ version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
 description:
-  - Makes the HTTPRoute, the Secret with the credential and the MCPServerRegistration of every server, and the
-    MCPVirtualServers, as manifests for
+  - Makes the HTTPRoute, the Secret with the credential and the MCPServerRegistration of every server, for one outside
+    the cluster the ServiceEntry and DestinationRule as well, and the MCPVirtualServers, as manifests for
     M(mcpops.gateway.apply).
 options:
   _input:
@@ -29,9 +29,11 @@ options:
     type: raw
     required: true
   wanted:
-    description: Whether to return the objects that are to be there, or those that are not to be there.
+    description: Whether to return the objects that are to be there, the names of those of entries that are not to be
+      there, or the names of those that entries which are to be there may have left from an earlier form of
+      themselves.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, leftover]
     required: true
   state:
     description: V(absent) when none of the servers is to be there.

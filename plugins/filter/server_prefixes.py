@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import enabled_prefixes
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import enabled_prefixes
 
 DOCUMENTATION = r"""
 name: server_prefixes

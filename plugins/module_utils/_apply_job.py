@@ -31,11 +31,13 @@ def apply_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         raise ConfigError("existing: leave and prune exclude one another: a set owns all of its objects.")
     if params["state"] == "absent":
         if prune:
-            return ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace).remove(manifests), {}
-        return engine.remove(manifests), {}
+            members = ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace)
+            return members.remove(manifests, only_own=params["only_own"]), {}
+        return engine.remove(manifests, only_own=params["only_own"]), {}
     goals = [(entry, _goal(entry)) for entry in params["wait_for"] or []]
     if prune:
-        report = ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace).apply(manifests)
+        members = ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace)
+        report = members.apply(manifests, remove=prune["remove"])
     else:
         report = engine.apply(manifests, leave=leave)
     engine.await_all(targets(engine, report, goals), report)

@@ -41,21 +41,25 @@ class ApplySet:
         self._namespace = namespace
         self.id = set_id(name, namespace)
 
-    def apply(self, manifests: t.Sequence[Manifest]) -> Report:
-        """Apply the manifests as the whole content of the set, then remove members that are not among them."""
+    def apply(self, manifests: t.Sequence[Manifest], *, remove: bool = True) -> Report:
+        """Apply the manifests as members of the set. ``remove``: they are all of it, so other members are removed."""
         engine = self._engine
         parent = self._parent()
+        if parent is None and not manifests:
+            return Report()
         for manifest in manifests:
             metadata = manifest.get("metadata")
             if isinstance(metadata, dict):
                 manifest["metadata"] = {**metadata, "labels": {**(metadata.get("labels") or {}), PART_OF: self.id}}
         steps = engine.plan(manifests)
-        kinds = {(step.manifest["apiVersion"].rpartition("/")[0], step.kind) for step in steps}
+        kinds = {(step.identity[0], step.kind) for step in steps}
         places = {step.namespace for step in steps if step.namespace}
         recorded_kinds, recorded_places = _recorded(parent)
         # First the record, then the members: a run that is cut off leaves nothing that it does not cover.
         self._record(parent, kinds | recorded_kinds, places | recorded_places, steps)
         report = engine.carry_out(steps)
+        if not remove:
+            return report
         wanted = {step.identity for step in steps}
         leftovers = [
             step
@@ -67,11 +71,11 @@ class ApplySet:
             self._record(self._parent(), kinds, places, steps)
         return report
 
-    def remove(self, manifests: t.Sequence[Manifest]) -> Report:
+    def remove(self, manifests: t.Sequence[Manifest], *, only_own: bool = False) -> Report:
         """Remove all members, what the manifests name, and the record."""
         engine = self._engine
         parent = self._parent()
-        report = engine.remove(manifests)
+        report = engine.remove(manifests, only_own=only_own)
         seen = {_identity(outcome.manifest) for outcome in report.outcomes}
         if parent is not None:
             members = self._members(*_recorded(parent))

@@ -16,12 +16,13 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._delete import dele
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden, McpopsError, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._fields import applied_by
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Goal
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Progress, Say
-from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET, Resource
+from ansible_collections.mcpops.gateway.plugins.module_utils._report import UNCHANGED, Outcome, Report
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET, Resource, label_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline, Target, wait_all
 
 MANAGER = "mcpops.gateway"
@@ -79,12 +80,23 @@ class Engine:
         """Plan and carry out. ``leave``: what exists already is left as it is."""
         return self.carry_out(self.plan(manifests, manager, leave=leave), manager)
 
-    def remove(self, manifests: t.Sequence[Manifest]) -> Report:
-        """Make the objects absent. A kind that is not served has no objects."""
+    def remove(self, manifests: t.Sequence[Manifest], *, only_own: bool = False) -> Report:
+        """Make the objects absent. A kind that is not served has no objects.
+
+        ``only_own``: an object that this manager has never applied stays, and a warning says so.
+        """
         planner = Planner(self.client, self.discovery, namespace=self.namespace, missing=_nothing)
         steps = planner.resolve(manifests)
         planner.read(steps)
-        return self.remove_steps(steps)
+        foreign = [step for step in steps if only_own and step.live and applied_by(step.live, self.manager) is None]
+        self._warn(
+            f"{label_of(step.manifest)} stays: it was not made by {self.manager}."
+            for step in foreign
+            if not (step.live or {})["metadata"].get("deletionTimestamp")
+        )
+        report = self.remove_steps([step for step in steps if step not in foreign])
+        report.outcomes += [Outcome(step.manifest, UNCHANGED, live=step.live) for step in foreign]
+        return report
 
     def remove_steps(self, steps: t.Sequence[Step]) -> Report:
         """The same for objects that have been read already."""

@@ -18,7 +18,13 @@ import typing as t
 from ansible_collections.mcpops.gateway.plugins.module_utils import _role_rules_broker as broker
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import PublicHostError, public_host
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import hostname_of, listeners, prefix_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import (
+    external_of,
+    hostname_of,
+    prefix_of,
+    speaks_tls,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import listeners
 
 Values = t.Mapping[str, t.Any]
 Problems = t.Iterator[str]
@@ -57,6 +63,7 @@ _NAMES = (
     "extension_gateway",
     "extension_reference_grant_name",
     "servers_gateway",
+    "servers_set",
     "verify_gateway",
     *broker.NAMES,
 )
@@ -215,6 +222,8 @@ def _server_problems(values: Values) -> Problems:
     yield from _twice(present, "hostname", lambda x: hostname_of(x, domain))
     virtual = [x for x in values.get("servers_virtual") or [] if x.get("name")]
     for entry in virtual:
+        if not _is_subdomain(entry["name"]):
+            yield f"servers_virtual ({entry['name']}): name is not a name of a Kubernetes object"
         if entry.get("state") != "absent" and not entry.get("tools"):
             yield f"servers_virtual ({entry['name']}): tools is missing; name at least one tool with its prefix"
     if present and values.get("servers_state") != "absent" and not any(x.get("listener") for x in present):
@@ -222,8 +231,13 @@ def _server_problems(values: Values) -> Problems:
 
 
 def _one_server(label: str, server: Values, values: Values) -> Problems:
-    if server.get("port") is None:
-        yield f"{label}: port is missing; give the port of the Service {server.get('service') or server['name']}"
+    if server.get("url"):
+        yield from _external_problems(label, server)
+    elif server.get("port") is None:
+        yield (
+            f"{label}: port is missing; give the port of the Service {server.get('service') or server['name']}, or the"
+            " url of a server outside the cluster"
+        )
     elif not 1 <= server["port"] <= 65535:
         yield f"{label}: port {server['port']} is not between 1 and 65535"
     prefix = prefix_of(server)
@@ -238,12 +252,34 @@ def _one_server(label: str, server: Values, values: Values) -> Problems:
         yield f"{label}: path {server['path']!r} must begin with /"
     if server.get("credential") and server.get("credential_secret"):
         yield f"{label}: credential and credential_secret exclude each other; remove one"
+    if server.get("credential") and not str(server["credential"]).isprintable():
+        yield f"{label}: credential holds a line break or another character that no HTTP header can have; remove it"
+    if server.get("ca_cert") and server.get("ca_cert_secret"):
+        yield f"{label}: ca_cert and ca_cert_secret exclude each other; remove one"
+    if server.get("ca_cert") and not re.match(r"\s*-----BEGIN CERTIFICATE-----", str(server["ca_cert"])):
+        yield f"{label}: ca_cert is no certificate in PEM form; it begins with -----BEGIN CERTIFICATE-----"
+    if server.get("gateway_ca_secret") and not speaks_tls(server):
+        yield f"{label}: gateway_ca_secret is for servers that speak TLS, those with url, ca_cert or ca_cert_secret"
     if len(server.get("category") or []) > 3:
         yield f"{label}: category has more than 3 entries"
     if len(server.get("tags") or []) > 10:
         yield f"{label}: tags has more than 10 entries"
     if len(server.get("hint") or "") > 256:
         yield f"{label}: hint is longer than 256 characters"
+
+
+def _external_problems(label: str, server: Values) -> Problems:
+    try:
+        external = external_of(server)
+    except ValueError as error:
+        shown = "" if set("@?#") & set(str(server["url"])) else f" {server['url']!r}"  # a part that may be a secret
+        yield f"{label}: url{shown} {error}"
+    else:
+        if external and not _is_subdomain(external.host):
+            yield f"{label}: url {server['url']!r} does not name a host"
+    for option in ("port", "service"):
+        if server.get(option) not in (None, ""):
+            yield f"{label}: {option} is for a server in the cluster; with url, remove it"
 
 
 def _twice(servers: t.Sequence[Values], field: str, value_of: t.Callable[[Values], str | None]) -> Problems:

@@ -65,6 +65,17 @@ options:
         description:
           - Namespace of that Secret. The default is O(namespace).
         type: str
+      remove:
+        description:
+          - V(false) only keeps the record, for a later run that removes.
+        type: bool
+        default: true
+  only_own:
+    description:
+      - With O(state=absent), remove only objects that this field manager has applied. Others of the same name stay, and
+        a warning names them.
+    type: bool
+    default: false
   wait_for:
     description:
       - What to wait for, beyond or instead of what the module knows of a kind (rollouts, pods, jobs, CRDs, Gateways,
@@ -223,8 +234,13 @@ OPTIONS = {
     "existing": {"type": "str", "choices": ["update", "leave"], "default": "update"},
     "prune": {
         "type": "dict",
-        "options": {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}},
+        "options": {
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str"},
+            "remove": {"type": "bool", "default": True},
+        },
     },
+    "only_own": {"type": "bool", "default": False},
     "wait_for": {
         "type": "list",
         "elements": "dict",
