@@ -16,8 +16,8 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._registration_rules import SECRET_LABEL
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
+from ansible_collections.mcpops.gateway.plugins.module_utils._secret_references import SECRET_LABEL
 
 Object = dict[str, t.Any]
 Server = t.Mapping[str, t.Any]

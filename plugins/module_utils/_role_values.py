@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
-from ansible_collections.mcpops.gateway.plugins.module_utils._secret_references import SECRET_LABEL
 
 Object = dict[str, t.Any]
 
