@@ -17,7 +17,7 @@ import binascii
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import prefix_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import external_of, prefix_of, speaks_tls
 
 Server = t.Mapping[str, t.Any]
 Json = dict[str, t.Any]
@@ -116,7 +116,7 @@ def _server(entry: Server, *, namespace: str, cluster_domain: str, values: t.Map
     credential = entry.get("credential") or _value(entry, "credential_secret", place, values)
     if credential:
         server["credential"] = str(credential).strip()
-    authority = _value(entry, "ca_cert_secret", place, values)
+    authority = entry.get("ca_cert") or _value(entry, "ca_cert_secret", place, values)
     if authority:
         server["caCert"] = authority
     for field in ("category", "tags"):
@@ -128,8 +128,11 @@ def _server(entry: Server, *, namespace: str, cluster_domain: str, values: t.Map
 
 
 def server_url(entry: Server, *, namespace: str, cluster_domain: str) -> str:
-    """Where the broker reaches the server: its Service, by HTTPS when an authority for it is given."""
-    scheme = "https" if entry.get("ca_cert_secret") else "http"
+    """Where the broker reaches the server: its address outside, or its Service, by HTTPS if it has an authority."""
+    external = external_of(entry)
+    if external:
+        return f"https://{external.host}:{external.port}{entry.get('path') or external.path}"
+    scheme = "https" if speaks_tls(entry) else "http"
     host = f"{entry.get('service') or entry['name']}.{namespace}.svc.{cluster_domain}"
     port = f":{int(entry['port'])}" if entry.get("port") else ""
     return f"{scheme}://{host}{port}{entry.get('path') or '/mcp'}"

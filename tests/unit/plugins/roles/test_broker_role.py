@@ -67,6 +67,11 @@ class TestConfiguration:
             ("mcp-servers/weather", "http://weather.mcp-servers.svc.cluster.local:9090/mcp", "weather_", True)
         ]
 
+    def test_a_server_outside_is_reached_at_its_address(self) -> None:
+        found = config([{"name": "x", "url": "https://mcp.example.com/v1", "ca_cert": PEM}])
+
+        assert [(x.url, x.ca_cert) for x in found.servers] == [("https://mcp.example.com:443/v1", PEM)]
+
     def test_everything_that_a_server_can_say(self) -> None:
         server = {
             "name": "w", "namespace": "team-a", "service": "svc", "port": 8443, "path": "/tools", "prefix": "",
