@@ -15,9 +15,10 @@ from __future__ import annotations
 import base64
 import binascii
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import external_of, prefix_of, speaks_tls
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import prefix_of, speaks_tls
 
 Server = t.Mapping[str, t.Any]
 Json = dict[str, t.Any]
@@ -128,14 +129,26 @@ def _server(entry: Server, *, namespace: str, cluster_domain: str, values: t.Map
 
 
 def server_url(entry: Server, *, namespace: str, cluster_domain: str) -> str:
-    """Where the broker reaches the server: its address outside, or its Service, by HTTPS if it has an authority."""
-    external = external_of(entry)
-    if external:
-        return f"https://{external.host}:{external.port}{entry.get('path') or external.path}"
+    """Where the broker reaches the server: its own address, or its Service, by HTTPS when an authority is given."""
+    if entry.get("url"):
+        parts = urlsplit(str(entry["url"]).strip())
+        return parts._replace(path=str(entry.get("path") or parts.path or "/")).geturl()
     scheme = "https" if speaks_tls(entry) else "http"
     host = f"{entry.get('service') or entry['name']}.{namespace}.svc.{cluster_domain}"
     port = f":{int(entry['port'])}" if entry.get("port") else ""
     return f"{scheme}://{host}{port}{entry.get('path') or '/mcp'}"
+
+
+def address_problem(url: t.Any) -> str:
+    """The end of a sentence about what is wrong with the ``url`` of a server; empty when the broker can use it."""
+    try:
+        parts = urlsplit(str(url).strip())
+        found = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        found = False
+    if not found:
+        return "must be an address with http:// or https:// and a host, such as https://mcp.example.com/mcp"
+    return "must not hold a user or a password; secrets belong into credential" if "@" in parts.netloc else ""
 
 
 def _reference(entry: Server, option: str, namespace: str) -> Json | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config import address_problem
 from ansible_collections.mcpops.gateway.plugins.module_utils._certificate import blocks
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
 
@@ -53,7 +54,12 @@ def broker_problems(values: Values) -> Problems:
     if authorities and not any(kind == "CERTIFICATE" for kind, _der in blocks(authorities)):
         yield "broker_ca_cert holds no certificate; give the text of a PEM file (-----BEGIN CERTIFICATE----- ...)"
     for server in values.get("broker_servers") or []:
-        if server.get("state") != "absent" and server.get("user_specific_list"):
+        if server.get("state") == "absent":
+            continue
+        wrong = address_problem(server["url"]) if server.get("url") else ""
+        if wrong:
+            yield f"servers_list ({server.get('name')}): url {wrong}"
+        if server.get("user_specific_list"):
             yield (
                 f"servers_list ({server.get('name')}): user_specific_list is not known to the broker; remove it,"
                 " or use mcp_gateway_provider: operator"
@@ -69,11 +75,15 @@ def broker_problems(values: Values) -> Problems:
 def as_servers(values: Values) -> dict[str, t.Any]:
     """The broker's servers as options of role ``servers``, for the rules that hold for both.
 
-    The host names there belong to routes that the broker does not need.
+    The host names there belong to routes that the broker does not need, and it reaches more addresses than Istio does.
     """
     return {
         "servers_list": [
-            {key: value for key, value in server.items() if key not in ("hostname", "listener")}
+            {
+                key: "https://outside.example.com/mcp" if key == "url" and value else value
+                for key, value in server.items()
+                if key not in ("hostname", "listener")
+            }
             for server in values["broker_servers"]
         ],
         "servers_virtual": values.get("broker_virtual_servers") or [],

@@ -85,6 +85,11 @@ class TestConfiguration:
         assert (found.name, found.url) == ("team-a/w", "https://svc.team-a.svc.cluster.local:8443/tools")
         assert (found.prefix, found.enabled, found.credential, found.ca_cert) == ("", False, "Bearer x", PEM)
 
+    def test_a_server_elsewhere_is_reached_at_its_address(self) -> None:
+        found = config([{"name": "a", "url": "https://mcp.example.com/x", "ca_cert": PEM}]).servers[0]
+
+        assert (found.name, found.url, found.ca_cert) == ("mcp-servers/a", "https://mcp.example.com/x", PEM)
+
     def test_absent_ones_are_left_out(self) -> None:
         found = config(
             [{"name": "a", "port": 1, "state": "absent"}, {"name": "b", "port": 1}],
@@ -232,6 +237,7 @@ GOOD = {
 class TestRules:
     def test_good_input(self) -> None:
         assert rule_problems(GOOD) == []
+        assert rule_problems({**GOOD, "broker_servers": [{"name": "a", "url": "http://10.0.0.1:9090/mcp"}]}) == []
 
     @pytest.mark.parametrize(
         ("change", "problem"),
@@ -251,6 +257,12 @@ class TestRules:
             (
                 {"broker_virtual_servers": [{"name": "v", "tools": ["x"], "prompts": ["y"]}]},
                 "servers_virtual (v): prompts are not known to the broker",
+            ),
+            ({"broker_servers": [{"name": "a", "url": "mcp.example.com"}]}, "(a): url must be an address with http://"),
+            ({"broker_servers": [{"name": "a", "url": "http://u:p@x/mcp"}]}, "(a): url must not hold a user"),
+            (
+                {"broker_servers": [{"name": "a", "url": "http://x/mcp", "port": 1}]},
+                "port is for a server in the cluster",
             ),
             ({"broker_virtual_servers": [{"name": "v"}]}, "servers_virtual (v): tools is missing"),
         ],
