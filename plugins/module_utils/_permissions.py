@@ -14,7 +14,8 @@ OF_GROUP = {
     "apiextensions.k8s.io": "cluster",
     "networking.istio.io": "servers",
     "kuadrant.io": "gateway",
-    "apps": "extension",
+    "networking.k8s.io": "broker",
+    "policy": "broker",
 }
 OF_RESOURCE = {
     "namespaces": "cluster",
@@ -26,8 +27,7 @@ OF_RESOURCE = {
     "mcpgatewayextensions.mcp.kuadrant.io": "extension",
     "mcpvirtualservers.mcp.kuadrant.io": "extension",
     "mcpserverregistrations.mcp.kuadrant.io": "servers",
-    "services": "extension",
-    "serviceaccounts": "extension",
+    "pods": "broker",
 }
 
 
