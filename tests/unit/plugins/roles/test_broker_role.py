@@ -70,7 +70,7 @@ class TestConfiguration:
     def test_a_server_outside_is_reached_at_its_address(self) -> None:
         found = config([{"name": "x", "url": "https://mcp.example.com/v1", "ca_cert": PEM}])
 
-        assert [(x.url, x.ca_cert) for x in found.servers] == [("https://mcp.example.com:443/v1", PEM)]
+        assert [(x.url, x.ca_cert) for x in found.servers] == [("https://mcp.example.com/v1", PEM)]
 
     def test_everything_that_a_server_can_say(self) -> None:
         server = {
@@ -84,11 +84,6 @@ class TestConfiguration:
 
         assert (found.name, found.url) == ("team-a/w", "https://svc.team-a.svc.cluster.local:8443/tools")
         assert (found.prefix, found.enabled, found.credential, found.ca_cert) == ("", False, "Bearer x", PEM)
-
-    def test_a_server_elsewhere_is_reached_at_its_address(self) -> None:
-        found = config([{"name": "a", "url": "https://mcp.example.com/x", "ca_cert": PEM}]).servers[0]
-
-        assert (found.name, found.url, found.ca_cert) == ("mcp-servers/a", "https://mcp.example.com/x", PEM)
 
     def test_absent_ones_are_left_out(self) -> None:
         found = config(
