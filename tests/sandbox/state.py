@@ -57,6 +57,7 @@ class Folder:
         self.ca = self.path / "ca.crt"
         self.audit = self.path / "audit.jsonl"
         self.variables = self.path / "vars.yml"
+        self.ingress_ca = self.path / "ingress-ca.pem"
         self.ready = self.path / "controllers.ready"
         self.processes = self.path / "processes"
         self.logs = self.path / "logs"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import json
 import os
@@ -118,7 +119,12 @@ async def _furnish(folder: Folder, backend: Backend, profile: seed.Profile, stat
         finally:
             state.made = site.made
             folder.save(state)
-    _write_variables(folder, profile)
+    trusted = await certificate if _made_by_us(state, "Secret") or backend.ours else []
+    _write_variables(folder, profile, [base64.b64decode(secret["data"]["tls.crt"]) for _, secret in trusted])
+
+
+def _made_by_us(state: State, kind: str) -> bool:
+    return any(entry["kind"] == kind for entry in state.made)
 
 
 async def _connect(folder: Folder, backend: Backend, complaint: Callable[[], str | None], state: State) -> str:
@@ -274,13 +280,20 @@ def _held_port(folder: Folder) -> int | None:
     return held
 
 
-def _write_variables(folder: Folder, profile: seed.Profile) -> None:
-    """``vars.yml`` for the demo's playbooks (JSON, which is YAML too)."""
-    values = {
+def _write_variables(folder: Folder, profile: seed.Profile, authorities: list[bytes]) -> None:
+    """``vars.yml`` for the playbooks (JSON, which is YAML too): what is different here from the examples' clusters.
+
+    ``authorities``: what a client has to trust for the ingress's certificate, PEM.
+    """
+    values: Json = {
         "mcp_gateway_kubeconfig": str(folder.kubeconfig),
+        "mcp_gateway_hostname": f"mcp.{seed.DOMAIN}",
         "mcp_gateway_port": _held_port(folder) or (MCP_PORT if is_free(MCP_PORT) else free_port()),
         "mcp_gateway_gateway_class": profile.gateway_class,
         "mcp_gateway_source": profile.catalog,
         "mcp_gateway_source_namespace": profile.catalog_namespace,
     }
+    if authorities:
+        processes.write_private(folder.ingress_ca, b"".join(authorities).decode())
+        values["mcp_gateway_ca_cert"] = str(folder.ingress_ca)
     processes.write_private(folder.variables, json.dumps(values, indent=1) + "\n")
