@@ -4,10 +4,9 @@
 
 # This module_util is PRIVATE to the collection: it may change at any time.
 
-"""TLS Secrets looked at before a listener uses them: type, keys, PEM, validity, names. Standard library only.
+"""TLS Secrets looked at before a listener uses them: type, keys, PEM, the pair of key and certificate, validity, names.
 
-The certificate is read by a small DER walker, since ``cryptography`` may be absent; what it does not understand
-is left to the Gateway's controller.
+What the reader of certificates does not understand is left to the Gateway's controller.
 """
 
 from __future__ import annotations
@@ -15,29 +14,17 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
-import re
+import itertools
 import typing as t
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s(.*?)\s*-----END \1-----", re.DOTALL)
-_SEQUENCE, _UTC_TIME, _GENERALIZED_TIME, _EXTENSIONS, _OID, _OCTETS, _DNS_NAME = (
-    0x30,
-    0x17,
-    0x18,
-    0xA3,
-    0x06,
-    0x04,
-    0x82,
+from ansible_collections.mcpops.gateway.plugins.module_utils._x509 import (
+    Certificate,
+    blocks,
+    certificates,
+    public_key_of,
 )
-_SUBJECT_ALT_NAME = bytes.fromhex("551d11")
+
 SOON = datetime.timedelta(days=14)
-
-
-class Certificate(t.NamedTuple):
-    """What matters of a leaf certificate; times in UTC."""
-
-    not_before: datetime.datetime
-    not_after: datetime.datetime
-    names: list[str]
 
 
 def secret_problem(secret: t.Mapping[str, t.Any]) -> str:
@@ -45,34 +32,54 @@ def secret_problem(secret: t.Mapping[str, t.Any]) -> str:
     kind = secret.get("type") or "Opaque"
     if kind != "kubernetes.io/tls":
         return f"has the type {kind}, and a listener needs kubernetes.io/tls"
+    texts = {key: _decoded(secret, key) for key in ("tls.crt", "tls.key")}
     for key, what in (("tls.crt", "CERTIFICATE"), ("tls.key", "PRIVATE KEY")):
-        text = _decoded(secret, key)
+        text = texts[key]
         if text is None:
             return f"has no usable data entry {key}"
-        if not any(label.endswith(what) for label, _der in blocks(text)):
+        if not any(block.label.endswith(what) for block in blocks(text)):
             return f"has no PEM {what.lower()} in its data entry {key}"
-    leaf = leaf_certificate(_decoded(secret, "tls.crt") or "")
+    leaf = next(iter(certificates(texts["tls.crt"] or "")), None)
     if leaf is None:
         return "has a data entry tls.crt that is no X.509 certificate"
-    now = datetime.datetime.now(datetime.UTC)
-    if leaf.not_after < now:
-        return f"holds a certificate that expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC"
+    problem = _key_problem(texts["tls.key"] or "", leaf)
+    if problem:
+        return problem
+    if leaf.not_after < _now():
+        return f"holds a certificate that expired on {_said(leaf.not_after)}"
+    return ""
+
+
+def _key_problem(text: str, leaf: Certificate) -> str:
+    key = next(block for block in blocks(text) if block.label.endswith("PRIVATE KEY"))
+    if key.encrypted:
+        return "has an encrypted private key in its data entry tls.key, for which a Gateway has no password"
+    public = public_key_of(key)
+    if public is not None and leaf.public_key is not None and public != leaf.public_key:
+        return "has a private key (tls.key) that does not belong to its certificate (the first one in tls.crt)"
     return ""
 
 
 def secret_warnings(secret: t.Mapping[str, t.Any], hostname: str | None) -> list[str]:
-    """What is not wrong yet, or wrong only for clients: near expiry, not valid yet, a host name not covered."""
-    leaf = leaf_certificate(_decoded(secret, "tls.crt") or "")
-    if leaf is None:
+    """What is not wrong yet, or wrong only for clients: near expiry, not valid yet, names, the order of the chain."""
+    chain = certificates(_decoded(secret, "tls.crt") or "")
+    if not chain:
         return []
+    leaf = chain[0]
     found = []
-    now = datetime.datetime.now(datetime.UTC)
-    if leaf.not_before > now:
-        found.append(f"its certificate is valid only from {leaf.not_before:%Y-%m-%d %H:%M} UTC")
-    elif leaf.not_after - now < SOON:
-        found.append(f"its certificate expires on {leaf.not_after:%Y-%m-%d %H:%M} UTC")
-    if hostname and leaf.names and not any(covers(name, hostname) for name in leaf.names):
+    if leaf.not_before > _now():
+        found.append(f"its certificate is valid only from {_said(leaf.not_before)}")
+    elif leaf.not_after - _now() < SOON:
+        found.append(f"its certificate expires on {_said(leaf.not_after)}")
+    if not leaf.names:
+        found.append("its certificate has no subject alternative name, so clients accept it for no host")
+    elif hostname and not any(covers(name, hostname) for name in leaf.names):
         found.append(f"its certificate is for {', '.join(leaf.names)} and does not cover {hostname}")
+    for number, (one, issuer) in enumerate(itertools.pairwise(chain), 2):
+        if one.issuer != issuer.subject:
+            found.append(f"certificate {number} of its chain is not the issuer of the one before it")
+        elif issuer.not_after < _now():
+            found.append(f"certificate {number} of its chain expired on {_said(issuer.not_after)}")
     return found
 
 
@@ -84,76 +91,12 @@ def covers(name: str, hostname: str) -> bool:
     return name.startswith("*.") and not hostname.startswith("*.") and hostname.partition(".")[2] == name[2:]
 
 
-def blocks(text: str) -> list[tuple[str, bytes]]:
-    """(label, DER) of every PEM block with valid base64."""
-    found = []
-    for label, body in _BLOCK.findall(text):
-        lines = [line for line in body.split() if ":" not in line]
-        try:
-            found.append((label, base64.b64decode("".join(lines), validate=True)))
-        except (binascii.Error, ValueError):
-            continue
-    return found
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
-def leaf_certificate(text: str) -> Certificate | None:
-    """The first certificate of a PEM text, or None when there is none that can be read."""
-    der = next((der for label, der in blocks(text) if label.endswith("CERTIFICATE")), None)
-    if der is None:
-        return None
-    try:
-        return _parse(der)
-    except (IndexError, ValueError):
-        return None
-
-
-def _parse(der: bytes) -> Certificate:
-    """RFC 5280: Certificate ::= SEQUENCE { tbsCertificate SEQUENCE { ... validity ... [3] extensions } ... }."""
-    outer = _children(der)[0]
-    body = _children(_children(outer[1])[0][1])
-    times = next(
-        content
-        for content in (_children(value) for tag, value in body if tag == _SEQUENCE)
-        if len(content) == 2 and all(tag in {_UTC_TIME, _GENERALIZED_TIME} for tag, _value in content)
-    )
-    names: list[str] = []
-    for tag, value in body:
-        if tag == _EXTENSIONS:
-            names = _alt_names(_children(value)[0][1])
-    return Certificate(_time(*times[0]), _time(*times[1]), names)
-
-
-def _alt_names(extensions: bytes) -> list[str]:
-    for _tag, extension in _children(extensions):
-        parts = _children(extension)
-        if parts[0] == (_OID, _SUBJECT_ALT_NAME):
-            octets = next(value for tag, value in parts if tag == _OCTETS)
-            return [value.decode("ascii") for tag, value in _children(_children(octets)[0][1]) if tag == _DNS_NAME]
-    return []
-
-
-def _children(data: bytes) -> list[tuple[int, bytes]]:
-    """The DER values that stand one after another in ``data``: (tag, content)."""
-    found, position = [], 0
-    while position < len(data):
-        tag, length = data[position], data[position + 1]
-        position += 2
-        if length & 0x80:
-            size = length & 0x7F
-            length = int.from_bytes(data[position : position + size], "big")
-            position += size
-        if position + length > len(data):
-            raise ValueError("truncated DER")
-        found.append((tag, data[position : position + length]))
-        position += length
-    return found
-
-
-def _time(tag: int, value: bytes) -> datetime.datetime:
-    text = value.decode("ascii")
-    if tag == _UTC_TIME:
-        text = ("20" if int(text[:2]) < 50 else "19") + text
-    return datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.UTC)
+def _said(time: datetime.datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def _decoded(secret: t.Mapping[str, t.Any], key: str) -> str | None:
