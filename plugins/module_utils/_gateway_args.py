@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import Spec
-from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import PROTOCOLS
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import FROM, PROTOCOLS
 
 LISTENER: Spec = {
     "port": {"type": "int"},
@@ -38,7 +38,7 @@ LISTENER: Spec = {
             "namespaces": {
                 "type": "dict",
                 "options": {
-                    "from": {"type": "str", "choices": ["All", "Same", "Selector", "None"]},
+                    "from": {"type": "str", "choices": list(FROM)},
                     "selector": {"type": "dict"},
                 },
             },

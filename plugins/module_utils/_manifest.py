@@ -186,6 +186,15 @@ def _secret_data(secret: Manifest) -> None:
         secret.pop("data", None)
 
 
+def texts(given: t.Mapping[t.Any, t.Any]) -> dict[str, str]:
+    """A mapping of text to text (labels, annotations) from values as YAML reads them: ``true`` stays ``true``."""
+    return {
+        str(name): str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in given.items()
+        if value is not None
+    }
+
+
 def without_secrets(source: t.Any) -> t.Any:
     """Manifests as given, fit to be shown: values of Secrets are hidden, text that holds a Secret is hidden whole."""
     if isinstance(source, str):

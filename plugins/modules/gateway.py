@@ -16,8 +16,10 @@ description:
   - Creates a Gateway with its listeners, changes only what differs, and waits until its controller has accepted and
     programmed the Gateway and every listener named here.
   - Listeners that others own on the same Gateway (for example through M(mcpops.gateway.gateway_listener)) stay.
-  - Clashes of names, ports, protocols and host names, invalid host names, a missing GatewayClass and unusable
-    certificate Secrets are told before anything is written.
+  - Clashes of names, ports, protocols and host names, invalid host names, selectors and kinds of routes, a GatewayClass
+    that is missing or refused, and unusable certificate Secrets are told before anything is written.
+  - A reason with which a listener stays as it is (such as C(HostnameConflict), C(PortUnavailable) or
+    C(InvalidCertificateRef)) ends the waiting with what helps.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.common
@@ -36,37 +38,43 @@ options:
   gateway_class_name:
     description:
       - Name of the GatewayClass, such as V(openshift-default) or V(istio). Required with O(state=present).
+      - It must exist. One that its controller refuses is an error, one that no controller has accepted yet a warning.
     type: str
   listeners:
     description:
-      - The listeners. Required with O(state=present); a Gateway has at least one.
+      - The listeners. Required with O(state=present); a Gateway has at least one and at most 64.
+      - A listener that was listed here before and no longer is goes away, unless somebody else owns it, too.
     type: list
     elements: dict
     suboptions:
       name:
         description:
-          - Name of the listener, unique within the Gateway.
+          - Name of the listener, unique within the Gateway. An MCPGatewayExtension refers to it.
         type: str
         required: true
       port:
         description:
-          - The port on which the listener accepts connections.
+          - The port on which the listener accepts connections (1 to 65535).
+          - A port speaks one protocol, except that V(HTTPS) and V(TLS) can share one with different host names.
         type: int
         required: true
       protocol:
         description:
-          - The protocol of the listener.
+          - The protocol of the listener. MCP uses V(HTTP) and V(HTTPS); which others there are depends on the
+            implementation behind the GatewayClass.
         type: str
         choices: [HTTP, HTTPS, TLS, TCP, UDP]
         required: true
       hostname:
         description:
-          - The host name that the listener serves, such as V(mcp.example.com) or V(*.example.com). Without it, every
-            host.
+          - The host name that the listener serves, in lower case, such as V(mcp.example.com) or V(*.example.com).
+            Without it, every host.
+          - The MCPGatewayExtension of the listener takes its public host from here (of V(*.example.com) it makes
+            V(mcp.example.com)).
         type: str
       tls:
         description:
-          - How TLS is handled. Needed for V(HTTPS) and V(TLS).
+          - How TLS is handled. Needed for V(HTTPS) and V(TLS), refused for the others.
         type: dict
         suboptions:
           mode:
@@ -78,8 +86,10 @@ options:
           certificate_refs:
             description:
               - Secrets of type C(kubernetes.io/tls) with the certificates.
-              - They are checked before anything is written (existence, type, keys, PEM, expiry; a host name that is
-                not covered is a warning).
+              - They are checked before anything is written (existence, type, keys, PEM, whether the private key is that
+                of the certificate, expiry).
+              - A host name that is not covered, an expiry within 14 days and a chain out of order are warnings. When
+                there is nothing to change, what is wrong is a warning, too.
             type: list
             elements: dict
             suboptions:
@@ -94,7 +104,7 @@ options:
                 type: str
               kind:
                 description:
-                  - Kind of the object.
+                  - Kind of the object. Others than a Secret are left to the implementation.
                 type: str
                 default: Secret
               group:
@@ -104,7 +114,7 @@ options:
                 default: ''
           options:
             description:
-              - Options of the Gateway API implementation, text to text.
+              - Options of the Gateway API implementation, text to text, at most 16.
             type: dict
       allowed_routes:
         description:
@@ -118,17 +128,18 @@ options:
             suboptions:
               from:
                 description:
-                  - All namespaces, the Gateway's own, those that O(listeners[].allowed_routes.namespaces.selector)
-                    selects, or none.
+                  - V(All) namespaces, the V(Same) as the Gateway's, or those that
+                    O(listeners[].allowed_routes.namespaces.selector) selects (V(Selector)).
                 type: str
-                choices: [All, Same, Selector, None]
+                choices: [All, Same, Selector]
               selector:
                 description:
-                  - A label selector on namespaces, as in Kubernetes (C(matchLabels), C(matchExpressions)).
+                  - A label selector on namespaces, as in Kubernetes (C(matchLabels), C(matchExpressions)); V({})
+                    selects all. Needed for V(Selector) and only then.
                 type: dict
           kinds:
             description:
-              - Kinds of routes that may attach. Without it, those that fit the protocol.
+              - Kinds of routes that may attach, at most 8. Without it, those that fit the protocol.
             type: list
             elements: dict
             suboptions:
@@ -143,34 +154,40 @@ options:
                 type: str
   labels:
     description:
-      - Labels of the Gateway, text to text. Other labels stay.
+      - Labels of the Gateway, text to text. Other labels stay. Numbers and booleans become text.
     type: dict
   annotations:
     description:
-      - Annotations of the Gateway, text to text. Other annotations stay.
+      - Annotations of the Gateway, text to text. Other annotations stay. Numbers and booleans become text.
     type: dict
   addresses:
     description:
-      - Addresses to ask the implementation for.
+      - Addresses to ask the implementation for, at most 16. Without it, the implementation chooses.
     type: list
     elements: dict
     suboptions:
       type:
         description:
-          - Type of the address, such as V(IPAddress) or V(Hostname).
+          - Type of the address. V(IPAddress), V(Hostname), V(NamedAddress) or one of the implementation
+            (C(DOMAIN/TYPE)).
         type: str
         default: IPAddress
       value:
         description:
-          - The address.
+          - The address. Without it, any address of the type.
         type: str
   wait_address:
     description:
-      - Also wait until the Gateway has an address.
+      - Also wait until the Gateway has an address, which needs a load balancer in most clusters.
     type: bool
     default: false
 seealso:
   - module: mcpops.gateway.gateway_listener
+    description: One listener of a Gateway that others own.
+  - module: mcpops.gateway.reference_grant
+    description: Needed for certificates of another namespace.
+  - module: mcpops.gateway.gateway_info
+    description: Where a listener serves MCP.
   - name: Gateway API
     description: Reference of the Gateway API.
     link: https://gateway-api.sigs.k8s.io/reference/spec/

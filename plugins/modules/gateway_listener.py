@@ -18,8 +18,12 @@ description:
   - The listener is applied under a field manager of its own (C(FIELD_MANAGER/listener:NAME)), so that any number of
     tasks and playbooks can own listeners of one Gateway.
   - Clashes with the listeners that are there and unusable certificate Secrets are told before anything is written.
-  - Waits until the controller reports this listener as C(Accepted), C(Programmed) and with C(ResolvedRefs).
-  - With O(state=absent), the listener is removed whoever owns it. The last listener of a Gateway cannot be removed.
+  - Waits until the controller reports this listener as C(Accepted), C(Programmed) and with C(ResolvedRefs). A reason
+    with which it stays as it is (such as C(HostnameConflict), C(PortUnavailable) or C(InvalidCertificateRef)) ends the
+    waiting with what helps.
+  - With O(state=absent), the listener is removed whoever owns it, with a warning when routes are attached to it. The
+    last listener of a Gateway cannot be removed.
+  - For another name, remove the listener of the old name first, or the two clash.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.common
@@ -37,25 +41,30 @@ options:
     required: true
   name:
     description:
-      - Name of the listener.
+      - Name of the listener. An MCPGatewayExtension refers to it.
     type: str
     required: true
   port:
     description:
-      - The port on which the listener accepts connections. Required with O(state=present).
+      - The port on which the listener accepts connections (1 to 65535). Required with O(state=present).
+      - A port speaks one protocol, except that V(HTTPS) and V(TLS) can share one with different host names.
     type: int
   protocol:
     description:
-      - The protocol of the listener. Required with O(state=present).
+      - The protocol of the listener. Required with O(state=present). MCP uses V(HTTP) and V(HTTPS); which others there
+        are depends on the implementation behind the GatewayClass.
     type: str
     choices: [HTTP, HTTPS, TLS, TCP, UDP]
   hostname:
     description:
-      - The host name that the listener serves, such as V(mcp.example.com) or V(*.example.com). Without it, every host.
+      - The host name that the listener serves, in lower case, such as V(mcp.example.com) or V(*.example.com). Without
+        it, every host.
+      - The MCPGatewayExtension of the listener takes its public host from here (of V(*.example.com) it makes
+        V(mcp.example.com)).
     type: str
   tls:
     description:
-      - How TLS is handled. Needed for V(HTTPS) and V(TLS).
+      - How TLS is handled. Needed for V(HTTPS) and V(TLS), refused for the others.
     type: dict
     suboptions:
       mode:
@@ -67,8 +76,10 @@ options:
       certificate_refs:
         description:
           - Secrets of type C(kubernetes.io/tls) with the certificates.
-          - They are checked before anything is written (existence, type, keys, PEM, expiry; a host name that is not
-            covered is a warning).
+          - They are checked before anything is written (existence, type, keys, PEM, whether the private key is that of
+            the certificate, expiry).
+          - A host name that is not covered, an expiry within 14 days and a chain out of order are warnings. When there
+            is nothing to change, what is wrong is a warning, too.
         type: list
         elements: dict
         suboptions:
@@ -83,7 +94,7 @@ options:
             type: str
           kind:
             description:
-              - Kind of the object.
+              - Kind of the object. Others than a Secret are left to the implementation.
             type: str
             default: Secret
           group:
@@ -93,7 +104,7 @@ options:
             default: ''
       options:
         description:
-          - Options of the Gateway API implementation, text to text.
+          - Options of the Gateway API implementation, text to text, at most 16.
         type: dict
   allowed_routes:
     description:
@@ -107,16 +118,18 @@ options:
         suboptions:
           from:
             description:
-              - All namespaces, the Gateway's own, those that O(allowed_routes.namespaces.selector) selects, or none.
+              - V(All) namespaces, the V(Same) as the Gateway's, or those that O(allowed_routes.namespaces.selector)
+                selects (V(Selector)).
             type: str
-            choices: [All, Same, Selector, None]
+            choices: [All, Same, Selector]
           selector:
             description:
-              - A label selector on namespaces, as in Kubernetes (C(matchLabels), C(matchExpressions)).
+              - A label selector on namespaces, as in Kubernetes (C(matchLabels), C(matchExpressions)); V({}) selects
+                all. Needed for V(Selector) and only then.
             type: dict
       kinds:
         description:
-          - Kinds of routes that may attach. Without it, those that fit the protocol.
+          - Kinds of routes that may attach, at most 8. Without it, those that fit the protocol.
         type: list
         elements: dict
         suboptions:
@@ -131,6 +144,12 @@ options:
             type: str
 seealso:
   - module: mcpops.gateway.gateway
+    description: The whole Gateway.
+  - module: mcpops.gateway.reference_grant
+    description: Needed for certificates of another namespace.
+  - name: Gateway API
+    description: Reference of the Gateway API.
+    link: https://gateway-api.sigs.k8s.io/reference/spec/
 """
 
 EXAMPLES = r"""
@@ -207,7 +226,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_args import LISTENER
-from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_job import listener_job
+from ansible_collections.mcpops.gateway.plugins.module_utils._listener_job import listener_job
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
 
 OPTIONS = {

@@ -18,10 +18,12 @@ CLASSES = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
 GRANTS = "/apis/gateway.networking.k8s.io/v1beta1/namespaces/{ns}/referencegrants"
 
 
-def gateway_class(api: ApiServer, name: str = "istio") -> None:
+def gateway_class(api: ApiServer, name: str = "istio", **reasons: str) -> None:
+    """A GatewayClass that its controller accepts, unless the reasons say otherwise."""
     spec = {"controllerName": "istio.io/gateway-controller"}
     kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass"}
     api.apply(f"{CLASSES}/{name}", {**kind, "metadata": {"name": name}, "spec": spec})
+    api.status(f"{CLASSES}/{name}", {"conditions": conditions(1, **(reasons or {"Accepted": "Accepted"}))})
 
 
 def certificate(api: ApiServer, ns: str, name: str = "cert", *names: str, **change: Any) -> Json:
@@ -33,12 +35,12 @@ def certificate(api: ApiServer, ns: str, name: str = "cert", *names: str, **chan
 
 
 def conditions(generation: int, **reasons: str) -> list[Json]:
-    """Conditions from ``Type="Reason"`` (True) or ``Type="!Reason"`` (False)."""
+    """Conditions from ``Type="Reason"`` (True), ``Type="!Reason"`` (False) or ``Type="?Reason"`` (Unknown)."""
     return [
         {
             "type": name,
-            "status": "False" if reason.startswith("!") else "True",
-            "reason": reason.lstrip("!"),
+            "status": {"!": "False", "?": "Unknown"}.get(reason[0], "True"),
+            "reason": reason.lstrip("!?"),
             "message": f"{name} by the test",
             "observedGeneration": generation,
             "lastTransitionTime": "2026-01-01T00:00:00Z",
@@ -47,7 +49,7 @@ def conditions(generation: int, **reasons: str) -> list[Json]:
     ]
 
 
-def report(api: ApiServer, ns: str, name: str, listeners: Sequence[str], **reasons: str) -> None:
+def report(api: ApiServer, ns: str, name: str, listeners: Sequence[str], *, attached: int = 0, **reasons: str) -> None:
     """What a Gateway's controller writes: everything fine, except for the reasons given for the listeners."""
     path = f"{GATEWAYS.format(ns=ns)}/{name}"
     live = api.get(path)
@@ -57,7 +59,7 @@ def report(api: ApiServer, ns: str, name: str, listeners: Sequence[str], **reaso
     entries = [
         {
             "name": listener,
-            "attachedRoutes": 0,
+            "attachedRoutes": attached,
             "supportedKinds": [],
             "conditions": conditions(generation, **{**good, **reasons}),
         }

@@ -61,7 +61,7 @@ def test_again_it_writes_nothing(run: Modules, api_server: ApiServer, ns: str) -
 
     assert not result["changed"] and writes(requests) == []
     assert result["objects"][0]["resource_version"] == version
-    assert len(requests) == 1, requests
+    assert len(requests) == 2, requests  # the Gateway and the certificate
 
 
 def test_drift_is_put_right(run: Modules, api_server: ApiServer, ns: str) -> None:
@@ -108,6 +108,34 @@ def test_absent_twice(run: Modules, api_server: ApiServer, ns: str) -> None:
     assert first["objects"][0]["action"] == "deleted" and second["objects"][0]["action"] == "absent"
 
 
+def test_a_listener_gets_another_name(run: Modules, api_server: ApiServer, ns: str) -> None:
+    make(run, api_server, ns)
+    wanted = options(ns, HTTP, listener("mcp"))
+
+    planned = run("gateway", check=True, diff=True, **wanted)
+    done = run("gateway", wait=False, diff=True, **wanted)
+
+    assert planned["diff"] == done["diff"]
+    assert sorted(done["objects"][0]["fields"]) == ["spec.listeners[name=mcp]", "spec.listeners[name=mcps]"]
+    assert [entry["name"] for entry in live(api_server, ns)["spec"]["listeners"]] == ["http", "mcp"]
+
+
+def test_one_made_by_hand_is_taken_over(run: Modules, api_server: ApiServer, ns: str) -> None:
+    """kubectl create: the fields are those of an Update, with other values and one more listener."""
+    other = [{"name": "mcps", "port": 9999, "protocol": "HTTP"}, {"name": "old", "port": 81, "protocol": "HTTP"}]
+    body = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "gw"},
+            "spec": {"gatewayClassName": "istio", "listeners": other}}  # fmt: skip
+    api_server.request("POST", f"{GATEWAYS.format(ns=ns)}?fieldManager=kubectl-create", body)
+
+    result = run("gateway", wait=False, **options(ns))
+    again = run("gateway", wait=False, **options(ns))
+
+    assert any("took over" in said and "kubectl-create" in said for said in warnings_of(result))
+    found = {one["name"]: one["port"] for one in live(api_server, ns)["spec"]["listeners"]}
+    assert found == {"mcps": 8080, "old": 81, "http": 80}
+    assert not again["changed"]
+
+
 class TestWaiting:
     def test_a_listener_that_cannot_be_programmed_ends_it(self, run: Modules, api_server: ApiServer, ns: str) -> None:
         make(run, api_server, ns)
@@ -151,6 +179,9 @@ class TestRefusals:
             ([listener("https", 443, protocol="HTTPS")], ["certificate_refs"]),
             ([listener(tls={"certificate_refs": [{"name": "c"}]})], ["tls", "HTTP"]),
             ([listener("p", 443, protocol="HTTPS", tls={"mode": "Passthrough"})], ["Passthrough", "HTTPS"]),
+            ([listener(allowed_routes={"namespaces": {"from": "Selector"}})], ["allowed_routes.namespaces.selector"]),
+            ([listener(allowed_routes={"kinds": [{"kind": "TCPRoute"}]})], ["TCPRoute", "HTTPRoute"]),
+            ([listener(port=0)], ["port 0"]),
         ],
     )
     def test_listeners(
@@ -162,6 +193,38 @@ class TestRefusals:
         assert requests == []
         for word in words:
             assert word in said
+
+    def test_no_listener_at_all(self, run: Modules, ns: str) -> None:
+        assert "at least one listener" in run.fails("gateway", **{**options(ns), "listeners": []})
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"state": "present", "gateway_class_name": None}, "gateway_class_name"),
+            ({"listeners": None}, "listeners"),
+            ({"listeners": [{"name": "x", "port": "eighty", "protocol": "HTTP"}]}, "port"),
+            ({"listeners": [{"name": "x", "port": 80, "protocol": "http"}]}, "protocol"),
+            ({"listeners": [listener(allowed_routes={"namespaces": {"from": "None"}})]}, "All, Same, Selector"),
+            ({"listeners": [listener(tls={"mode": "Simple"})]}, "Terminate, Passthrough"),
+            ({"listeners": [listener(tls={"certificate_refs": [{}]})]}, "name"),
+            ({"listeners": "mcps"}, "dictionary requested"),
+            ({"labels": "a=b=c,d"}, "labels"),
+            ({"addresses": [{"value": "lb.example.com"}]}, "lb.example.com, which is no IP address"),
+            ({"wait_timeout": "long"}, "wait_timeout"),
+        ],
+    )
+    def test_options(self, run: Modules, api_server: ApiServer, ns: str, change: Json, said: str) -> None:
+        wanted = {key: value for key, value in {**options(ns), **change}.items() if value is not None}
+        with api_server.watched() as requests:
+            result = run.run("gateway", **wanted)
+
+        assert result.get("failed") and said in result["msg"] and requests == []
+
+    @pytest.mark.parametrize("name", ["Gw", "gw_1", "-gw", "g" * 254])
+    def test_a_name_that_is_none(self, run: Modules, api_server: ApiServer, ns: str, name: str) -> None:
+        said = run.fails("gateway", **{**options(ns), "name": name})
+
+        assert f"Gateway {ns}/{name}" in said and "name" in said
 
     def test_a_clash_with_a_listener_of_others(self, run: Modules, api_server: ApiServer, ns: str) -> None:
         make(run, api_server, ns, HTTP)
@@ -177,6 +240,22 @@ class TestRefusals:
             said = run.fails("gateway", **{**options(ns), "gateway_class_name": "nope"})
 
         assert "nope" in said and "istio" in said and writes(requests) == []
+
+    def test_a_class_that_its_controller_refuses(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        gateway_class(api_server, "refused", Accepted="!InvalidParameters")
+
+        with api_server.watched() as requests:
+            said = run.fails("gateway", **{**options(ns), "gateway_class_name": "refused"})
+
+        assert "GatewayClass refused" in said and "InvalidParameters" in said and writes(requests) == []
+
+    def test_a_class_that_no_controller_has_looked_at(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        gateway_class(api_server, "lonely", Accepted="?Pending")
+
+        result = run("gateway", wait=False, **{**options(ns), "gateway_class_name": "lonely"})
+
+        (said,) = warnings_of(result)
+        assert "no controller has accepted yet" in said and "istio.io/gateway-controller" in said
 
     def test_a_namespace_that_does_not_exist(self, run: Modules) -> None:
         assert "nowhere" in run.fails("gateway", **options("nowhere"))
@@ -206,6 +285,38 @@ class TestRefusals:
         result = run("gateway", wait=False, **options(ns, https))
 
         assert any("*.other.example.com" in warning for warning in warnings_of(result))
+
+    def test_a_key_of_another_certificate(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        other = certificate(api_server, ns, "other")["data"]["tls.key"]
+        good = certificate(api_server, ns)["data"]
+        certificate(api_server, ns, data={**good, "tls.key": other})
+        https = listener("https", 443, protocol="HTTPS", tls={"certificate_refs": [{"name": "cert"}]})
+
+        assert "does not belong to its certificate" in run.fails("gateway", **options(ns, https))
+
+    def test_a_certificate_that_went_bad_is_told_every_time(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        certificate(api_server, ns)
+        https = listener("https", 443, protocol="HTTPS", tls={"certificate_refs": [{"name": "cert"}]})
+        make(run, api_server, ns, https)
+        certificate(api_server, ns, "cert", "else.example.com")
+        replaced = run("gateway", **options(ns, https))
+        api_server.delete(f"/api/v1/namespaces/{ns}/secrets/cert")
+        deleted = run("gateway", **options(ns, https))
+
+        assert not replaced["changed"] and "does not cover mcp.example.com" in warnings_of(replaced)[0]
+        assert not deleted["changed"] and "does not exist" in warnings_of(deleted)[0]
+
+    def test_host_names_that_overlap_under_tls_are_a_warning(
+        self, run: Modules, api_server: ApiServer, ns: str
+    ) -> None:
+        certificate(api_server, ns, "cert", "*.example.com", "mcp.example.com")
+        tls = {"certificate_refs": [{"name": "cert"}]}
+        both = [listener(name, 443, host, protocol="HTTPS", tls=tls) for name, host in
+                (("one", "mcp.example.com"), ("all", "*.example.com"))]  # fmt: skip
+
+        (said,) = warnings_of(run("gateway", wait=False, **options(ns, *both)))
+
+        assert "one and all" in said and "overlap" in said
 
     def test_a_certificate_elsewhere_needs_a_grant(self, run: Modules, api_server: ApiServer, ns: str) -> None:
         certificate(api_server, "default", "shared")
