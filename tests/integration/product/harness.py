@@ -108,12 +108,14 @@ class Sandbox:
         return loaded
 
     def play(self, playbook: str, *arguments: str, variables: dict[str, Any] | None = None) -> Play:
-        """Run `mcpops.gateway.<playbook>` with the demo's variables, and `variables` over them."""
+        """Run `mcpops.gateway.<playbook>`, or the playbook of that path, with the demo's variables, and `variables`
+        over them."""
+        playbook = playbook if "/" in playbook else f"mcpops.gateway.{playbook}"
         words = ["-e", f"@{ROOT}/playbooks/vars/demo.yml", "-e", f"@{self.folder}/vars.yml"]
         if variables:
             words += ["-e", json.dumps(variables)]
         done = subprocess.run(
-            [str(Path(sys.executable).parent / "ansible-playbook"), f"mcpops.gateway.{playbook}", *words, *arguments],
+            [str(Path(sys.executable).parent / "ansible-playbook"), playbook, *words, *arguments],
             cwd=ROOT, env=self.environment(), text=True, capture_output=True, check=False, timeout=600,
         )  # fmt: skip
         return Play(done.returncode, done.stdout + done.stderr)
