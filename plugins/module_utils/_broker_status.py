@@ -14,40 +14,24 @@ from __future__ import annotations
 
 import json
 import threading
-import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, WaitTimeout
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_connect import tls_context
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_place import REQUEST_TIMEOUT, Broker
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import WaitTimeout
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_http import Exchange
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target, parse_target
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline
 
 PAUSE = 1.0
 """Seconds between two questions."""
-REQUEST_TIMEOUT = 10.0
 FOREVER = frozenset({"dns", "tcp", "tls", "input"})
 """Layers whose failure means that this machine cannot reach the broker at all."""
 
 
 class UnreachableError(Exception):
     """The broker's status cannot be read from here; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where a broker's status is.
-
-    ``url`` has no path; ``connect_to`` is dialed when the URL's name does not resolve.
-    """
-
-    url: str
-    connect_to: str = ""
-    ca_cert: str | None = None
-    validate_certs: bool = True
-    headers: t.Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +64,7 @@ def await_server(
     A broker that cannot be reached from here raises UnreachableError at once, unless ``patient``: then it is asked
     until the deadline, except where waiting cannot help.
     """
-    wire = checked_broker(broker, f"/status/{namespace}/{name}")
+    wire = broker.wire(f"/status/{namespace}/{name}")
     pause = threading.Event()
     while True:
         status, problem = _ask(wire, deadline, patient)
@@ -129,13 +113,3 @@ def _status(answer: Exchange, target: Target) -> ServerStatus | None:
         f"{target.url} answers {answer.status}, which is no status of a broker (a custom route without the path "
         "/status, or a policy that asks for a token, is in the way)"
     )
-
-
-def checked_broker(broker: Broker, path: str = "/status") -> Wire:
-    """The wire to a broker. Raises ConfigError that names the suboption of ``broker`` which is wrong."""
-    try:
-        target = parse_target(broker.url.rstrip("/") + path, broker.connect_to or None, "unresolved")
-        tls = tls_context(broker.ca_cert, broker.validate_certs) if target.scheme == "https" else None
-    except EndpointError as error:
-        raise ConfigError(f"broker.{error}.") from error
-    return Wire(target, tls=tls, headers=broker.headers or {}, timeout=REQUEST_TIMEOUT)

@@ -11,19 +11,23 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _registration_rules as rules
-from ansible_collections.mcpops.gateway.plugins.module_utils._broker_status import (
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_place import (
     Broker,
+    broker_of,
+    check_told,
+    gateway_of,
+    told_broker,
+)
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_status import (
     ServerStatus,
     UnreachableError,
     await_server,
-    checked_broker,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, Forbidden, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import GROUP, VERSIONS
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import KIND as EXTENSION
-from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION as GATEWAY_API
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import GROUP as GATEWAY_GROUP
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Conditions
@@ -55,7 +59,7 @@ def registration_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         check_secrets(engine, label_of(manifest), params["namespace"], _references(params))
     report = engine.carry_out(steps)
     live = _await_ready(engine, report, steps[0], params)
-    status = _ask_broker(engine, manifest, params) if params["enabled"] else None
+    status = _ask_broker(engine, manifest, params, live) if params["enabled"] else None
     return report, {
         "conditions": ((live or {}).get("status") or {}).get("conditions") or [],
         "broker": None
@@ -102,7 +106,7 @@ def _reference(options: Params | None) -> dict[str, str] | None:
 
 def _check_options(manifest: Manifest, params: Params) -> None:
     """What contradicts itself or cannot be meant, before anything is read or written. Raises ConfigError."""
-    label, told = label_of(manifest), params["broker"] or {}
+    label = label_of(manifest)
     if params["user_specific_list"] and not params["prefix"]:
         raise ConfigError(f"{label}: user_specific_list needs a prefix, by which calls find their server; set prefix.")
     if params["path"] and not params["path"].startswith("/"):
@@ -115,12 +119,8 @@ def _check_options(manifest: Manifest, params: Params) -> None:
             f"{label}: min_tools {params['min_tools']} can only be found out by asking the broker, which confirm never "
             "forbids; drop one of them."
         )
-    if told and params["confirm"] != "never":
-        checked_broker(_told_broker(told, told.get("url") or "https://localhost", told.get("connect_to") or ""))
-
-
-def _told_broker(told: Params, url: str, connect_to: str) -> Broker:
-    return Broker(url, connect_to, told.get("ca_cert"), told.get("validate_certs") is not False, told.get("headers"))
+    if params["confirm"] != "never":
+        check_told(params["broker"])
 
 
 def _check_route(engine: Engine, manifest: Manifest) -> None:
@@ -157,16 +157,16 @@ def _await_ready(engine: Engine, report: Report, step: Step, params: Params) -> 
     return engine.await_goal(report, step, goal)
 
 
-def _ask_broker(engine: Engine, manifest: Manifest, params: Params) -> ServerStatus | None:
+def _ask_broker(engine: Engine, manifest: Manifest, params: Params, live: Object | None) -> ServerStatus | None:
     """What the broker says; None when it was not asked, or could not be asked and need not be."""
     if params["confirm"] == "never" or not engine.wait or engine.check:
         return None
+    if not (params["broker"] or {}).get("url") and _before_08(engine):
+        return _told_by_operator(manifest, params, live)
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     needed = params["confirm"] == "always" or params["min_tools"] > 0
     try:
         broker = _broker(engine, manifest, params)
-        if broker is None:
-            return None  # before 0.8, Ready itself is the broker's word
         return await_server(
             broker, namespace, name, min_tools=params["min_tools"], deadline=engine.deadline, patient=needed
         )
@@ -178,20 +178,25 @@ def _ask_broker(engine: Engine, manifest: Manifest, params: Params) -> ServerSta
         return None
 
 
-def _broker(engine: Engine, manifest: Manifest, params: Params) -> Broker | None:
+def _told_by_operator(manifest: Manifest, params: Params, live: Object | None) -> ServerStatus:
+    """Before 0.8 the operator itself asks the broker before it says Ready, and writes how many tools it saw."""
+    status = ServerStatus(True, True, int(((live or {}).get("status") or {}).get("discoveredTools") or 0))
+    if not status.satisfies(params["min_tools"]):
+        raise Refused(f"{label_of(manifest)} is Ready, but {status.seen(params['min_tools'])}.")
+    return status
+
+
+def _broker(engine: Engine, manifest: Manifest, params: Params) -> Broker:
     """Where to ask: as told by the option ``broker``, else the extension on the Gateway of the route.
 
     Raises UnreachableError when no extension with a known address is found.
     """
-    told = params["broker"] or {}
-    if told.get("url"):
-        return _told_broker(told, told["url"], told.get("connect_to") or "")
-    newest = engine.discovery.find(f"{GROUP}/{VERSIONS[0]}", EXTENSION)
-    if newest is None:
-        return None
-    route = engine.read(
-        GATEWAY_API, "HTTPRoute", manifest["spec"]["targetRef"]["name"], manifest["metadata"]["namespace"]
-    )
+    told = told_broker(params["broker"])
+    if told is not None:
+        return told
+    namespace = manifest["metadata"]["namespace"]
+    route = engine.read(GATEWAY_API, "HTTPRoute", manifest["spec"]["targetRef"]["name"], namespace)
+    newest = engine.discovery.need(f"{GROUP}/{VERSIONS[0]}", EXTENSION)
     try:
         extensions = engine.client.list(newest)[0]
     except Forbidden as error:
@@ -199,17 +204,7 @@ def _broker(engine: Engine, manifest: Manifest, params: Params) -> Broker | None
     for place in rules.gateways_of(route or {}):
         gateway = engine.read(GATEWAY_API, "Gateway", place[1], place[0])
         for extension in extensions:
-            target = extension["spec"]["targetRef"]
-            if (target.get("namespace") or extension["metadata"]["namespace"], target["name"]) != place:
-                continue
-            wanted = {
-                "name": place[1],
-                "namespace": place[0],
-                "listener": target["sectionName"],
-                "public_host": extension["spec"].get("publicHost"),
-                "path": "",
-            }
-            found = endpoint_of(gateway, wanted)
-            if found["url"]:
-                return _told_broker(told, found["url"], told.get("connect_to") or found["connect_to"])
+            found = broker_of(extension, gateway, params["broker"]) if gateway_of(extension) == place else None
+            if found is not None:
+                return found
     raise UnreachableError("no MCPGatewayExtension stands on a Gateway of its route; tell its address in broker.url")

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_place import check_told
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import GROUP, VERSIONS
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import KIND as EXTENSION
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._virtual_server_tools import unknown_tools
 
 Params = dict[str, t.Any]
 KIND = "MCPVirtualServer"
@@ -30,10 +33,23 @@ def virtual_server_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     """
     manifest = virtual_server_manifest(params)
     if params["state"] == "absent":
-        return engine.remove([manifest]), {}
+        return engine.remove([manifest]), {"unknown_tools": None}
+    check_told(params["broker"])
     report = engine.apply([manifest])
     _warn_of_old_operator(engine)
-    return report, {}
+    return report, {"unknown_tools": _check_tools(engine, report, manifest, params)}
+
+
+def _check_tools(engine: Engine, report: Report, manifest: Manifest, params: Params) -> list[str] | None:
+    if not (params["check_tools"] and report.changed and engine.wait) or engine.check:
+        return None
+    unknown = unknown_tools(engine, params["tools"], params["broker"])
+    if unknown:
+        engine.warn(
+            f"{label_of(manifest)} lists tools that no MCP server offers now: {', '.join(unknown)}. Clients will not "
+            "see them; correct the names (a tool's name begins with the prefix of its server), or register the server."
+        )
+    return unknown
 
 
 def virtual_server_manifest(params: Params) -> Manifest:
@@ -44,6 +60,9 @@ def virtual_server_manifest(params: Params) -> Manifest:
         return manifest
     if not params["tools"]:
         raise ConfigError(f"{KIND} {namespace}/{name}: tools is empty; name at least one tool, with its prefix.")
+    for option in ("tools", "prompts"):
+        if any(not one.strip() for one in params[option] or []):
+            raise ConfigError(f"{KIND} {namespace}/{name}: {option} has an empty name; remove it.")
     spec = {field: params[field] for field in ("description", "tools", "prompts")}
     manifest["spec"] = {field: value for field, value in spec.items() if value not in (None, "")}
     return manifest

@@ -23,6 +23,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.common
+  - mcpops.gateway.broker
   - mcpops.gateway.attributes
 options:
   name:
@@ -119,32 +120,6 @@ options:
       - How many tools the server must offer. More than 0 makes the confirmation a must.
     type: int
     default: 0
-  broker:
-    description:
-      - How to reach the broker, where the Gateway's own address and the extension's host do not suffice.
-    type: dict
-    suboptions:
-      url:
-        description:
-          - Its address without a path, such as V(https://mcp.example.com).
-        type: str
-      connect_to:
-        description:
-          - The address to dial (C(HOST:PORT)) when the name in O(broker.url) does not resolve.
-        type: str
-      ca_cert:
-        description:
-          - CA certificates to trust, as a path or PEM text.
-        type: str
-      validate_certs:
-        description:
-          - Whether to check the certificate.
-        type: bool
-        default: true
-      headers:
-        description:
-          - Headers to send, such as C(Authorization).
-        type: dict
 seealso:
   - module: mcpops.gateway.virtual_server
   - module: mcpops.gateway.http_route
@@ -219,7 +194,9 @@ conditions:
       reason: Ready
       message: config written successfully
 broker:
-  description: What the broker says of the server; null when it was not asked.
+  description:
+    - What the broker says of the server; null when it was not asked.
+    - With versions of the operator before 0.8, which ask the broker themselves, it is what they tell.
   returned: always
   type: dict
   contains:
@@ -244,6 +221,7 @@ broker:
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_place import OPTION
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
 from ansible_collections.mcpops.gateway.plugins.module_utils._registration_job import registration_job
 
@@ -269,16 +247,7 @@ OPTIONS = {
     "hint": {"type": "str"},
     "confirm": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
     "min_tools": {"type": "int", "default": 0},
-    "broker": {
-        "type": "dict",
-        "options": {
-            "url": {"type": "str"},
-            "connect_to": {"type": "str"},
-            "ca_cert": {"type": "str"},
-            "validate_certs": {"type": "bool", "default": True},
-            "headers": {"type": "dict", "no_log": True},
-        },
-    },
+    "broker": OPTION,
 }
 
 SPEC = argument_spec(OPTIONS)

@@ -17,10 +17,13 @@ description:
     tools and prompts that it lists.
   - It is a selection, no protection. A name that does not exist is ignored by the operator's broker, and calls are not
     limited.
-  - There is nothing to wait for, since no version of the operator writes the status of the object.
+  - There is nothing to wait for, since no version of the operator writes the status of the object, and no version of
+    it compares the names with the tools that there are. So this module asks the gateway for its tools after a change,
+    and warns of names that no server offers.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.common
+  - mcpops.gateway.broker
   - mcpops.gateway.attributes
 options:
   name:
@@ -47,8 +50,17 @@ options:
       - Names of prompts with the prefix. Without it, all prompts. Since version 0.7 of the operator.
     type: list
     elements: str
+  check_tools:
+    description:
+      - Whether the gateway is asked for its tools, when the virtual server was created or changed, to warn of names in
+        O(tools) that no server offers now. A gateway that cannot be asked from here (it wants a token, for example) is
+        no reason to fail; then the names are compared with the prefixes of the registrations.
+      - It is not done in check mode, nor with O(wait=false).
+    type: bool
+    default: true
 seealso:
   - module: mcpops.gateway.server_registration
+  - module: mcpops.gateway.endpoint
 """
 
 EXAMPLES = r"""
@@ -89,11 +101,19 @@ requests:
   sample:
     reads: 2
     writes: 1
+unknown_tools:
+  description:
+    - Those of O(tools) that no server offers now; null when it was not found out. They are a warning, too.
+  returned: always
+  type: list
+  elements: str
+  sample: [weather_get_forecats]
 """
 
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._args import argument_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_place import OPTION
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run
 from ansible_collections.mcpops.gateway.plugins.module_utils._virtual_server_job import virtual_server_job
 
@@ -103,6 +123,8 @@ OPTIONS = {
     "description": {"type": "str"},
     "tools": {"type": "list", "elements": "str"},
     "prompts": {"type": "list", "elements": "str"},
+    "check_tools": {"type": "bool", "default": True},
+    "broker": OPTION,
 }
 
 SPEC = argument_spec(OPTIONS)
