@@ -34,6 +34,7 @@ options:
         them. The default are those of people and of client-side apply (C(kubectl), C(oc), the OpenShift console,
         M(kubernetes.core.k8s)), so that an object that was made that way before does not end in a conflict.
       - Only fields that were not set by server-side apply are taken over. What is not stated here stays as it is.
+      - What is stated here is no longer owned by these managers afterwards, so leaving it out later removes it.
       - An empty list makes every clash an error.
     type: list
     elements: str
@@ -45,6 +46,11 @@ options:
       - kubectl-replace
       - kubectl-label
       - kubectl-annotate
+      - kubectl-set
+      - kubectl-run
+      - kubectl-expose
+      - kubectl-rollout
+      - kubectl
       - oc
       - Mozilla
       - OpenAPI-Generator

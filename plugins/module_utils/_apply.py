@@ -8,25 +8,28 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import itertools
+import time
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     FieldConflict,
-    McpopsError,
+    Invalid,
     NamespaceMissing,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._fields import held_together, released
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import rank
-from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step, run_all
+from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step, run_steps
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import CREATED, UNCHANGED, UPDATED, Outcome, Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import CRD, Resource, label_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import CrdEstablished, Deadline, Target, wait_all
 
 CRD_TIMEOUT = 60.0
+SERVED_PAUSE = 0.1
+RELEASE_ATTEMPTS = 5
 
 
 class Applier:
@@ -50,31 +53,15 @@ class Applier:
         self._force = force
         self._take_over = take_over
         self._check = check
-        self._warnings: list[str] = []
+        self._report = Report()
 
-    def run(self, steps: t.Sequence[Step]) -> Report:
-        """Apply the plan. A failure carries the ``objects`` done before it."""
-        report = Report(warnings=self._warnings)
+    def run(self, steps: t.Sequence[Step], report: Report) -> None:
+        """Apply the plan. The report has what was done, also when something fails."""
+        self._report = report
         for number, members in itertools.groupby(steps, key=lambda step: rank(step.kind)):
-            group = list(members)
-            outcomes: list[Outcome | None] = [None] * len(group)
-            try:
-                run_all([self._job(step, outcomes, place) for place, step in enumerate(group)])
-                report.outcomes += [outcome for outcome in outcomes if outcome is not None]
-                if number == rank("CustomResourceDefinition"):
-                    self._establish(group, report.outcomes, steps)
-            except McpopsError as error:
-                done = report.outcomes + [one for one in outcomes if one is not None and one not in report.outcomes]
-                error.details.setdefault("objects", [outcome.as_result() for outcome in done])
-                error.details.setdefault("changed", any(outcome.changed for outcome in done) and not self._check)
-                raise
-        return report
-
-    def _job(self, step: Step, outcomes: list[Outcome | None], place: int) -> t.Callable[[], None]:
-        def job() -> None:
-            outcomes[place] = self.one(step)
-
-        return job
+            run_steps(list(members), self.one, report)
+            if number == rank(CRD.kind) and not self._check:
+                self._serve(report, steps)
 
     def one(self, step: Step) -> Outcome:
         """Apply one step if it differs."""
@@ -84,29 +71,55 @@ class Applier:
             return self._predicted(step)
         resource = step.resource or self._discovery.need(str(step.manifest["apiVersion"]), step.kind)
         try:
-            now, created = self._write(resource, step)
+            now = self._write(resource, step)
         except NamespaceMissing:
             if self._check:
                 return self._predicted(step)
             raise
-        if created or step.live is None:  # an answer that was lost, asked for again, does not say "created"
+        if step.live is None:  # an answer that was lost, asked for again, does not say "created"
             return self._outcome(step, CREATED, now)
-        if step.live is not None and self._same(step.live, now):
+        if held_together(now, self._manager, self._take_over):
+            return self._outcome(step, UPDATED, now if self._check else self._release(resource, step, now))
+        if self._same(step.live, now):
             return Outcome(step.manifest, UNCHANGED, live=now)
         return self._outcome(step, UPDATED, now)
 
-    def _write(self, resource: Resource, step: Step) -> tuple[Object, bool]:
+    def _write(self, resource: Resource, step: Step) -> Object:
         """Apply; what was made by hand or by client-side apply before is taken over, and so told."""
         ask = functools.partial(self._client.apply, resource, step.manifest, manager=self._manager, dry_run=self._check)
         try:
-            return ask(force=self._force)
+            return ask(force=self._force)[0]
         except FieldConflict as conflict:
             owners = conflict.details["conflicts"]
             if any(one["declared"] or one["manager"] not in self._take_over for one in owners):
                 raise
             told = "; ".join(f"{', '.join(one['fields'])} from {one['manager']}" for one in owners)
-            self._warnings.append(f"{label_of(step.manifest)}: took over {told}.")
-            return ask(force=True)
+            self._report.warnings.append(f"{label_of(step.manifest)}: took over {told}.")
+            return ask(force=True)[0]
+
+    def _release(self, resource: Resource, step: Step, now: Object) -> Object:
+        """Let those whose fields we take over give up what we applied; else it would stay when we leave it out later.
+
+        As the migration of ``kubectl apply --server-side`` does, but only for what is stated.
+        """
+        for _attempt in range(RELEASE_ATTEMPTS):
+            paths = held_together(now, self._manager, self._take_over)
+            metadata = now["metadata"]
+            operations = [
+                {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+                {
+                    "op": "replace",
+                    "path": "/metadata/managedFields",
+                    "value": released(now, paths, self._take_over),
+                },
+            ]
+            try:
+                return self._client.json_patch(
+                    resource, step.name, step.namespace, operations, manager=self._manager, dry_run=False
+                )
+            except Invalid:  # somebody else has written meanwhile
+                now = self._client.get(resource, step.name, step.namespace) or now
+        return now  # it is written; the next run tries again
 
     def _predicted(self, step: Step) -> Outcome:
         return self._outcome(step, CREATED if step.live is None else UPDATED, None)
@@ -116,39 +129,45 @@ class Applier:
         return Outcome(step.manifest, action, difference.changes, difference.before, difference.after, now)
 
     def _same(self, before: Object, after: Object) -> bool:
-        if not self._check:
-            return bool(before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion"))
-        return _stored(before) == _stored(after)
+        """Whether our write changed nothing, also when somebody has written the status meanwhile."""
+        versions = {one["metadata"].get("resourceVersion") for one in (before, after)}
+        return (len(versions) == 1 and not self._check) or _stored(before) == _stored(after)  # a dry run keeps it
 
-    def _establish(self, crds: t.Sequence[Step], outcomes: t.Sequence[Outcome], steps: t.Sequence[Step]) -> None:
-        """After CRDs were written: wait until they are served, then look up the kinds that waited for them."""
-        if self._check:
-            return
-        written = [
-            outcome
-            for outcome in outcomes
-            if outcome.manifest.get("kind") == "CustomResourceDefinition" and outcome.changed
-        ]
-        live = {outcome.manifest["metadata"]["name"]: outcome.live for outcome in written}
-        targets = [
-            Target(CRD, step.name, None, CrdEstablished(), live[step.name]) for step in crds if step.name in live
-        ]
-        wait_all(self._client, targets, Deadline(CRD_TIMEOUT))
+    def _serve(self, report: Report, steps: t.Sequence[Step]) -> None:
+        """After CRDs were written: wait until they are served, then look at the objects that waited for them."""
+        written = [outcome for outcome in report.outcomes if outcome.manifest["kind"] == CRD.kind and outcome.changed]
+        deadline = Deadline(CRD_TIMEOUT)
+        wait_all(
+            self._client,
+            [Target(CRD, one.manifest["metadata"]["name"], None, CrdEstablished(), one.live) for one in written],
+            deadline,
+        )
         pending = [step for step in steps if step.resource is None]
-        if pending:
-            self._discovery.forget()
         for step in pending:
-            step.resource = self._discovery.need(str(step.manifest["apiVersion"]), step.kind)
+            step.resource = self._served(step, deadline)
             self._planner.place(step)
             step.local = ""
+        self._planner.look(pending, self._manager)
+
+    def _served(self, step: Step, deadline: Deadline) -> Resource:
+        """An established kind is listed by the API server some moments later; there is nothing to watch for that."""
+        api_version = str(step.manifest["apiVersion"])
+        while True:
+            found = self._discovery.find(api_version, step.kind)
+            if found is not None:
+                return found
+            if deadline.remaining <= 0:
+                return self._discovery.need(api_version, step.kind)
+            self._discovery.forget()
+            time.sleep(SERVED_PAUSE)
 
 
 def _stored(live: Object) -> Object:
-    """The object without what a dry run cannot know."""
-    shown = copy.deepcopy(live)
-    metadata = shown["metadata"]
+    """The object without its status and what changes with every write."""
+    shown = {key: value for key, value in live.items() if key != "status"}
+    metadata = dict(live["metadata"])
     for key in ("resourceVersion", "generation"):
         metadata.pop(key, None)
-    for entry in metadata.get("managedFields") or []:
-        entry.pop("time", None)
-    return shown
+    entries = [entry for entry in metadata.get("managedFields") or [] if entry.get("subresource") != "status"]
+    metadata["managedFields"] = [{**entry, "time": None} for entry in entries]
+    return {**shown, "metadata": metadata}

@@ -34,13 +34,18 @@ def apply_job(engine: Engine, params: Params) -> tuple[Report, Params]:
             members = ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace)
             return members.remove(manifests, only_own=params["only_own"]), {}
         return engine.remove(manifests, only_own=params["only_own"]), {}
+    if prune and not manifests and params["definition"] != []:
+        raise ConfigError(
+            f"There is no manifest at all, so every object of the set {prune['name']} would be removed; if that is "
+            "wanted, give definition as an empty list, or set state to absent."
+        )
     goals = [(entry, _goal(entry)) for entry in params["wait_for"] or []]
     if prune:
         members = ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace)
         report = members.apply(manifests, remove=prune["remove"])
     else:
         report = engine.apply(manifests, leave=leave)
-    engine.await_all(targets(engine, report, goals), report)
+    engine.await_all(targets(engine, report, goals))
     return report, {}
 
 

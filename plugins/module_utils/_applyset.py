@@ -19,10 +19,15 @@ import typing as t
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Refused
-from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest, check
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET, Resource
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import (
+    NAMESPACE,
+    SECRET,
+    Resource,
+    label_of,
+)
 
 ID = "applyset.kubernetes.io/id"
 PART_OF = "applyset.kubernetes.io/part-of"
@@ -47,11 +52,8 @@ class ApplySet:
         parent = self._parent()
         if parent is None and not manifests:
             return Report()
-        for manifest in manifests:
-            metadata = manifest.get("metadata")
-            if isinstance(metadata, dict):
-                manifest["metadata"] = {**metadata, "labels": {**(metadata.get("labels") or {}), PART_OF: self.id}}
-        steps = engine.plan(manifests)
+        steps = engine.plan([self._labelled(manifest) for manifest in manifests])
+        self._refuse_members_of_others(steps)
         kinds = {(step.identity[0], step.kind) for step in steps}
         places = {step.namespace for step in steps if step.namespace}
         recorded_kinds, recorded_places = _recorded(parent)
@@ -83,6 +85,22 @@ class ApplySet:
             if not engine.check:
                 engine.client.delete(SECRET, self._name, self._namespace)
         return report
+
+    def _labelled(self, manifest: Manifest) -> Manifest:
+        check(manifest)
+        metadata = manifest["metadata"]
+        labels = {**(metadata.get("labels") or {}), PART_OF: self.id}
+        return {**manifest, "metadata": {**metadata, "labels": labels}}
+
+    def _refuse_members_of_others(self, steps: t.Sequence[Step]) -> None:
+        """An object in two sets would be taken by each of them in turn."""
+        for step in steps:
+            labels = ((step.live or {}).get("metadata") or {}).get("labels") or {}
+            if labels.get(PART_OF) not in {None, self.id} and not self._engine.force:
+                raise Refused(
+                    f"{label_of(step.manifest)} belongs to another set of prune (label {PART_OF}: {labels[PART_OF]}); "
+                    "leave it to that set, or set force_conflicts to true to move it into this one."
+                )
 
     def _parent(self) -> Object | None:
         found = self._engine.client.get(SECRET, self._name, self._namespace)
@@ -116,12 +134,13 @@ class ApplySet:
                 },
             },
         }
-        if parent is None and any(
-            step.kind == "Namespace" and step.name == self._namespace and step.live is None for step in steps
-        ):
-            namespace = [step for step in steps if step.kind == "Namespace" and step.name == self._namespace]
-            self._engine.carry_out(namespace)
-        self._engine.apply([manifest])
+        engine = self._engine
+        home = [
+            step for step in steps if step.kind == NAMESPACE.kind and step.name == self._namespace and not step.live
+        ]
+        if parent is None and home:
+            engine.carry_out(home, told=False)
+        engine.carry_out(engine.plan([manifest]), told=False)
 
     def _members(self, kinds: set[tuple[str, str]], places: set[str]) -> list[Step]:
         found = []

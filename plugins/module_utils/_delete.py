@@ -15,44 +15,40 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiC
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Conflict
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Gone
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import rank
-from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step, run_all
+from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step, run_steps
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import ABSENT, DELETED, Outcome, Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Deadline, Target, wait_all
 
 
-def delete(client: ApiClient, steps: t.Sequence[Step], *, check: bool, deadline: Deadline | None) -> Report:
+def delete(
+    client: ApiClient, steps: t.Sequence[Step], report: Report, *, check: bool, deadline: Deadline | None
+) -> None:
     """Remove the objects of steps whose ``live`` was read; waits for each rank when a deadline is given.
 
-    An object that is not there, or already on its way out, is no change.
+    An object that is not there, or already on its way out, is no change. The report has what was done, also when
+    something fails.
     """
-    report = Report()
     ordered = sorted(steps, key=lambda step: -rank(step.kind))
     for _rank, members in itertools.groupby(ordered, key=lambda step: rank(step.kind)):
         group = list(members)
-        report.outcomes += run_all([_job(client, step, check) for step in group])
+        run_steps(group, lambda step: _remove(client, step, check=check), report)
         if deadline is not None and not check:
             wait_all(client, [target for step in group for target in _targets(step)], deadline)
-    return report
 
 
-def _job(client: ApiClient, step: Step, check: bool) -> t.Callable[[], Outcome]:
-    def job() -> Outcome:
-        if step.live is None or step.resource is None:
-            return Outcome(step.manifest, ABSENT)
-        if step.live["metadata"].get("deletionTimestamp"):
-            return Outcome(step.manifest, ABSENT)
-        if not check:
-            try:
-                client.delete(step.resource, step.name, step.namespace, uid=step.live["metadata"].get("uid"))
-            except Conflict as error:
-                if not error.of_precondition:
-                    raise
-                # The one we read is gone and another one of that name has been made: that one was asked to go, too.
-                client.delete(step.resource, step.name, step.namespace)
-                step.live["metadata"].pop("uid", None)
-        return Outcome(step.manifest, DELETED, before=stated(step.live), after={})
-
-    return job
+def _remove(client: ApiClient, step: Step, *, check: bool) -> Outcome:
+    if step.live is None or step.resource is None or step.live["metadata"].get("deletionTimestamp"):
+        return Outcome(step.manifest, ABSENT)
+    if not check:
+        try:
+            client.delete(step.resource, step.name, step.namespace, uid=step.live["metadata"].get("uid"))
+        except Conflict as error:
+            if not error.of_precondition:
+                raise
+            # The one we read is gone and another one of that name has been made: that one was asked to go, too.
+            client.delete(step.resource, step.name, step.namespace)
+            step.live["metadata"].pop("uid", None)
+    return Outcome(step.manifest, DELETED, before=stated(step.live), after={})
 
 
 def stated(live: Object) -> Object:

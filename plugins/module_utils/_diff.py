@@ -26,6 +26,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._fields import (
     item_key,
     owned_by_others,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import is_built_in
 from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Schema
 from ansible_collections.mcpops.gateway.plugins.module_utils._values import DIFFERENT, MAYBE, SAME, alike
 
@@ -75,7 +76,7 @@ def compare(
         difference.fields = list(content)
         difference.before, difference.after = {}, {**identity, **dict(wanted)}
         return difference
-    walk = _Walk(difference)
+    walk = _Walk(difference, built_in=is_built_in(str(wanted["apiVersion"])))
     spot = _Spot(applied_by(live, manager) or {}, owned_by_others(live, manager), schema)
     difference.before, difference.after = walk.mapping(content, _content(live), spot)
     names = {key: wanted["metadata"][key] for key in METADATA_IDENTITY if key in wanted["metadata"]}
@@ -110,17 +111,21 @@ class _Spot:
 
     def item(self, segment: str, identity: t.Mapping[str, t.Any]) -> _Spot:
         """An item of a keyed list; its keys become part of the last step: ``listeners[name=mcps]``."""
-        name = "[" + ",".join(f"{key}={value}" for key, value in identity.items()) + "]"
-        path = (*self.path[:-1], self.path[-1] + name)
+        path = (*self.path[:-1], self.path[-1] + _item_name(identity))
         schema = self.schema.items() if self.schema else None
         return _Spot(child(self.own, segment), children(self.others, segment), schema, path)
+
+
+def _item_name(identity: t.Mapping[str, t.Any]) -> str:
+    return "[" + ",".join(f"{key}={value}" for key, value in identity.items()) + "]"
 
 
 class _Walk:
     """Walks manifest, live object and ownership side by side; fills the Difference, returns (before, after)."""
 
-    def __init__(self, difference: Difference) -> None:
+    def __init__(self, difference: Difference, *, built_in: bool) -> None:
         self._difference = difference
+        self._built_in = built_in
 
     def value(self, wanted: t.Any, live: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
         if live is MISSING:
@@ -133,7 +138,7 @@ class _Walk:
             return self.mapping(wanted, live, spot)
         if isinstance(wanted, list) and isinstance(live, list):
             return self._list(wanted, live, spot)
-        verdict = alike(wanted, live, spot.path)
+        verdict = alike(wanted, live, spot.path, built_in=self._built_in)
         if verdict == DIFFERENT:
             self._difference.fields.append(show(spot.path))
         elif verdict == MAYBE:
@@ -143,10 +148,10 @@ class _Walk:
         return live, wanted
 
     def _absent(self, wanted: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
-        """The API server leaves empty values out of what it stores, so an empty value may well be there."""
-        if wanted not in ({}, [], "") and wanted is not False and wanted != 0:
+        """The API server leaves some empty values out of what it stores; that we applied one is still written down."""
+        if _absent(wanted) == DIFFERENT:
             self._difference.fields.append(show(spot.path))
-        elif spot.own is None and wanted not in ({}, []):
+        elif spot.own is None and not (wanted == [] and spot.schema and spot.schema.is_associative):
             self._difference.uncertain.append(show(spot.path))
         return MISSING, wanted
 
@@ -217,23 +222,22 @@ class _Walk:
         return before, after
 
     def _set(self, wanted: list[t.Any], live: list[t.Any], spot: _Spot) -> tuple[t.Any, t.Any]:
-        before = [item for item in wanted if item in live]
-        segments = {"v:" + json.dumps(item, separators=(",", ":")): item for item in wanted}
-        if any(item not in live for item in wanted):
+        own = [json.loads(segment[2:]) for segment in spot.own or {} if segment.startswith("v:")]
+        others = [json.loads(segment[2:]) for tree in spot.others for segment in tree if segment.startswith("v:")]
+        dropped = [item for item in own if item not in wanted]
+        left = [item for item in dropped if item in others and item in live]
+        if any(item not in live for item in wanted) or any(item in live and item not in left for item in dropped):
             self._difference.fields.append(show(spot.path))
-        elif any(child(spot.own, segment) is None for segment in segments):
+        elif dropped or any(item not in own for item in wanted):
             self._difference.taken.append(show(spot.path))
-        dropped = [segment for segment in spot.own or {} if segment.startswith("v:") and segment not in segments]
-        if dropped:
-            self._difference.fields.append(show(spot.path))
-            before += [json.loads(segment[2:]) for segment in dropped]
-        return before, list(wanted)
+        before = [item for item in [*wanted, *dropped] if item in live]
+        return before, [*wanted, *left]
 
     def _atomic(self, wanted: t.Any, live: t.Any, spot: _Spot) -> tuple[t.Any, t.Any]:
         """A value that the schema treats as one. What live has beyond it may be defaults: the API server knows."""
-        verdict = covers(wanted, live, spot.path)
+        verdict = covers(wanted, live, spot.path, built_in=self._built_in)
         if verdict == MAYBE and spot.schema:
-            verdict = covers(spot.schema.with_defaults(wanted), live, spot.path)
+            verdict = covers(spot.schema.with_defaults(wanted), live, spot.path, built_in=self._built_in)
         if verdict == DIFFERENT:
             self._difference.fields.append(show(spot.path))
             return live, wanted
@@ -245,22 +249,23 @@ class _Walk:
         return wanted, wanted
 
 
-def covers(wanted: t.Any, live: t.Any, path: t.Sequence[str] = ()) -> str:
+def covers(wanted: t.Any, live: t.Any, path: t.Sequence[str] = (), *, built_in: bool = False) -> str:
     """SAME when both are equal, MAYBE when live only says more (defaults) or says it otherwise, DIFFERENT else."""
     if isinstance(wanted, dict) and isinstance(live, dict):
         verdicts = [
-            covers(value, live[key], (*path, key)) if key in live else _absent(value) for key, value in wanted.items()
+            covers(value, live[key], (*path, key), built_in=built_in) if key in live else _absent(value)
+            for key, value in wanted.items()
         ]
         if set(live) - set(wanted):
             verdicts.append(MAYBE)
     elif isinstance(wanted, list) and isinstance(live, list):
         if len(wanted) != len(live):
             return DIFFERENT
-        verdicts = [covers(one, other, path) for one, other in zip(wanted, live, strict=True)]
+        verdicts = [covers(one, other, path, built_in=built_in) for one, other in zip(wanted, live, strict=True)]
     elif isinstance(wanted, dict | list) or isinstance(live, dict | list):
         return DIFFERENT
     else:
-        return alike(wanted, live, path)
+        return alike(wanted, live, path, built_in=built_in)
     if DIFFERENT in verdicts:
         return DIFFERENT
     return MAYBE if MAYBE in verdicts else SAME
@@ -281,6 +286,17 @@ def _segment_of(identity: dict[str, t.Any], spot: _Spot) -> str:
             if segment.startswith("k:") and item_key(segment) == identity:
                 return segment
     return "k:" + json.dumps(identity, separators=(",", ":"), sort_keys=True)
+
+
+def show_segments(path: t.Sequence[str]) -> str:
+    """A path of an ownership tree in the same way."""
+    shown: list[str] = []
+    for segment in path:
+        if segment.startswith("f:"):
+            shown.append(segment[2:])
+        elif segment.startswith("k:") and shown:
+            shown[-1] += _item_name(item_key(segment))
+    return show(shown)
 
 
 def show(path: t.Sequence[str]) -> str:

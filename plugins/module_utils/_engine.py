@@ -18,7 +18,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache im
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden, McpopsError, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._fields import applied_by
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Goal
-from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest, identity
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Planner, Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Progress, Say
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import UNCHANGED, Outcome, Report
@@ -58,13 +58,15 @@ class Engine:
         self.progress = Progress(say)
         self.deadline = Deadline(wait_timeout, self.progress)
         self.warnings: list[str] = []
+        self.done = Report()
+        """All that was done so far, in order: what a failure tells of."""
 
     def plan(self, manifests: t.Sequence[Manifest], manager: str | None = None, *, leave: bool = False) -> list[Step]:
         """Read and compare; raises what can be known to fail before anything is written."""
         return self._planner().plan(manifests, manager or self.manager, leave=leave)
 
-    def carry_out(self, steps: t.Sequence[Step], manager: str | None = None) -> Report:
-        """Write what differs (check mode: ask for it with a dry run)."""
+    def carry_out(self, steps: t.Sequence[Step], manager: str | None = None, *, told: bool = True) -> Report:
+        """Write what differs (check mode: ask for it with a dry run). ``told``: a failure tells of it, too."""
         applier = Applier(
             self.client,
             self.discovery,
@@ -74,44 +76,53 @@ class Engine:
             take_over=self._take_over,
             check=self.check,
         )
-        return applier.run(steps)
+        report = Report()
+        try:
+            applier.run(steps, report)
+        finally:
+            if told:
+                self.done.add(report)
+        return report
 
     def apply(self, manifests: t.Sequence[Manifest], manager: str | None = None, *, leave: bool = False) -> Report:
         """Plan and carry out. ``leave``: what exists already is left as it is."""
         return self.carry_out(self.plan(manifests, manager, leave=leave), manager)
 
     def remove(self, manifests: t.Sequence[Manifest], *, only_own: bool = False) -> Report:
-        """Make the objects absent. A kind that is not served has no objects.
+        """Make the objects absent; only what names them is looked at. A kind that is not served has no objects.
 
         ``only_own``: an object that this manager has never applied stays, and a warning says so.
         """
         planner = Planner(self.client, self.discovery, namespace=self.namespace, missing=_nothing)
-        steps = planner.resolve(manifests)
+        steps = planner.resolve([identity(manifest) for manifest in manifests])
         planner.read(steps)
-        foreign = [step for step in steps if only_own and step.live and applied_by(step.live, self.manager) is None]
+        gone: list[Step] = []
+        stay: list[Step] = []
+        for step in steps:
+            foreign = only_own and step.live and applied_by(step.live, self.manager) is None
+            (stay if foreign else gone).append(step)
         self._warn(
             f"{label_of(step.manifest)} stays: it was not made by {self.manager}."
-            for step in foreign
+            for step in stay
             if not (step.live or {})["metadata"].get("deletionTimestamp")
         )
-        report = self.remove_steps([step for step in steps if step not in foreign])
-        report.outcomes += [Outcome(step.manifest, UNCHANGED, live=step.live) for step in foreign]
+        report = self.remove_steps(gone)
+        report.outcomes += [Outcome(step.manifest, UNCHANGED, live=step.live) for step in stay]
         return report
 
     def remove_steps(self, steps: t.Sequence[Step]) -> Report:
         """The same for objects that have been read already."""
-        return delete(self.client, steps, check=self.check, deadline=self.deadline if self.wait else None)
-
-    def await_all(self, targets: t.Sequence[Target], report: Report, deadline: Deadline | None = None) -> None:
-        """Wait for all, unless told not to or in check mode. A WaitTimeout or WaitFailed carries the report."""
-        if not self.wait or self.check:
-            return
+        report = Report()
         try:
+            delete(self.client, steps, report, check=self.check, deadline=self.deadline if self.wait else None)
+        finally:
+            self.done.add(report)
+        return report
+
+    def await_all(self, targets: t.Sequence[Target], deadline: Deadline | None = None) -> None:
+        """Wait for all, unless told not to or in check mode."""
+        if self.wait and not self.check:
             wait_all(self.client, targets, deadline or self.deadline)
-        except McpopsError as error:
-            for key, value in report.as_result(diff=False).items():
-                error.details.setdefault(key, value)
-            raise
 
     def await_goal(self, report: Report, step: Step, goal: Goal) -> Object | None:
         """Wait until the object of a step reaches a goal. Returns it as it is then, or as the report has it."""
@@ -119,7 +130,7 @@ class Engine:
         if live is None or step.resource is None or not self.wait or self.check:
             return live
         target = Target(step.resource, step.name, step.namespace, goal, live)
-        self.await_all([target], report)
+        self.await_all([target])
         return target.live
 
     # ---- reading for checks before writing
@@ -171,7 +182,13 @@ class Engine:
         self._warn([message])
 
     def _planner(self) -> Planner:
-        return Planner(self.client, self.discovery, namespace=self.namespace, missing=self.missing)
+        return Planner(
+            self.client,
+            self.discovery,
+            namespace=self.namespace,
+            missing=self.missing,
+            take_over=self._take_over,
+        )
 
     def _warn(self, messages: t.Iterable[str]) -> None:
         self.warnings += [message for message in messages if message not in self.warnings]

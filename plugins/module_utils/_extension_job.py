@@ -241,7 +241,7 @@ def _await(engine: Engine, report: Report, manifest: Manifest, resource: Resourc
         grace=NEIGHBOUR_GRACE,
     )
     target = Target(resource, name, namespace, ready, live)
-    engine.await_all([target], report)
+    engine.await_all([target])
     promised = []
     if manifest["spec"].get("httpRouteManagement") != "Disabled":
         routes = engine.discovery.need(GATEWAY_API, "HTTPRoute")
@@ -250,10 +250,10 @@ def _await(engine: Engine, report: Report, manifest: Manifest, resource: Resourc
         ISTIO, "EnvoyFilter"
     )
     if filters is None:
-        raise KindNotServed(not_served(f"{ISTIO}/v1alpha3", "EnvoyFilter"), **report.as_result(diff=False))
+        raise KindNotServed(not_served(f"{ISTIO}/v1alpha3", "EnvoyFilter"))
     where = manifest["spec"]["targetRef"]["namespace"]
     promised.append(
         Target(filters, envoy_filter(namespace), where, Exists("without it, requests bypass the MCP router"))
     )
-    engine.await_all(promised, report)
+    engine.await_all(promised)
     return target.live

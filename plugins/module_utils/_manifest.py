@@ -25,6 +25,9 @@ Manifest = dict[str, t.Any]
 OWN_METADATA = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
 """What a manifest may say under ``metadata``; the rest is the API server's."""
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which client-side apply keeps the whole manifest, for its own use; of a Secret with its values."""
+
 RANKS: tuple[tuple[str, ...], ...] = (
     ("Namespace", "Project"),
     ("CustomResourceDefinition",),
@@ -111,22 +114,30 @@ def _unfold(source: t.Any, where: str) -> t.Iterator[Manifest]:
 def normalize(manifest: Manifest) -> Manifest:
     """A copy in the form that is compared and sent.
 
-    Without what the API server owns (status, uid ...), without nulls (a null says nothing), with Secret ``stringData``
-    as ``data`` (the API server stores only that), and with dates as text. Raises ManifestError.
+    Without what the API server and client-side apply own (status, uid ...), without nulls (a null says nothing), with
+    Secret ``stringData`` as ``data`` (the API server stores only that), and with dates as text. Raises ManifestError.
     """
     check(manifest)
     result: Manifest = {
         key: _plain(value) for key, value in manifest.items() if key not in {"status", "metadata"} and value is not None
     }
     metadata = manifest["metadata"]
-    result["metadata"] = {key: _plain(metadata[key]) for key in OWN_METADATA if metadata.get(key) is not None}
+    result["metadata"] = {key: _plain(metadata[key]) for key in OWN_METADATA if metadata.get(key) not in (None, "")}
+    (result["metadata"].get("annotations") or {}).pop(LAST_APPLIED, None)
     if result["kind"] == "Secret" and result["apiVersion"] == "v1":
         _secret_data(result)
     return result
 
 
+def identity(manifest: Manifest) -> Manifest:
+    """Only what names the object. Raises ManifestError."""
+    check(manifest)
+    metadata = {key: manifest["metadata"].get(key) for key in ("name", "namespace")}
+    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata}
+
+
 def check(manifest: Manifest) -> None:
-    """Raise ManifestError when the essentials are missing or labels and annotations are not text."""
+    """Raise ManifestError when the essentials are missing or are not what the API asks for."""
     for key in ("apiVersion", "kind"):
         if not isinstance(manifest.get(key), str) or not manifest[key]:
             shown = label_of(manifest) if manifest.get("kind") else f"with the fields {', '.join(map(str, manifest))}"
@@ -142,6 +153,12 @@ def check(manifest: Manifest) -> None:
         )
         raise ManifestError(
             f"A manifest of kind {manifest['kind']} has no usable metadata.name{f': {name!r}' if name else ''}{extra}."
+        )
+    namespace = metadata.get("namespace")
+    if namespace not in (None, "") and not (isinstance(namespace, str) and _NAME.fullmatch(namespace)):
+        raise ManifestError(
+            f"{manifest['kind']} {name}: metadata.namespace is {namespace!r}, not the name of a namespace; write it in "
+            "quotes, without spaces and slashes."
         )
     for key in ("labels", "annotations"):
         values = metadata.get(key)
@@ -170,6 +187,15 @@ def _plain(value: t.Any) -> t.Any:
 
 
 def _secret_data(secret: Manifest) -> None:
+    for section in ("data", "stringData"):
+        values = secret.get(section) or {}
+        wrong = [key for key, value in values.items() if not _is_text(value)] if isinstance(values, dict) else [""]
+        if wrong:
+            where = f"{section}.{wrong[0]}" if wrong[0] else section
+            raise ManifestError(
+                f"{label_of(secret)}: {where} is not {'text' if wrong[0] else 'a mapping of names to text'}; write its "
+                f"value in quotes{'' if wrong[0] else ', one for every name'}."
+            )
     data = dict(secret.get("data") or {})
     for key, value in data.items():
         try:
@@ -195,8 +221,16 @@ def texts(given: t.Mapping[t.Any, t.Any]) -> dict[str, str]:
     }
 
 
+def _is_text(value: t.Any) -> bool:
+    """Numbers count: templates make them of text. What else YAML makes of text (true, null) is not what was meant."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
 def without_secrets(source: t.Any) -> t.Any:
-    """Manifests as given, fit to be shown: values of Secrets are hidden, text that holds a Secret is hidden whole."""
+    """Manifests as given, fit to be shown: values of Secrets are hidden, text that holds a Secret is hidden whole.
+
+    Secrets are found at any depth: in lists, and in kinds that wrap other objects.
+    """
     if isinstance(source, str):
         return HIDDEN if "Secret" in source else source
     if isinstance(source, list):
@@ -204,10 +238,18 @@ def without_secrets(source: t.Any) -> t.Any:
     if not isinstance(source, dict):
         return source
     if source.get("kind") == "Secret":
-        sections = {
-            key: dict.fromkeys(source[key], HIDDEN)
-            for key in ("data", "stringData")
-            if isinstance(source.get(key), dict)
-        }
-        return {**source, **sections}
-    return {**source, "items": without_secrets(source["items"])} if "items" in source else source
+        return hide_values(source)
+    return {key: without_secrets(value) if isinstance(value, dict | list) else value for key, value in source.items()}
+
+
+def hide_values(secret: t.Mapping[str, t.Any]) -> Manifest:
+    """A Secret without its values: those of ``data`` and ``stringData``, and the copy that client-side apply keeps."""
+    shown = dict(secret)
+    for key in ("data", "stringData"):
+        if shown.get(key):
+            shown[key] = dict.fromkeys(shown[key], HIDDEN) if isinstance(shown[key], dict) else HIDDEN
+    metadata = shown.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if isinstance(annotations, dict) and LAST_APPLIED in annotations:
+        shown["metadata"] = {**t.cast("Manifest", metadata), "annotations": {**annotations, LAST_APPLIED: HIDDEN}}
+    return shown

@@ -65,7 +65,10 @@ def perform(job: Job, params: Params, *, check: bool, diff: bool, say: Say | Non
         result["changed"] = result["changed"] or written
         warnings = report.warnings
     except McpopsError as error:
-        result = {"changed": False, **error.details, "failed": True, "msg": error.message}
+        done = engine.done if engine else Report()
+        result = {**done.as_result(diff=False), **error.details, "failed": True, "msg": error.message}
+        result["changed"] = done.changed and not check
+        warnings = done.warnings
     client = engine.client if engine else None
     result["requests"] = {"reads": client.reads if client else 0, "writes": client.writes if client else 0}
     said = [*(engine.warnings if engine else ()), *warnings, *(client.warnings if client else ())]

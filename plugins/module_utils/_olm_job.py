@@ -66,7 +66,7 @@ def _install(engine: Engine, params: Params) -> tuple[Report, Params]:
     installation = Installation(engine, params, wish)
     if engine.wait and not engine.check:
         installation.follow(report)
-        _await_crds(engine, report, installation.csv)
+        _await_crds(engine, installation.csv)
     else:
         installation.look(report)
     return report, _facts(installation)
@@ -118,10 +118,10 @@ def _moved(step: Step, live: Object | None, params: Params) -> bool:
     return any(old.get(key) != new.get(key) for key in ("channel", "source", "sourceNamespace", "name") if key in new)
 
 
-def _await_crds(engine: Engine, report: Report, csv: Object | None) -> None:
+def _await_crds(engine: Engine, csv: Object | None) -> None:
     names = olm.owned_crds(csv)
     targets = [Target(CRD, name, None, CrdEstablished("look at the CSV's conditions")) for name in names]
-    engine.await_all(targets, report, Deadline(CRD_TIMEOUT))
+    engine.await_all(targets, Deadline(CRD_TIMEOUT))
 
 
 def _facts(installation: Installation) -> Params:

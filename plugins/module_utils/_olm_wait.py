@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_rules as olm
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, WaitFailed, WaitTimeout
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import WaitFailed, WaitTimeout
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import UPDATED, Outcome, Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Event, Follower, blind, hint_of
@@ -86,10 +86,6 @@ class Installation:
         ]
         try:
             self._follow(news, report, followers)
-        except McpopsError as error:
-            for key, value in report.as_result(diff=False).items():
-                error.details.setdefault(key, value)
-            raise
         finally:
             for follower in followers:
                 follower.stop()
@@ -174,7 +170,9 @@ class Installation:
             "metadata": {"name": name, "namespace": self._namespace},
         }
         before, after = ({**manifest, "spec": {"approved": value}} for value in (False, True))
-        report.outcomes.append(Outcome(manifest, UPDATED, ["spec.approved"], before, after, live))
+        approved = Outcome(manifest, UPDATED, ["spec.approved"], before, after, live)
+        report.outcomes.append(approved)
+        self._engine.done.outcomes.append(approved)
         if not self._engine.check:
             self._seen["InstallPlan"][name] = live
 

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
-from ansible_collections.mcpops.gateway.plugins.module_utils._diff import Difference, compare
+from ansible_collections.mcpops.gateway.plugins.module_utils._diff import Difference, compare, show_segments
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery, not_served
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     Forbidden,
@@ -24,7 +24,9 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     NamespaceTerminating,
     Refused,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._fields import held_together
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest, normalize, rank
+from ansible_collections.mcpops.gateway.plugins.module_utils._report import Outcome, Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import (
     NAMESPACE,
     Resource,
@@ -80,14 +82,23 @@ class Planner:
     """Makes plans against one API server.
 
     ``missing`` is told of a kind or namespace that does not exist; when it does not raise, the object is planned
-    locally.
+    locally. ``take_over``: managers that give up what we state, as a person's tools do.
     """
 
-    def __init__(self, client: ApiClient, discovery: Discovery, *, namespace: str, missing: Missing) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        discovery: Discovery,
+        *,
+        namespace: str,
+        missing: Missing,
+        take_over: t.Collection[str] = (),
+    ) -> None:
         self._client = client
         self._discovery = discovery
         self._namespace = namespace
         self._missing = missing
+        self._take_over = take_over
         self._schemas: dict[Resource, Schema | None] = {}
 
     def plan(self, manifests: t.Sequence[Manifest], manager: str, *, leave: bool = False) -> list[Step]:
@@ -96,21 +107,27 @@ class Planner:
         ``leave``: what exists already is left as it is, whatever the manifest says.
         """
         steps = self.resolve(manifests)
+        self.look(steps, manager, leave=leave)
+        self._check_namespaces(steps)
+        return sorted(steps, key=lambda step: rank(step.kind))
+
+    def look(self, steps: t.Sequence[Step], manager: str, *, leave: bool = False) -> None:
+        """Read what exists and compare."""
         self.read(steps)
         for step in steps:
             refuse_deleting(step)
             if not (leave and step.live is not None):
                 step.difference = self._compare(step, manager)
-        self._check_namespaces(steps)
-        return sorted(steps, key=lambda step: rank(step.kind))
 
     def _compare(self, step: Step, manager: str) -> Difference:
         """Compare; what is uncertain only because of defaults is settled by the kind's schema, read once."""
         difference = compare(step.manifest, step.live, manager)
-        if step.resource is None or not difference.uncertain or difference.fields or difference.taken:
-            return difference
-        schema = self._schema(step.resource)
-        return compare(step.manifest, step.live, manager, schema) if schema else difference
+        if step.resource is not None and difference.uncertain and not difference.fields and not difference.taken:
+            schema = self._schema(step.resource)
+            difference = compare(step.manifest, step.live, manager, schema) if schema else difference
+        shared = held_together(step.live or {}, manager, self._take_over)
+        difference.taken += [path for path in map(show_segments, sorted(shared)) if path not in difference.changes]
+        return difference
 
     def _schema(self, resource: Resource) -> Schema | None:
         if resource not in self._schemas:
@@ -190,18 +207,14 @@ class Planner:
     def _check_namespaces(self, steps: t.Sequence[Step]) -> None:
         """Before anything is written: every namespace that gets a new object exists and is not on its way out."""
         made = {step.name for step in steps if step.kind == "Namespace"}
+        new = {step.name for step in steps if step.kind == "Namespace" and step.live is None}
         wanted = {
             step.namespace
             for step in steps
             if step.live is None and step.namespace and step.resource is not None and step.namespace not in made
         }
         for step in steps:
-            if (
-                step.namespace in made
-                and step.live is None
-                and step.resource is not None
-                and _is_new(steps, step.namespace)
-            ):
+            if step.namespace in new and step.live is None and step.resource is not None:
                 step.local = step.local or f"the namespace {step.namespace} is made by the same list"
         for namespace in sorted(wanted):
             members = [step for step in steps if step.namespace == namespace and step.live is None]
@@ -237,10 +250,6 @@ def refuse_deleting(step: Step) -> None:
         )
 
 
-def _is_new(steps: t.Sequence[Step], namespace: str | None) -> bool:
-    return any(step.kind == "Namespace" and step.name == namespace and step.live is None for step in steps)
-
-
 def _kinds_of_crd(manifest: Manifest) -> list[tuple[str, str]]:
     spec = manifest.get("spec") or {}
     return [(str(spec.get("group")), str((spec.get("names") or {}).get("kind")))]
@@ -251,14 +260,31 @@ def _bind(call: t.Callable[..., None], *arguments: t.Any) -> t.Callable[[], None
 
 
 def run_all(jobs: t.Sequence[t.Callable[[], t.Any]]) -> list[t.Any]:
-    """Run jobs side by side, results in order. After a failure nothing new is started; the first failure is raised."""
+    """Run jobs side by side, results in order. After a failure nothing new is started, and it is raised."""
     if len(jobs) <= 1:
         return [job() for job in jobs]
     with ThreadPoolExecutor(max_workers=min(WORKERS, len(jobs))) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
-            return [future.result() for future in futures]
-        except BaseException:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
             for future in futures:
                 future.cancel()
-            raise
+    for future in futures:
+        failure = None if future.cancelled() else future.exception()
+        if failure is not None:
+            raise failure
+    return [future.result() for future in futures]
+
+
+def run_steps(steps: t.Sequence[Step], act: t.Callable[[Step], Outcome], report: Report) -> None:
+    """Act on the steps side by side. The report gets their outcomes in order, also when one fails."""
+    outcomes: list[Outcome | None] = [None] * len(steps)
+
+    def job(place: int, step: Step) -> None:
+        outcomes[place] = act(step)
+
+    try:
+        run_all([_bind(job, place, step) for place, step in enumerate(steps)])
+    finally:
+        report.outcomes += [outcome for outcome in outcomes if outcome is not None]

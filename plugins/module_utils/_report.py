@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
-from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN
+from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN, hide_values
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
 
 HIDDEN_NEW = "(hidden, new value)"
@@ -96,21 +96,10 @@ def mask(before: t.Any, after: t.Any) -> tuple[t.Any, t.Any]:
     """The same two sides with the values of Secrets hidden; a changed value still shows as changed."""
     if "Secret" not in {before.get("kind"), after.get("kind")}:
         return before, after
-    old, new = dict(before), dict(after)
-    for section in ("data", "stringData"):
-        old_data, new_data = before.get(section) or {}, after.get(section) or {}
-        if old_data:
-            old[section] = dict.fromkeys(old_data, HIDDEN)
-        if new_data:
-            new[section] = {
-                key: HIDDEN if key in old_data and old_data[key] == value else HIDDEN_NEW
-                for key, value in new_data.items()
-            }
-    for side in (old, new):
-        annotations = (side.get("metadata") or {}).get("annotations") or {}
-        if "kubectl.kubernetes.io/last-applied-configuration" in annotations:
-            side["metadata"] = {
-                **side["metadata"],
-                "annotations": {**annotations, "kubectl.kubernetes.io/last-applied-configuration": HIDDEN},
-            }
+    old, new = hide_values(before), hide_values(after)
+    known = before.get("data") or {}
+    if new.get("data"):
+        new["data"] = {
+            key: HIDDEN if key in known and known[key] == value else HIDDEN_NEW for key, value in after["data"].items()
+        }
     return old, new

@@ -57,6 +57,12 @@ def split_api_version(api_version: str) -> tuple[str, str]:
     return group, version
 
 
+def is_built_in(api_version: str) -> bool:
+    """Whether Kubernetes itself defines the kinds of this version; the others come from a CRD or another API server."""
+    group, _version = split_api_version(api_version)
+    return "." not in group or group in _BUILT_IN_GROUPS
+
+
 def label(kind: str, namespace: str | None, name: str | None) -> str:
     """An object as messages name it: ``Gateway openshift-ingress/mcp-gateway``."""
     where = f"{namespace}/" if namespace else ""
@@ -112,6 +118,7 @@ def _built_in() -> dict[tuple[str, str], Resource]:
     return table
 
 
+_BUILT_IN_GROUPS = frozenset(split_api_version(line.split(" ")[0])[0] for line in _BUILT_IN.split("\n") if line)
 BUILT_IN = _built_in()
 """Kinds that every supported cluster serves under the same name: no discovery is needed for them."""
 

@@ -40,6 +40,11 @@ class Schema:
         node = self._node.get("items")
         return Schema(node, self._components) if isinstance(node, dict) else None
 
+    @property
+    def is_associative(self) -> bool:
+        """A list of which every item is owned for itself, so that an empty one is as good as none."""
+        return self._node.get("x-kubernetes-list-type") in {"map", "set"}
+
     def with_defaults(self, value: t.Any) -> t.Any:
         """A copy of a value with the defaults that the API server fills in (structural defaulting)."""
         if isinstance(value, list):

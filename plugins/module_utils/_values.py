@@ -29,8 +29,9 @@ _SECONDS = {
     "ns": Decimal("1e-9"),
 }
 _QUANTITY_FIELDS = frozenset(
-    {"limits", "requests", "hard", "capacity", "default", "defaultRequest", "max", "min", "sizeLimit", "storage"}
+    {"limits", "requests", "hard", "capacity", "sizeLimit", "default", "defaultRequest", "max", "min"}
 )
+"""Fields of built-in kinds, under ``spec``, whose values the API server writes in its own form."""
 
 SAME, MAYBE, DIFFERENT = "same", "maybe", "different"
 
@@ -53,15 +54,19 @@ def duration(value: t.Any) -> Decimal | None:
     return sum((Decimal(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(value)), Decimal(0))
 
 
-def alike(wanted: t.Any, live: t.Any, path: t.Sequence[str]) -> str:
-    """SAME, MAYBE (the API server may hold them for the same; ask it) or DIFFERENT, for two scalars."""
+def alike(wanted: t.Any, live: t.Any, path: t.Sequence[str] = (), *, built_in: bool = False) -> str:
+    """SAME, MAYBE (the API server may hold them for the same; ask it) or DIFFERENT, for two scalars.
+
+    Text such as ``1.10`` and ``1.1`` is the same only as a quantity of a ``built_in`` kind.
+    """
     if isinstance(wanted, bool) or isinstance(live, bool):
         return SAME if wanted is live else DIFFERENT
     if wanted == live:
         return SAME
     numbers = quantity(wanted), quantity(live)
     if None not in numbers and numbers[0] == numbers[1]:
-        return SAME if not _QUANTITY_FIELDS.isdisjoint(path) and isinstance(live, str) else MAYBE
+        known = built_in and path[:1] == ("spec",) and not _QUANTITY_FIELDS.isdisjoint(path)
+        return SAME if known and isinstance(live, str) else MAYBE
     times = duration(wanted), duration(live)
     if None not in times and times[0] == times[1]:
         return MAYBE

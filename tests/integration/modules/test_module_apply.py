@@ -295,40 +295,6 @@ class TestAbsent:
         assert actions(run("apply", state="absent", definition=alien)) == ["absent"]
 
 
-class TestPrune:
-    def test_only_what_the_set_no_longer_wants_goes(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        run("apply", definition=config_map(ns, "outsider"))
-        both = [config_map(ns, "a"), config_map(ns, "b")]
-        run("apply", definition=both, prune={"name": "set"}, namespace=ns)
-
-        with api_server.watched() as requests:
-            again = run("apply", definition=both, prune={"name": "set"}, namespace=ns)
-        assert not again["changed"] and writes(requests) == []
-        planned = run("apply", check=True, definition=both[:1], prune={"name": "set"}, namespace=ns)
-        pruned = run("apply", definition=both[:1], prune={"name": "set"}, namespace=ns)
-
-        assert actions(planned) == actions(pruned) == ["unchanged", "deleted"]
-        left = api_server.get(f"/api/v1/namespaces/{ns}/configmaps") or {}
-        names = {item["metadata"]["name"] for item in left["items"]}
-        assert {"outsider", "a"} <= names and "b" not in names
-
-    def test_absent_removes_members_and_record(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        run("apply", definition=[config_map(ns, "a")], prune={"name": "set"}, namespace=ns)
-
-        result = run("apply", state="absent", prune={"name": "set"}, namespace=ns)
-
-        assert actions(result) == ["deleted"]
-        assert api_server.get(f"/api/v1/namespaces/{ns}/secrets/set") is None
-
-    def test_a_secret_of_others_is_no_record(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        address = f"/api/v1/namespaces/{ns}/secrets/set"
-        api_server.apply(address, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "set"}})
-
-        said = run.fails("apply", definition=[config_map(ns, "a")], prune={"name": "set"}, namespace=ns)
-
-        assert "prune.name" in said
-
-
 class TestWaiting:
     def test_condition_of_the_current_generation_only(self, run: Modules, api_server: ApiServer, ns: str) -> None:
         address = f"/apis/apps/v1/namespaces/{ns}/deployments/web"

@@ -42,6 +42,43 @@ def test_what_kubectl_applied_before(run: Modules, api_server: ApiServer, ns: st
     assert not again["changed"] and warnings_of(again) == [] and writes(requests) == []
 
 
+def test_what_was_taken_over_goes_when_it_is_no_longer_stated(run: Modules, api_server: ApiServer, ns: str) -> None:
+    kubectl(api_server, "apply", "-f", "-", given=config_map(ns, a="1", b="2", other="kept"))
+
+    planned = run("apply", check=True, definition=config_map(ns, a="1", b="2"))
+    adopted = run("apply", definition=config_map(ns, a="1", b="2"))
+    again = run("apply", definition=config_map(ns, a="1", b="2"))
+    dropped = run("apply", definition=config_map(ns, a="1"))
+
+    assert planned["objects"][0]["fields"] == adopted["objects"][0]["fields"] == ["data.a", "data.b"]
+    assert planned["changed"] and adopted["changed"] and not again["changed"]
+    assert dropped["objects"][0]["fields"] == ["data.b"]
+    live = api_server.get(SETTINGS.format(ns=ns))
+    assert live is not None and live["data"] == {"a": "1", "other": "kept"}
+
+
+def test_list_items_of_an_object_that_was_created_by_hand(run: Modules, api_server: ApiServer, ns: str) -> None:
+    """Also those that hold values which the API server filled in, and which so belong to the tool that created it."""
+    labels = {"app": "web"}
+    containers: list[Json] = [
+        {"name": "web", "image": "web:1", "ports": [{"containerPort": 80}, {"containerPort": 81}]},
+        {"name": "side", "image": "side:1"},
+    ]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    wanted = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": ns}, "spec": spec}
+    kubectl(api_server, "create", "-f", "-", given=wanted)
+    run("apply", definition=wanted, wait=False)
+
+    containers.pop()
+    containers[0]["ports"].pop()
+    run("apply", definition=wanted, wait=False)
+
+    live = api_server.get(f"/apis/apps/v1/namespaces/{ns}/deployments/web") or {}
+    left = live["spec"]["template"]["spec"]["containers"]
+    assert [(one["name"], [port["containerPort"] for port in one["ports"]]) for one in left] == [("web", [80])]
+
+
 def test_a_gateway_that_was_edited_by_hand(run: Modules, api_server: ApiServer, ns: str) -> None:
     gateway_class(api_server)
     options = {"name": "gw", "namespace": ns, "gateway_class_name": "istio", "wait": False}

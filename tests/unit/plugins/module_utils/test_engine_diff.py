@@ -148,6 +148,20 @@ class TestSets:
         assert compare(thing(spec={"s": ["a"]}), seen, ME).fields == ["spec.s"]
         assert compare(thing(spec={"s": ["a", "b", "d"]}), seen, ME).fields == ["spec.s"]
 
+    def test_members_are_compared_by_value_not_by_how_json_spells_them(self) -> None:
+        seen = live(applied({"f:spec": {"f:s": {'v:"ü\\u003c"': {}}}}), spec={"s": ["ü<"]})
+
+        assert not compare(thing(spec={"s": ["ü<"]}), seen, ME)
+
+    def test_a_member_that_somebody_else_holds_too_stays(self) -> None:
+        tree: Json = {"f:spec": {"f:s": {'v:"a"': {}, 'v:"b"': {}}}}
+        theirs = applied({"f:spec": {"f:s": {'v:"b"': {}}}}, "other")
+
+        difference = compare(thing(spec={"s": ["a"]}), live(applied(tree), theirs, spec={"s": ["a", "b"]}), ME)
+
+        assert (difference.fields, difference.taken) == ([], ["spec.s"])
+        assert difference.before["spec"] == difference.after["spec"] == {"s": ["a", "b"]}
+
 
 class TestOneValue:
     """Lists and maps that the schema treats as one value: the server may have filled in defaults."""
@@ -185,10 +199,24 @@ class TestEmptyValues:
     def test_that_we_own_and_the_server_left_out(self, empty: Any) -> None:
         assert not compare(thing(spec={"a": empty}), live(applied({"f:spec": {"f:a": {}}}), spec={}), ME)
 
-    def test_that_we_do_not_own_may_be_there(self) -> None:
+    @pytest.mark.parametrize("empty", [{}, [], "", 0, False])
+    def test_that_we_do_not_own_may_be_there(self, empty: Any) -> None:
         seen = live(applied({"f:spec": {"f:b": {}}}), spec={"b": 1})
 
-        assert compare(thing(spec={"a": False, "b": 1}), seen, ME).uncertain == ["spec.a"]
+        assert compare(thing(spec={"a": empty, "b": 1}), seen, ME).uncertain == ["spec.a"]
+
+    @pytest.mark.parametrize(("kind", "uncertain"), [("map", []), ("set", []), ("atomic", ["spec.l"])])
+    def test_an_empty_list_whose_items_are_owned_one_by_one_is_as_good_as_none(
+        self, kind: str, uncertain: list[str]
+    ) -> None:
+        items = {"type": "array", "x-kubernetes-list-type": kind}
+        schema = Schema({"properties": {"spec": {"properties": {"l": items}}}}, {})
+
+        difference = compare(
+            thing(spec={"l": [], "b": 1}), live(applied({"f:spec": {"f:b": {}}}), spec={"b": 1}), ME, schema
+        )
+
+        assert difference.uncertain == uncertain
 
 
 @pytest.mark.parametrize(
@@ -208,7 +236,12 @@ class TestEmptyValues:
     ],
 )
 def test_scalars(wanted: Any, seen: Any, path: str, verdict: str) -> None:
-    assert alike(wanted, seen, ("spec", path)) == verdict
+    assert alike(wanted, seen, ("spec", path), built_in=True) == verdict
+
+
+@pytest.mark.parametrize(("path", "built_in"), [(("spec", "max"), False), (("data", "max"), True)])
+def test_text_that_looks_like_a_quantity_is_not_the_same_elsewhere(path: tuple[str, ...], built_in: bool) -> None:
+    assert alike("1.10", "1.1", path, built_in=built_in) == MAYBE
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,41 @@ class TestNormalForm:
         encoded = base64.b64encode(b"x").decode()
         assert _manifest.normalize(found)["data"] == {"a": encoded, "b": encoded}
 
+    def test_a_manifest_copied_from_a_cluster_leaves_the_copy_of_kubectl_out(self) -> None:
+        found = manifest()
+        found["metadata"]["annotations"] = {_manifest.LAST_APPLIED: "{}", "a": "b"}
+
+        assert _manifest.normalize(found)["metadata"]["annotations"] == {"a": "b"}
+
+    def test_an_empty_namespace_says_nothing(self) -> None:
+        found = manifest()
+        found["metadata"]["namespace"] = ""
+
+        assert "namespace" not in _manifest.normalize(found)["metadata"]
+
+    @pytest.mark.parametrize("namespace", [5, "a b", "a/b", ["a"]])
+    def test_a_namespace_that_is_no_name(self, namespace: Any) -> None:
+        found = manifest()
+        found["metadata"]["namespace"] = namespace
+
+        with pytest.raises(ManifestError, match=r"ConfigMap x: metadata\.namespace is"):
+            _manifest.normalize(found)
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ({"stringData": "hush"}, "stringData is not a mapping"),
+            ({"stringData": {"a": {"b": "hush"}}}, r"stringData\.a is not text"),
+            ({"stringData": {"a": True}}, r"stringData\.a is not text"),
+            ({"data": ["hush"]}, "data is not a mapping"),
+        ],
+    )
+    def test_values_of_secrets_that_are_no_text(self, content: Json, words: str) -> None:
+        with pytest.raises(ManifestError, match=words) as caught:
+            _manifest.normalize(manifest("Secret", **content))
+
+        assert "hush" not in caught.value.message
+
     def test_the_given_manifest_is_left_alone(self) -> None:
         found = manifest("Secret", stringData={"a": "x"})
         _manifest.normalize(found)
@@ -126,7 +161,10 @@ class TestOptionsAsShown:
 
     def test_values_of_secrets_are_hidden_wherever_they_stand(self) -> None:
         secret = manifest("Secret", stringData={"a": "hush"}, data={"b": "aHVzaA=="})
-        definition = [secret, {"kind": "List", "items": [secret]}, "kind: Secret\nstringData: {a: hush}", manifest()]
+        copied = manifest("Secret", data="hush")
+        copied["metadata"]["annotations"] = {_manifest.LAST_APPLIED: "hush"}
+        wrapped = {"kind": "Template", "objects": [secret], "spec": {"object": copied}}
+        definition = [secret, {"kind": "List", "items": [wrapped]}, "kind: Secret\nstringData: {a: hush}", manifest()]
 
         hidden = shown({"definition": definition, "kubeconfig": {"users": "hush"}, "name": "x"})
 
