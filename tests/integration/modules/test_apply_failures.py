@@ -55,7 +55,7 @@ def test_what_was_removed_before_a_finalizer_held_the_rest(run: Modules, api_ser
 
 def test_what_a_set_applied_before_a_leftover_could_not_go(run: Modules, api_server: ApiServer, ns: str) -> None:
     held = secret(ns, finalizers=["example.com/held"])
-    options = {"prune": {"name": "set"}, "namespace": ns, "wait_timeout": 1}
+    options: Json = {"prune": {"name": "set"}, "namespace": ns, "wait_timeout": 1}
     run("apply", definition=[held], **options)
 
     result = run.run("apply", definition=[config_map(ns, "a")], **options)

@@ -60,7 +60,7 @@ def test_a_secret_of_others_is_no_record(run: Modules, api_server: ApiServer, ns
 def test_members_in_other_namespaces_and_of_other_kinds(run: Modules, api_server: ApiServer, ns: str) -> None:
     other = api_server.namespace(f"{ns}-b")
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sa", "namespace": other}}
-    options = {"prune": {"name": "set"}, "namespace": ns}
+    options: Json = {"prune": {"name": "set"}, "namespace": ns}
     run("apply", definition=[config_map(ns, "a"), config_map(other, "b"), account], **options)
 
     planned = run("apply", check=True, definition=[config_map(ns, "a")], **options)
@@ -87,7 +87,7 @@ def test_an_object_is_in_one_set_only(run: Modules, api_server: ApiServer, ns: s
 
 def test_manifests_that_are_all_missing_do_not_empty_a_set(run: Modules, ns: str) -> None:
     """A template that renders to nothing is a mistake; an empty list is a wish."""
-    options = {"prune": {"name": "set"}, "namespace": ns}
+    options: Json = {"prune": {"name": "set"}, "namespace": ns}
     run("apply", definition=[config_map(ns, "a")], **options)
 
     for nothing in (None, "", "---\n"):
