@@ -11,8 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config import address_problem
-from ansible_collections.mcpops.gateway.plugins.module_utils._certificate import blocks
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
+from ansible_collections.mcpops.gateway.plugins.module_utils._x509 import blocks
 
 Values = t.Mapping[str, t.Any]
 Problems = t.Iterator[str]
@@ -51,7 +51,7 @@ def broker_problems(values: Values) -> Problems:
         if isinstance(number, int) and not 1 <= number <= most:
             yield f"{option} {number} is not between 1 and {most}"
     authorities = values.get("broker_ca_cert")
-    if authorities and not any(kind == "CERTIFICATE" for kind, _der in blocks(authorities)):
+    if authorities and not any(block.label == "CERTIFICATE" for block in blocks(authorities)):
         yield "broker_ca_cert holds no certificate; give the text of a PEM file (-----BEGIN CERTIFICATE----- ...)"
     for server in values.get("broker_servers") or []:
         if server.get("state") == "absent":

@@ -16,9 +16,9 @@ import base64
 import binascii
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._certificate import blocks
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._x509 import blocks
 
 Object = t.Mapping[str, t.Any]
 SECRET_LABEL = "mcp.kuadrant.io/secret"  # noqa: S105 - the name of a label
@@ -72,7 +72,7 @@ def _authorities_problem(encoded: str, reference: Reference) -> str:
         return f"has an entry {reference.key} that cannot be decoded"
     if len(content) > reference.authorities:
         return f"has more than {reference.authorities} bytes in its entry {reference.key}"
-    kinds = [kind for kind, _der in blocks(content.decode(errors="replace"))]
+    kinds = [block.label for block in blocks(content.decode(errors="replace"))]
     if not kinds:
         return f"has no PEM certificate in its entry {reference.key}"
     others = [kind for kind in kinds if kind != "CERTIFICATE"]
