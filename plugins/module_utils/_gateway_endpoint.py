@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import (
@@ -58,6 +59,25 @@ def endpoint_of(gateway: Object | None, wanted: t.Mapping[str, t.Any]) -> dict[s
         "connect_to": f"{address}:{port}" if address else "",
         "problem": "",
     }
+
+
+def dns_report_of(records: t.Sequence[Object], *, published: bool, total: int) -> dict[str, t.Any]:
+    """The report of role dns: the ``records`` that a Gateway's host names need, and ``text`` for a person to read.
+
+    ``published`` says that a DNSPolicy makes them, ``total`` how many it has made. Names of this machine (RFC 6761)
+    need no record.
+    """
+    needed = [dict(one) for one in records if not re.fullmatch(r"(.+\.)?localhost", str(one["name"]))]
+    lines = [f"{one['name']}  {one['type']}  {one['value']}" for one in needed]
+    if not needed:
+        text = ["No DNS record can be named yet: the Gateway has no address, or its listener no host name."]
+        if records:
+            text = ["No DNS record is needed."]
+    elif published:
+        text = [f"The DNSPolicy is enforced and keeps {total} records at the DNS provider, for:", *lines]
+    else:
+        text = ["Nothing here publishes host names; create these DNS records, or see that somebody does:", *lines]
+    return {"published": published, "records": needed, "text": text}
 
 
 def _no_url(problem: str) -> dict[str, str]:

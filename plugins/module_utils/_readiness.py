@@ -82,6 +82,13 @@ ROUTE_FAILURES: dict[str, dict[str, Remedy]] = {
         "BackendNotFound": Remedy("create the Service that the route's rules name, or correct its name and port"),
     },
 }
+POLICY_FAILURES: dict[str, tuple[str, ...]] = {
+    "Accepted": ("TargetNotFound", "Conflicted", "Invalid", "MissingDependency", "MissingResource"),
+    "Enforced": ("Overridden", "MissingDependency", "MissingResource"),
+}
+"""Kuadrant: reasons with which a policy stays as it is until somebody changes something."""
+NO_ROUTES = "not in the path to any existing routes"
+"""Kuadrant's words, under the reason Unknown, for a policy that has nothing to be enforced on."""
 NEIGHBOUR_GRACE = 5.0
 """Seconds for which a complaint about another object (Secret, grant, Gateway) is taken for a controller that lags."""
 
@@ -189,6 +196,25 @@ def _parent_id(reference: t.Mapping[str, t.Any], route: t.Mapping[str, t.Any]) -
     )
 
 
+class PolicyReady:
+    """A policy of Kuadrant is Accepted and Enforced, or there is no route yet on which it could be enforced."""
+
+    grace = NEIGHBOUR_GRACE
+    what = "be Accepted and Enforced"
+    fix = "look at its target, at the Kuadrant object, and at the logs of the Kuadrant operator and of Authorino"
+
+    def judge(self, live: dict[str, t.Any] | None) -> Verdict:
+        if live is None:
+            return Verdict(PENDING, "it does not exist")
+        conditions = (live.get("status") or {}).get("conditions")
+        verdict = judge(live, conditions, {"Accepted": "True", "Enforced": "True"}, POLICY_FAILURES)
+        enforced = _conditions.find(conditions, "Enforced")
+        idle = enforced is not None and NO_ROUTES in str(enforced.get("message"))
+        if verdict.state == PENDING and idle and _conditions.holds(live, "Accepted"):
+            return Verdict(DONE, "")
+        return verdict
+
+
 class PhaseGoal:
     """``status.phase`` has a value; other values may end the wait."""
 
@@ -249,6 +275,14 @@ def goal_for(manifest: t.Mapping[str, t.Any]) -> Goal | None:
         "Job": lambda: Conditions({"Complete": "True"}, fix="look at the job's pods"),
         "HTTPRoute": RouteReady,
         "GRPCRoute": RouteReady,
+        "AuthPolicy": PolicyReady,
+        "RateLimitPolicy": PolicyReady,
+        "TLSPolicy": lambda: Conditions(
+            {"Accepted": "True", "Enforced": "True"},
+            POLICY_FAILURES,
+            fix="look at its issuer and at the Certificate objects of the namespace",
+            grace=NEIGHBOUR_GRACE,
+        ),
         "MCPGatewayExtension": lambda: Conditions(
             {"Ready": "True"}, fix="look at its Ready condition and the operator's log"
         ),

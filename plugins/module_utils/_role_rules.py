@@ -18,6 +18,11 @@ import typing as t
 from ansible_collections.mcpops.gateway.plugins.module_utils import _role_rules_broker as broker
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import PublicHostError, public_host
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_protection_rules import (
+    auth_problems,
+    dns_problems,
+    route_problems,
+)
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import (
     external_of,
     hostname_of,
@@ -38,6 +43,20 @@ SHAPES: dict[str, Shape] = {
     "extension_session_store": "dict",
     "extension_oauth_protected_resource": "dict",
     "extension_ca_cert_bundle_ref": "dict",
+    "route_hostnames": "list",
+    "route_cors": "dict",
+    "route_rules": "list",
+    "dns_provider_secrets": "list",
+    "dns_load_balancing": "dict",
+    "dns_health_check": "dict",
+    "dns_exclude_addresses": "list",
+    "auth_audiences": "list",
+    "auth_scopes": "list",
+    "auth_open_paths": "list",
+    "auth_tools": "list",
+    "auth_servers": "list",
+    "auth_rules": "dict",
+    "auth_rate_limits": "list",
     "servers_list": "list",
     "servers_virtual": "list",
     "verify_headers": "dict",
@@ -62,6 +81,14 @@ _NAMES = (
     "extension_name",
     "extension_gateway",
     "extension_reference_grant_name",
+    "route_name",
+    "route_gateway",
+    "route_backend_service",
+    "dns_name",
+    "dns_gateway",
+    "auth_name",
+    "auth_gateway",
+    "auth_tls_issuer",
     "servers_gateway",
     "servers_set",
     "verify_gateway",
@@ -73,6 +100,11 @@ _NAMESPACES = (
     "gateway_namespace",
     "extension_namespace",
     "extension_gateway_namespace",
+    "route_namespace",
+    "route_gateway_namespace",
+    "dns_gateway_namespace",
+    "auth_gateway_namespace",
+    "auth_servers_namespace",
     "servers_namespace",
     "servers_virtual_namespace",
     "servers_gateway_namespace",
@@ -89,6 +121,16 @@ def rule_problems(values: Values) -> list[str]:
         found += _gateway_problems(values)
     if values.get("extension_state") != "absent":
         found += _extension_problems(values)
+    if values.get("route_state") == "present":
+        found += route_problems(values)
+        found += _listener_reference(values, "route_listener", "route_gateway", needs_host=False)
+    if values.get("dns_state") != "absent":
+        found += dns_problems(values)
+        found += _listener_reference(values, "dns_listener", "dns_gateway", needs_host=False)
+    if values.get("auth_state") != "absent":
+        found += auth_problems(values)
+        for option in ("auth_listener", "auth_calls_listener", "auth_tls_listener"):
+            found += _listener_reference(values, option, "auth_gateway", needs_host=False)
     found += _server_problems(values)
     if "broker_servers" in values:
         found += broker.broker_problems(values)

@@ -154,7 +154,7 @@ def server_objects(
     for entry in structured(virtual, "list"):
         if wanted == ("absent" if _gone(entry, state) else "present"):
             found = _virtual_server({"namespace": virtual_namespace, **entry})
-            objects.append(found if wanted == "present" else _without_spec(found))
+            objects.append(found if wanted == "present" else without_spec(found))
     return objects
 
 
@@ -167,7 +167,8 @@ def _gone(entry: Server, state: str) -> bool:
     return state == "absent" or entry.get("state") == "absent"
 
 
-def _without_spec(found: Object) -> Object:
+def without_spec(found: Object) -> Object:
+    """What names an object, for its removal."""
     metadata = {key: found["metadata"][key] for key in ("name", "namespace")}
     return {"apiVersion": found["apiVersion"], "kind": found["kind"], "metadata": metadata}
 
@@ -275,7 +276,7 @@ def _registration_spec(server: Object, external: External | None) -> Object:
     if server.get("state") == "disabled":
         spec["state"] = "Disabled"
     if "user_specific_list" in server:
-        spec["userSpecificList"] = "Enabled" if _true(server["user_specific_list"]) else "Disabled"
+        spec["userSpecificList"] = "Enabled" if is_true(server["user_specific_list"]) else "Disabled"
     for field in ("category", "tags"):
         if server.get(field):
             spec[field] = structured(server[field], "list")
@@ -284,7 +285,8 @@ def _registration_spec(server: Object, external: External | None) -> Object:
     return spec
 
 
-def _true(value: t.Any) -> bool:
+def is_true(value: t.Any) -> bool:
+    """A boolean, or text of one as surveys send it."""
     return str(value).strip().lower() in ("1", "true", "t", "yes", "y", "on")
 
 

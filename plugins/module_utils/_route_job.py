@@ -22,6 +22,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Ma
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import RouteReady
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._route_manifest import route_manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
 
 Params = dict[str, t.Any]
 
@@ -33,6 +34,8 @@ def route_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         raise ConfigError(f"HTTPRoute {namespace}/{name}: that is the operator's own route; give yours another name.")
     if params["state"] == "absent":
         skeleton = {"apiVersion": API_VERSION, "kind": "HTTPRoute", "metadata": {"name": name, "namespace": namespace}}
+        if params["replace_automatic"]:
+            _await_automatic(engine, params)
         return engine.remove([skeleton]), {"hostnames": [], "url": None, "parents": []}
     label = f"HTTPRoute {namespace}/{name}"
     listener = _listener(engine, params, label)
@@ -114,6 +117,15 @@ def _automatic(engine: Engine, params: Params, extension: Object | None, label: 
         "kind": "HTTPRoute",
         "metadata": {"name": ROUTE, "namespace": params["namespace"]},
     }
+
+
+def _await_automatic(engine: Engine, params: Params) -> None:
+    """Before the custom route goes: wait for the operator's own route, if the operator keeps one."""
+    extension = _extension(engine, params)
+    if extension is None or (extension.get("spec") or {}).get("httpRouteManagement", "Enabled") == "Disabled":
+        return
+    routes = engine.discovery.need(API_VERSION, "HTTPRoute")
+    engine.await_all([Target(routes, ROUTE, params["namespace"], RouteReady())], Report())
 
 
 def _url(hostnames: t.Sequence[str], listener: Object, path: str) -> str | None:

@@ -82,7 +82,7 @@ def _endpoint_rules(params: Params, label: str) -> list[Rule]:
     if not cors:
         return [_rule("mcp", params["path"], params, [removal])]
     origins = list(dict.fromkeys(cors["allow_origins"] or []))
-    _check_origins(origins, cors, label)
+    check_origins(origins, cors, label)
     if origins == ["*"]:
         return [_rule("mcp", params["path"], params, [removal, _answer(cors, "*")])]
     rules = []
@@ -93,7 +93,8 @@ def _endpoint_rules(params: Params, label: str) -> list[Rule]:
     return [*rules, _rule("mcp", params["path"], params, [removal])]
 
 
-def _check_origins(origins: t.Sequence[str], cors: Params, label: str) -> None:
+def check_origins(origins: t.Sequence[str], cors: Params, label: str) -> None:
+    """Raise ConfigError for origins that are none, and for what browsers refuse."""
     if not origins:
         raise ConfigError(
             f'{label}: cors.allow_origins is empty; name the origins of your web clients, or ["*"] for all.'

@@ -90,6 +90,27 @@ managers:
   type: list
   elements: str
   sample: [mcpops.gateway]
+records:
+  description:
+    - The DNS records that the host name of the listener needs, one for each address of the Gateway. Empty while it has
+      no address, and for a listener without a host name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Host name.
+      type: str
+    type:
+      description: V(A), V(AAAA) or V(CNAME).
+      type: str
+    value:
+      description: Address, or host name.
+      type: str
+  sample:
+    - name: mcp.example.com
+      type: A
+      value: 192.0.2.10
 problem:
   description: Why there is no RV(url); empty when there is one.
   returned: success
@@ -101,6 +122,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
+from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_job import records_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._fields import managers_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
@@ -119,7 +141,8 @@ def _read(client: ApiClient, params: dict[str, t.Any]) -> dict[str, t.Any]:
     resource = Discovery(client).find(API_VERSION, "Gateway")
     gateway = client.get(resource, params["name"], params["namespace"]) if resource is not None else None
     managers = managers_of(gateway or {}, ("f:spec", "f:gatewayClassName"))
-    return {"managers": managers, **endpoint_of(gateway, params)}
+    records = records_of(gateway or {}, params["listener"])
+    return {"managers": managers, "records": records, **endpoint_of(gateway, params)}
 
 
 def main() -> None:

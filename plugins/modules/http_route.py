@@ -131,6 +131,8 @@ options:
     description:
       - Remove the operator's route C(mcp-gateway-route) once this one serves.
       - The MCPGatewayExtension must have C(http_route_management) C(Disabled), or the operator would make it again.
+      - With O(state=absent), the other way round. This route is removed once the operator's route serves, if the
+        MCPGatewayExtension has C(http_route_management) C(Enabled).
     type: bool
     default: false
 seealso:
