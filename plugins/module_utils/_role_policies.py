@@ -154,7 +154,7 @@ def challenge_of(settings: Settings) -> str:
 
 
 def metadata_url(endpoint: str) -> str:
-    """Where the metadata of a protected resource is (RFC 9728, section 3.1): its path goes behind the well-known one."""
+    """Where the metadata of a protected resource is (RFC 9728, section 3.1): its path behind the well-known one."""
     scheme, separator, rest = endpoint.partition("://")
     if not separator:
         return ""
