@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_proxy import Proxy, open_tunnel
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_timing import Timing
 
@@ -29,8 +30,14 @@ _Address = tuple[socket.AddressFamily, socket.SocketKind, int, t.Any]
 """Family, kind and protocol of a socket, and the address to connect it to."""
 
 
-def tls_context(ca_cert: str | None, validate_certs: bool) -> ssl.SSLContext:
-    """A client context that trusts the system's authorities, or only those of ``ca_cert`` (a path or PEM text)."""
+def tls_context(
+    ca_cert: str | None, validate_certs: bool, client_cert: str | None = None, client_key: str | None = None
+) -> ssl.SSLContext:
+    """A client context that trusts the system's authorities, or only those of ``ca_cert`` (a path or PEM text).
+
+    ``client_cert`` is the path of a PEM file with the client's own certificate; its key is in ``client_key``, or in
+    the same file.
+    """
     try:
         if ca_cert and "-----BEGIN" in ca_cert:
             context = ssl.create_default_context(cadata=ca_cert)
@@ -52,7 +59,28 @@ def tls_context(ca_cert: str | None, validate_certs: bool) -> ssl.SSLContext:
     if not validate_certs:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if client_cert:
+        _load_client(context, client_cert, client_key)
+    elif client_key:
+        raise EndpointError("input", "client_key is given without client_cert; give both", retry=False)
     return context
+
+
+def _load_client(context: ssl.SSLContext, cert: str, key: str | None) -> None:
+    cert, key = os.path.expanduser(cert), os.path.expanduser(key) if key else None
+    for option, path in (("client_cert", cert), ("client_key", key)):
+        if path is not None and not os.path.isfile(path):
+            text = f"{option}: the file {path} does not exist; give the path of a PEM file"
+            raise EndpointError("input", text, retry=False)
+    try:
+        context.load_cert_chain(cert, key, password=lambda: b"")  # never ask at a terminal
+    except (OSError, ssl.SSLError) as error:
+        raise EndpointError(
+            "input",
+            f"client_cert: {cert}{f' and {key}' if key else ''} hold no certificate with its key, in PEM and without a"
+            f" password ({getattr(error, 'reason', None) or error})",
+            retry=False,
+        ) from error
 
 
 def connect(target: Target, tls: ssl.SSLContext | None, deadline: float, timing: Timing) -> socket.socket:
@@ -64,15 +92,31 @@ def connect(target: Target, tls: ssl.SSLContext | None, deadline: float, timing:
         addresses = _addresses(target)
     with timing.phase("connect"):
         sock = _dial(target, addresses, deadline)
-    if tls is None:
-        return sock
     try:
+        if target.proxy is not None and target.tunnelled:
+            _tunnel(sock, target, target.proxy, deadline)
+        if tls is None:
+            return sock
         with timing.phase("tls"):
             sock.settimeout(seconds_left(deadline))
             return tls.wrap_socket(sock, server_hostname=target.host)
+    except EndpointError:
+        sock.close()
+        raise
     except (OSError, ValueError) as error:
         sock.close()
         raise _tls_failure(target, error) from error
+
+
+def _tunnel(sock: socket.socket, target: Target, proxy: Proxy, deadline: float) -> None:
+    sock.settimeout(seconds_left(deadline))
+    try:
+        open_tunnel(sock, proxy, target.url, target.dialed)
+    except OSError as error:
+        why = "did not answer in time" if isinstance(error, TimeoutError) else f"broke off ({error.strerror or error})"
+        raise EndpointError(
+            "http", f"{target.url}: the proxy {proxy} {why}; check proxy, and what it may reach"
+        ) from error
 
 
 def seconds_left(deadline: float) -> float:
@@ -98,9 +142,10 @@ def _dial(target: Target, addresses: list[_Address], deadline: float) -> socket.
 
 
 def _addresses(target: Target) -> list[_Address]:
-    name = target.dial_host
+    hop = target.proxy
+    name, port = (hop.host, hop.port) if hop else (target.dial_host, target.dial_port)
     try:
-        found = socket.getaddrinfo(name, target.dial_port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
         raise EndpointError("dns", f"{target.url}: {name!r} is not a host name; correct it", retry=False) from error
     except socket.gaierror as error:
@@ -108,17 +153,20 @@ def _addresses(target: Target) -> list[_Address]:
             why = f"the name server gave no answer for {name} ({error.strerror}); check this machine's DNS settings"
         else:
             why = f"the name {name} does not resolve"
-        raise EndpointError(
-            "dns",
-            f"{target.url}: {why}; create a DNS record that points to the Gateway's address,"
-            " or give that address in connect_to",
-        ) from error
+        way_out = (
+            "correct proxy"
+            if hop
+            else "create a DNS record that points to the Gateway's address, or give that address in connect_to"
+        )
+        raise EndpointError("dns", f"{target.url}: {why}; {way_out}") from error
     return [(family, kind, protocol, address) for family, kind, protocol, _name, address in found]
 
 
 def _tcp_failure(target: Target, error: OSError | None, waited: float) -> EndpointError:
-    where = target.dialed
-    if isinstance(error, ConnectionRefusedError):
+    where = f"the proxy {target.proxy}" if target.proxy else target.dialed
+    if target.proxy:
+        text = f"{where} cannot be reached ({(error.strerror or error) if error else 'no address'}); check proxy"
+    elif isinstance(error, ConnectionRefusedError):
         text = (
             f"nothing listens on {where} (connection refused); check that the listener of port {target.dial_port} is"
             " programmed and that the Gateway's Service exposes it"
@@ -153,8 +201,28 @@ def _tls_failure(target: Target, error: Exception) -> EndpointError:
             True,
         )
     else:
-        text, retry = f"the TLS handshake with {target.dialed} failed ({getattr(error, 'reason', None) or error})", True
+        reason = str(getattr(error, "reason", None) or error)
+        alert = alert_text(reason)
+        text = f"the TLS handshake with {target.dialed} failed ({reason})" + (f"; {alert}" if alert else "")
+        retry = alert == ""
     return EndpointError("tls", f"{target.url}: {text}", retry=retry)
+
+
+_ALERTS = (
+    ("CERTIFICATE_REQUIRED", "the server wants a certificate of the client; give it in client_cert"),
+    ("HANDSHAKE_FAILURE", "both sides have no cipher in common, or the server wants client_cert"),
+    ("PROTOCOL", "the server takes only TLS versions that are not allowed here (1.2 and 1.3 are)"),
+    ("UNRECOGNIZED_NAME", "no listener there has a certificate for this host name; check the listener's hostname"),
+    ("UNKNOWN_CA", "the server does not know the authority of client_cert"),
+    ("BAD_CERTIFICATE", "the server refuses client_cert"),
+    ("CERTIFICATE_EXPIRED", "client_cert has expired"),
+)
+"""Parts of OpenSSL's names for alerts of the server, and what they mean."""
+
+
+def alert_text(reason: str) -> str:
+    """What the server's alert means, empty when it is not known."""
+    return next((text for name, text in _ALERTS if name in reason.upper()), "")
 
 
 def _certificate_text(target: Target, error: ssl.SSLCertVerificationError) -> str:

@@ -19,7 +19,7 @@ import time
 import types
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_connect import connect, seconds_left
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_connect import alert_text, connect, seconds_left
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError, excerpt
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import Target
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_timing import Timing
@@ -102,7 +102,7 @@ class Exchange:
     def _send(self, method: str, headers: t.Mapping[str, str], body: bytes | None) -> http.client.HTTPResponse:
         try:
             self._sock.settimeout(seconds_left(self._deadline))
-            self._connection.putrequest(method, self._target.path, skip_host=True, skip_accept_encoding=True)
+            self._connection.putrequest(method, self._target.request_target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 self._connection.putheader(name, value)
             self._connection.endheaders(body)
@@ -141,12 +141,15 @@ class Exchange:
         if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
             text = f"{dialed} does not speak HTTP (it sent {excerpt(str(error))!r}); check the port"
             return EndpointError("http", f"{url}: {text}")
+        if isinstance(error, ssl.SSLError) and alert_text(str(error.reason)):
+            text = f"{dialed} ended the TLS connection ({error.reason}); {alert_text(str(error.reason))}"
+            return EndpointError("tls", f"{url}: {text}", retry=False)
         if isinstance(error, (ConnectionError, ssl.SSLEOFError, http.client.HTTPException)):
             text = f"{dialed} closed the connection without a complete answer; "
             text += (
                 "if the listener speaks TLS, use https://"
                 if self._target.scheme == "http"
-                else "look at the gateway's log"
+                else "look at the gateway's log (one that wants another client_cert closes like this, too)"
             )
             return EndpointError("http", f"{url}: {text}")
         if isinstance(error, OSError):

@@ -20,6 +20,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_hello import C
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_message import Json
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_oauth import check_oauth
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_open import open_client, speak_each
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_proxy import parse_proxy
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import STATELESS_REVISION
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_servers import check_servers, status_target
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_stateless import StatelessClient
@@ -92,7 +93,11 @@ def probe_until(
 
 
 def _wire(wanted: Wanted, target: Target, headers: t.Mapping[str, str], timings: list[Timing]) -> Wire:
-    tls = tls_context(wanted.ca_cert, wanted.validate_certs) if target.scheme == "https" else None
+    tls = None
+    if target.scheme == "https":
+        tls = tls_context(wanted.ca_cert, wanted.validate_certs, wanted.client_cert, wanted.client_key)
+    if wanted.proxy:
+        target = dataclasses.replace(target, proxy=parse_proxy(wanted.proxy, wanted.proxy_headers))
     return Wire(target, tls=tls, headers=headers, timeout=wanted.timeout, timings=timings)
 
 

@@ -19,7 +19,7 @@ HeaderLookup = t.Callable[[str], "str | None"]
 _METADATA = re.compile(r'resource_metadata\s*=\s*"?([^",\s]+)"?', re.IGNORECASE)
 
 # Statuses that another try cannot change: the request itself, or who sends it, has to change.
-_FINAL = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 405, 406, 413, 415, 426})
+_FINAL = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 405, 406, 407, 413, 415, 426})
 
 
 def status_failure(target: Target, status: int, header: HeaderLookup, body: bytes) -> EndpointError:
@@ -82,6 +82,7 @@ _MEANINGS: dict[int, str] = {
     403: "the request is refused; the token lacks a scope or role, or a policy forbids this client or Origin",
     405: "POST is not allowed at {path}; the MCP endpoint is probably at another path (usually /mcp)",
     406: "the endpoint wants another Accept header; it is not a Streamable HTTP endpoint",
+    407: "a proxy in between wants credentials; send Proxy-Authorization in proxy_headers",
     413: "the request is too large for the gateway; raise its limit",
     415: "the endpoint does not take JSON; it is not an MCP endpoint, or a proxy changes Content-Type",
     421: (

@@ -14,6 +14,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_proxy import Proxy
 
 DialRule = t.Literal["always", "unresolved"]
 
@@ -30,12 +31,25 @@ class Target:
     path: str
     dial_host: str
     dial_port: int
+    proxy: Proxy | None = None
 
     @property
     def host_header(self) -> str:
         """The Host header as HTTP clients write it: without the scheme's own port."""
         name = f"[{self.host}]" if ":" in self.host else self.host
         return name if self.port == (443 if self.scheme == "https" else 80) else f"{name}:{self.port}"
+
+    @property
+    def tunnelled(self) -> bool:
+        """Whether the proxy only makes a tunnel; otherwise it is asked for the whole URL (RFC 9110, absolute form)."""
+        redirected = (self.dial_host, self.dial_port) != (self.host, self.port)
+        return self.proxy is not None and (self.scheme == "https" or redirected)
+
+    @property
+    def request_target(self) -> str:
+        """What stands behind the method in the request."""
+        absolute = self.proxy is not None and not self.tunnelled
+        return f"{self.scheme}://{self.host_header}{self.path}" if absolute else self.path
 
     @property
     def dialed(self) -> str:

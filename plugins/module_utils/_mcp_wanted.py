@@ -41,6 +41,10 @@ class Wanted:
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     ca_cert: str | None = None
     validate_certs: bool = True
+    client_cert: str | None = None
+    client_key: str | None = None
+    proxy: str | None = None
+    proxy_headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     timeout: float = 10.0
     bare: bool = False
     handshake: bool = True
@@ -61,6 +65,8 @@ class Wanted:
         """Raise what contradicts itself, as a failure of layer ``input``."""
         if self.pings < 0:
             raise _input(f"pings must not be negative, and is {self.pings}")
+        if self.proxy_headers and not self.proxy:
+            raise _input("proxy_headers are given without proxy; give the proxy's address, or drop them")
         if self.handshake:
             return
         useless = [name for name in NEEDS_HANDSHAKE if getattr(self, name)]

@@ -63,7 +63,8 @@ class Wire:
             "Connection": "close",
         }
         length = {} if body is None else {"Content-Length": str(len(body))}
-        all_headers = _merged(own, headers, {} if anonymous else self._headers, length)
+        for_proxy = target.proxy.headers if target.proxy is not None and not target.tunnelled else {}
+        all_headers = _merged(own, headers, {} if anonymous else self._headers, for_proxy, length)
         timing = Timing()
         self.timings.append(timing)
         try:

@@ -22,8 +22,7 @@ description:
     anew once, with a warning.
   - Each request goes over a connection of its own, so that replicas that do not share sessions are noticed.
   - When something is wrong, the message names the layer (name resolution, TCP, TLS, HTTP, MCP) and what to do.
-  - It only needs the standard library of Python and no access to Kubernetes. Proxy settings of the environment are
-    not used.
+  - It only needs the standard library of Python and no access to Kubernetes.
 extends_documentation_fragment:
   - mcpops.gateway.endpoint_checks
 attributes:
@@ -88,6 +87,25 @@ options:
       - Whether to check the server's certificate. V(false) is for tests only.
     type: bool
     default: true
+  client_cert:
+    description:
+      - Path of a PEM file with the certificate that the server asks of its clients, for HTTPS.
+    type: path
+  client_key:
+    description:
+      - Path of a PEM file with its key, without a password, when it is not in the same file.
+    type: path
+  proxy:
+    description:
+      - HTTP proxy to go through, as V(http://host:port). HTTPS, and HTTP with O(connect_to), goes through a tunnel
+        (C(CONNECT)).
+      - Proxy settings of the environment are not used, since a proof through another way proves little.
+    type: str
+  proxy_headers:
+    description:
+      - Headers for the proxy alone, for example C(Proxy-Authorization).
+    type: dict
+    default: {}
   timeout:
     description:
       - Seconds that each request may take from the connection to the end of the answer.
@@ -370,7 +388,8 @@ def main() -> None:
     call = options.pop("call") or {}
     cors, oauth = options.pop("cors"), options.pop("oauth_metadata")
     wait_timeout = options.pop("wait_timeout")
-    options["headers"] = {str(name): str(value) for name, value in options["headers"].items()}
+    for name in ("headers", "proxy_headers"):
+        options[name] = {str(key): str(value) for key, value in options[name].items()}
     wanted = Wanted(
         **options,
         cors=None if cors is None else Cors(**cors),

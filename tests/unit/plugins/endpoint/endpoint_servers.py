@@ -54,14 +54,15 @@ class RawServer:
                     self._tls.wrap_socket(connection, server_side=True) if self._tls else connection as sock,
                 ):
                     sock.settimeout(5)
-                    request = _read_request(sock)
+                    request = read_request(sock)
                     self.requests.append(request)
                     sock.sendall(self._respond(request))
             except OSError:
                 continue  # a client that gives up is part of the tests
 
 
-def _read_request(sock: socket.socket) -> bytes:
+def read_request(sock: socket.socket) -> bytes:
+    """A whole HTTP request; what came of it when the connection ends."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = sock.recv(65536)
