@@ -24,6 +24,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache im
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, Outdated
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN, without_secrets
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_secrets import credentials_in
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Say
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import Settings, resolve, secrets_of
@@ -50,7 +51,7 @@ def perform(job: Job, params: Params, *, check: bool, diff: bool, say: Say | Non
     warnings: list[str] = []
     try:
         settings = resolve(params)
-        secrets = secrets_of(settings)
+        secrets = secrets_of(settings) | credentials_in((params.get("broker") or {}).get("headers"))
         cache = DiscoveryCache(settings.host)
         engine = _engine(params, settings, check=check, say=say, cache=cache)
         written = False

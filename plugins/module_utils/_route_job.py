@@ -125,7 +125,7 @@ def _await_automatic(engine: Engine, params: Params) -> None:
     if extension is None or (extension.get("spec") or {}).get("httpRouteManagement", "Enabled") == "Disabled":
         return
     routes = engine.discovery.need(API_VERSION, "HTTPRoute")
-    engine.await_all([Target(routes, ROUTE, params["namespace"], RouteReady())], Report())
+    engine.await_all([Target(routes, ROUTE, params["namespace"], RouteReady())])
 
 
 def _url(hostnames: t.Sequence[str], listener: Object, path: str) -> str | None:

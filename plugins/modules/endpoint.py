@@ -376,6 +376,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_cors import Co
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_oauth import OAuth
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe_until
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_secrets import credentials_in
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
 
 
@@ -390,6 +391,7 @@ def main() -> None:
     wait_timeout = options.pop("wait_timeout")
     for name in ("headers", "proxy_headers"):
         options[name] = {str(key): str(value) for key, value in options[name].items()}
+        module.no_log_values.update(credentials_in(options[name]))
     wanted = Wanted(
         **options,
         cors=None if cors is None else Cors(**cors),

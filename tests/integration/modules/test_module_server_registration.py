@@ -179,6 +179,14 @@ def test_what_the_broker_said_last(
 
 def test_a_broker_out_of_reach(run: Modules, api_server: ApiServer, ns: str, broker: Broker) -> None:
     route(api_server, ns)
+    broker.answers = [(200, {"ready": False, "message": "s3cr3t-token is refused"})]
+    headers = {"Authorization": "Bearer s3cr3t-token"}
+    with meanwhile(lambda: says(api_server, ns, "Ready")):
+        repeated = run.run(
+            "server_registration",
+            **options(ns, confirm="always", wait_timeout=1, broker={"url": broker.url, "headers": headers}),
+        )
+    assert "is refused" in repeated["msg"] and "s3cr3t-token" not in json.dumps(repeated)
     broker.answers = [(401, "no token")]
     with meanwhile(lambda: says(api_server, ns, "Ready")):
         made = run("server_registration", **options(ns, confirm="auto", broker={"url": broker.url}))

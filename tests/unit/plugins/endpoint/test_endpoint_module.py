@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from endpoint_servers import RawServer, http_answer, mcp_responder, message_of
 
@@ -58,6 +59,28 @@ def test_every_result_of_the_stateless_revision_is_documented(sdk_url: str) -> N
 
     assert answer["protocol_versions"] == ["2024-11-05", "2026-07-28"]
     assert set(answer) - {"changed", "invocation"} <= set(yaml.safe_load(_literal("RETURN")))
+
+
+@pytest.mark.parametrize(
+    ("headers", "repeated"),
+    [
+        ({"Authorization": "Bearer s3cr3t-token"}, "s3cr3t-token"),
+        ({"Authorization": "Basic dXNlcjpzM2NyM3QtcGFzcw=="}, "s3cr3t-pass"),
+        ({"Cookie": "a=b; session=s3cr3t-cookie"}, "s3cr3t-cookie"),
+        ({"X-Api-Key": "s3cr3t-key"}, "s3cr3t-key"),
+    ],
+)
+def test_credentials_that_the_server_repeats_are_not_shown(
+    raw_server: Callable[..., RawServer], headers: dict[str, str], repeated: str
+) -> None:
+    body = f"{repeated} is no good"
+    server = raw_server(
+        lambda _request: http_answer(body, "401 Unauthorized", WWW_Authenticate=f'Bearer x="{repeated}"')
+    )
+
+    answer = run(url=server.url, headers=headers)
+
+    assert "is no good" in answer["msg"] and repeated not in json.dumps(answer)
 
 
 def test_a_lost_session_is_a_warning(raw_server: Callable[..., RawServer]) -> None:

@@ -162,6 +162,7 @@ class TestClientCertificate:
         assert failed.layer == "input" and said in str(failed)
 
 
+@pytest.mark.filterwarnings("ignore:.*TLSv1:DeprecationWarning")
 def test_a_server_without_a_tls_version_in_common(raw_server: Start, tmp_path: Path) -> None:
     context = Certificate(tmp_path / "self.pem").context
     context.set_ciphers("ALL:@SECLEVEL=0")
