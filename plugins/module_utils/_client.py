@@ -198,7 +198,7 @@ class ApiClient:
     def read_path(self, path: str, accept: str = "") -> Object | None:
         """A document that is no object (discovery, OpenAPI), or None when the server has none there."""
         try:
-            return self._call(Request("get", self.host), "GET", path, accept=accept)
+            return self._call(Request("get", self.host, name=path), "GET", path, accept=accept)
         except NotFound:
             return None
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
@@ -64,8 +65,33 @@ class Discovery:
         """The same, raising KindNotServed with what to install."""
         found = self.find(api_version, kind)
         if found is None:
-            raise KindNotServed(not_served(api_version, kind))
+            raise KindNotServed(self.why_not(api_version, kind))
         return found
+
+    def why_not(self, api_version: str, kind: str) -> str:
+        """The sentence for a kind that is not served: another version, another spelling, or who installs it."""
+        group, version = split_api_version(api_version)
+        served = [f"{group}/{one}" for one in self.versions(group)] if group else ["v1"]
+        having = [one for one in served if self.find(one, kind) is not None]
+        if having and version:
+            write = f"; write {having[0]}" + (f", or {group} to leave the version to the cluster" if group else "")
+            return f"The cluster serves the kind {kind} in {' and '.join(having)}, not in {api_version}{write}."
+        names = {name.lower(): name for one in served for name in self._kinds(one)}
+        near = difflib.get_close_matches(kind.lower(), names, 1, 0.8)
+        if near:
+            return (
+                f"The cluster does not serve the kind {kind} of {api_version}, but it has {names[near[0]]}; correct "
+                "the spelling."
+            )
+        if served and not group:
+            return (
+                f"The cluster does not serve the kind {kind} of {api_version}; check its spelling and its apiVersion."
+            )
+        return not_served(api_version, kind)
+
+    def _kinds(self, api_version: str) -> list[str]:
+        with self._lock:
+            return list(self._versions.get(api_version) or {})
 
     def versions(self, group: str) -> list[str]:
         """The served versions of a group, the preferred one first; empty when the group is not there."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass
 
@@ -98,6 +99,17 @@ def judge(live: dict[str, t.Any], conditions: t.Any, wanted: t.Mapping[str, str]
     return Verdict(PENDING, "; ".join(missing)) if missing else Verdict(DONE, "")
 
 
+def worst(verdicts: t.Sequence[Verdict]) -> Verdict:
+    """All of several verdicts as one: failed before pending before done."""
+    for state in (FAILED, PENDING):
+        found = [verdict for verdict in verdicts if verdict.state == state]
+        if found:
+            fixes = dict.fromkeys(verdict.remedy.fix for verdict in found if verdict.remedy.fix)
+            remedy = Remedy("; ".join(fixes), any(verdict.remedy.at_once for verdict in found))
+            return Verdict(state, "; ".join(dict.fromkeys(verdict.seen for verdict in found)), remedy)
+    return Verdict(DONE, "")
+
+
 @dataclass
 class Exists:
     """The object exists."""
@@ -123,13 +135,8 @@ class Gone:
         metadata = (live or {}).get("metadata") or {}
         if live is None or (self.uid and metadata.get("uid") != self.uid):
             return Verdict(DONE, "")
-        held = metadata.get("finalizers") or []
-        if held:
-            return Verdict(
-                PENDING,
-                f"it is held by the finalizers {', '.join(held)}; the controller that owns them has to let go "
-                "(is it still installed and running?)",
-            )
+        if metadata.get("finalizers"):
+            return Verdict(PENDING, _held_by(live, metadata["finalizers"]))
         status = live.get("status") or {}
         said = [
             str(condition.get("message"))
@@ -137,6 +144,34 @@ class Gone:
             if live.get("kind") == "Namespace" and condition.get("status") == "True" and condition.get("message")
         ]
         return Verdict(PENDING, "; ".join(said) or "its deletion has been asked for and it is still there")
+
+
+OF_KUBERNETES = {
+    "customresourcecleanup.apiextensions.k8s.io": "the API server first removes all objects of its kind",
+    "foregroundDeletion": "what it owns is removed first",
+    "orphan": "what it owns is let go first",
+    "kubernetes.io/pvc-protection": "a pod still uses it",
+    "kubernetes.io/pv-protection": "a claim still uses it",
+}
+"""Finalizers that Kubernetes takes off by itself; taking them off by hand leaves rubbish behind or loses data."""
+
+
+def _held_by(live: dict[str, t.Any], finalizers: list[str]) -> str:
+    said = [OF_KUBERNETES[name] for name in finalizers if name in OF_KUBERNETES]
+    names = (live.get("spec") or {}).get("names") or {}
+    if live.get("kind") == "CustomResourceDefinition" and said:
+        said.append(
+            f"look for finalizers on those that are left: kubectl get {names.get('plural')}."
+            f"{live['spec'].get('group')} --all-namespaces"
+        )
+    others = [name for name in finalizers if name not in OF_KUBERNETES]
+    if others:
+        noun = "finalizer" if len(others) == 1 else "finalizers"
+        owners = "the controller that owns it" if len(others) == 1 else "the controllers that own them"
+        said.append(
+            f"it is held by the {noun} {', '.join(others)} until {owners} (still installed and running?) let go"
+        )
+    return "; ".join(said)
 
 
 @dataclass
@@ -179,6 +214,7 @@ class Rollout:
         progressing = _conditions.of_object(live, "Progressing")
         if progressing is not None and progressing.get("reason") == "ProgressDeadlineExceeded":
             return Verdict(FAILED, _conditions.describe(progressing, "Progressing", live))
+        old = 0
         if live.get("kind") == "DaemonSet":
             wanted, updated, ready = (
                 status.get(key) or 0 for key in ("desiredNumberScheduled", "updatedNumberScheduled", "numberReady")
@@ -186,71 +222,70 @@ class Rollout:
         else:
             wanted = spec.get("replicas", 1)
             updated, ready = status.get("updatedReplicas") or 0, status.get("readyReplicas") or 0
-        if updated >= wanted and ready >= wanted and (status.get("replicas") or ready) <= max(wanted, ready):
+        if live.get("kind") == "Deployment":
+            old = max(0, (status.get("replicas") or 0) - updated)
+        if updated >= _to_update(spec, wanted) and ready >= wanted and not old:
             return Verdict(DONE, "")
-        old = max(0, (status.get("replicas") or 0) - updated)
         more = f", {old} of the template before {'is' if old == 1 else 'are'} still there" if old else ""
         return Verdict(PENDING, f"{ready} of {wanted} replicas are ready, {updated} are up to date{more}")
 
 
-@dataclass
-class AnyOf:
+def _to_update(spec: dict[str, t.Any], wanted: int) -> int:
+    """How many pods a StatefulSet or DaemonSet brings up to date by itself."""
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return 0
+    return max(0, wanted - int((strategy.get("rollingUpdate") or {}).get("partition") or 0))
+
+
+class _Several:
+    """What goals have in common that are waited for together."""
+
+    word = ""
+
+    def __init__(self, goals: t.Sequence[Goal]) -> None:
+        self.goals = goals
+        self.fix = "; ".join(dict.fromkeys(goal.fix for goal in goals if goal.fix))
+        self.grace = max(goal.grace for goal in goals)
+        self.what = self.word.join(goal.what for goal in goals)
+
+
+class AnyOf(_Several):
     """One of several goals; a failure of one counts only when all have failed."""
 
-    goals: t.Sequence[Goal]
-    fix: str = ""
-    grace: float = 0.0
-
-    @property
-    def what(self) -> str:
-        return " or ".join(goal.what for goal in self.goals)
+    word = " or "
 
     def judge(self, live: dict[str, t.Any] | None) -> Verdict:
         verdicts = [goal.judge(live) for goal in self.goals]
-        for state in (DONE, PENDING):
-            found = [verdict for verdict in verdicts if verdict.state == state]
-            if found:
-                return Verdict(state, "; ".join(verdict.seen for verdict in found if verdict.seen))
-        return Verdict(FAILED, "; ".join(verdict.seen for verdict in verdicts))
+        if any(verdict.state == DONE for verdict in verdicts):
+            return Verdict(DONE, "")
+        return worst([verdict for verdict in verdicts if verdict.state == PENDING] or verdicts)
 
 
-@dataclass
-class AllOf:
+class AllOf(_Several):
     """Several goals together; the first failure fails."""
 
-    goals: t.Sequence[Goal]
-    fix: str = ""
-    grace: float = 0.0
-
-    @property
-    def what(self) -> str:
-        return " and ".join(goal.what for goal in self.goals)
+    word = " and "
 
     def judge(self, live: dict[str, t.Any] | None) -> Verdict:
-        verdicts = [goal.judge(live) for goal in self.goals]
-        for state in (FAILED, PENDING):
-            found = [verdict.seen for verdict in verdicts if verdict.state == state]
-            if found:
-                return Verdict(state, "; ".join(dict.fromkeys(found)))
-        return Verdict(DONE, "")
+        return worst([goal.judge(live) for goal in self.goals])
 
 
 class Unless:
-    """Another goal, given up when a condition has a certain status."""
+    """Another goal, given up at once when one of ``conditions`` (type and status) is met."""
 
-    fix = ""
-    grace = 0.0
-
-    def __init__(self, goal: Goal, condition: str, status: str) -> None:
+    def __init__(self, goal: Goal, conditions: t.Sequence[tuple[str, str]]) -> None:
         self._goal = goal
-        self._failure = Conditions({condition: status})
-        self._condition = condition
+        self._conditions = conditions
         self.what = goal.what
+        self.fix = goal.fix
+        self.grace = goal.grace
 
     def judge(self, live: dict[str, t.Any] | None) -> Verdict:
-        if live is not None and self._failure.judge(live).state == DONE:
-            found = _conditions.of_object(live, self._condition)
-            return Verdict(FAILED, _conditions.describe(found, self._condition, live))
+        for name, status in self._conditions if live is not None else ():
+            if _conditions.holds(live, name, status):
+                seen = _conditions.describe(_conditions.of_object(live, name), name, live or {})
+                return Verdict(FAILED, seen, Remedy(at_once=True))
         return self._goal.judge(live)
 
 
@@ -268,8 +303,10 @@ class Jmespath:
             ) from error
         try:
             self._search = jmespath.compile(expression).search
+            with contextlib.suppress(jmespath.exceptions.JMESPathTypeError):
+                self._search({})  # functions are looked up when they are called
         except jmespath.exceptions.JMESPathError as error:
-            first = str(error).splitlines()[0]
+            first = str(error).splitlines()[0].rstrip(":")
             raise ConfigError(f"The JMESPath expression {expression!r} cannot be used: {first}.") from error
         self._runtime_error: type[Exception] = jmespath.exceptions.JMESPathError
         self._expression = expression

@@ -176,7 +176,7 @@ def check(manifest: Manifest) -> None:
 
 def _plain(value: t.Any) -> t.Any:
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items() if item is not None}
+        return {_name(key): _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, datetime.datetime | datetime.date):
@@ -184,6 +184,11 @@ def _plain(value: t.Any) -> t.Any:
     if isinstance(value, str):
         return str(value)
     return copy.copy(value)
+
+
+def _name(key: t.Any) -> str:
+    """A key as it was written: YAML reads ``true`` as a truth value also where it is a name."""
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _secret_data(secret: Manifest) -> None:

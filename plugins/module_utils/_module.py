@@ -22,7 +22,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._args import Spec
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import McpopsError, Outdated
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, McpopsError, Outdated
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import HIDDEN, without_secrets
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_secrets import credentials_in
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Say
@@ -135,6 +135,8 @@ def _transport(params: t.Mapping[str, t.Any], settings: Settings) -> Transport:
 def _engine(
     params: Params, settings: Settings, *, check: bool, say: Say | None, cache: DiscoveryCache | None
 ) -> Engine:
+    if params["wait_timeout"] < 0:
+        raise ConfigError(f"wait_timeout is {params['wait_timeout']}; it is a number of seconds, 0 or more.")
     return Engine(
         ApiClient(_transport(params, settings)),
         manager=params["field_manager"],

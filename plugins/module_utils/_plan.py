@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._diff import Difference, compare, show_segments
-from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery, not_served
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     Forbidden,
     KindNotServed,
@@ -198,10 +198,10 @@ class Planner:
 
     def _not_served(self, step: Step, coming: set[tuple[str, str]]) -> str:
         api_version = str(step.manifest["apiVersion"])
-        sentence = not_served(api_version, step.kind)
         if (split_api_version(api_version)[0], step.kind) in coming:
             return f"the kind {step.kind} is defined by the same list"
-        self._missing("kind", f"{label_of(step.manifest)}: {sentence.rstrip('.')}", "", KindNotServed)
+        sentence = self._discovery.why_not(api_version, step.kind).rstrip(".")
+        self._missing("kind", f"{label_of(step.manifest)}: {sentence[:1].lower()}{sentence[1:]}", "", KindNotServed)
         return f"the kind {step.kind} is not served yet"
 
     def _check_namespaces(self, steps: t.Sequence[Step]) -> None:

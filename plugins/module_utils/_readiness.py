@@ -20,9 +20,12 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     Goal,
     Remedy,
     Rollout,
+    Unless,
     Verdict,
     judge,
+    worst,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import split_api_version
 
 CERTIFICATE = Remedy(
     "check the Secret in tls.certificateRefs: it must exist, be of type kubernetes.io/tls and hold a certificate and "
@@ -89,6 +92,7 @@ POLICY_FAILURES: dict[str, tuple[str, ...]] = {
 """Kuadrant: reasons with which a policy stays as it is until somebody changes something."""
 NO_ROUTES = "not in the path to any existing routes"
 """Kuadrant's words, under the reason Unknown, for a policy that has nothing to be enforced on."""
+OPERATOR_LOG = "look at its Ready condition and the operator's log"
 NEIGHBOUR_GRACE = 5.0
 """Seconds for which a complaint about another object (Secret, grant, Gateway) is taken for a controller that lags."""
 
@@ -219,11 +223,11 @@ class PhaseGoal:
     """``status.phase`` has a value; other values may end the wait."""
 
     grace = 0.0
-    fix = ""
 
-    def __init__(self, phase: str, failing: t.Sequence[str] = ()) -> None:
+    def __init__(self, phase: str, failing: t.Sequence[str] = (), fix: str = "") -> None:
         self._phase = phase
         self._failing = failing
+        self.fix = fix
         self.what = f"have the phase {phase}"
 
     def judge(self, live: dict[str, t.Any] | None) -> Verdict:
@@ -234,17 +238,6 @@ class PhaseGoal:
         if phase == self._phase:
             return Verdict(DONE, "")
         return Verdict(FAILED if phase in self._failing else PENDING, seen if live is not None else "it does not exist")
-
-
-def worst(verdicts: t.Sequence[Verdict]) -> Verdict:
-    """All of several verdicts as one: failed before pending before done."""
-    for state in (FAILED, PENDING):
-        found = [verdict for verdict in verdicts if verdict.state == state]
-        if found:
-            fixes = dict.fromkeys(verdict.remedy.fix for verdict in found if verdict.remedy.fix)
-            remedy = Remedy("; ".join(fixes), any(verdict.remedy.at_once for verdict in found))
-            return Verdict(state, "; ".join(dict.fromkeys(verdict.seen for verdict in found)), remedy)
-    return Verdict(DONE, "")
 
 
 def _prefixed(prefix: str, verdict: Verdict) -> Verdict:
@@ -260,35 +253,43 @@ def _hinted(verdict: Verdict, status: dict[str, t.Any]) -> Verdict:
 
 
 def goal_for(manifest: t.Mapping[str, t.Any]) -> Goal | None:
-    """The goal that fits a kind; None for kinds that are ready as soon as they exist."""
-    kind = manifest["kind"]
-    if kind == "Gateway":
-        listeners = [str(listener.get("name")) for listener in (manifest.get("spec") or {}).get("listeners") or []]
-        return GatewayReady(listeners)
-    makers: dict[str, t.Callable[[], Goal]] = {
-        "CustomResourceDefinition": CrdEstablished,
-        "Namespace": lambda: PhaseGoal("Active"),
-        "Deployment": Rollout,
-        "StatefulSet": Rollout,
-        "DaemonSet": Rollout,
-        "Pod": lambda: Conditions({"Ready": "True"}, fix="look at the pod's events and logs"),
-        "Job": lambda: Conditions({"Complete": "True"}, fix="look at the job's pods"),
-        "HTTPRoute": RouteReady,
-        "GRPCRoute": RouteReady,
-        "AuthPolicy": PolicyReady,
-        "RateLimitPolicy": PolicyReady,
-        "TLSPolicy": lambda: Conditions(
-            {"Accepted": "True", "Enforced": "True"},
-            POLICY_FAILURES,
-            fix="look at its issuer and at the Certificate objects of the namespace",
-            grace=NEIGHBOUR_GRACE,
-        ),
-        "MCPGatewayExtension": lambda: Conditions(
-            {"Ready": "True"}, fix="look at its Ready condition and the operator's log"
-        ),
-        "MCPServerRegistration": lambda: Conditions(
-            {"Ready": "True"}, fix="look at its Ready condition and the operator's log"
-        ),
-    }
-    maker = makers.get(str(kind))
+    """The goal that fits a kind; None for kinds that are ready as soon as they exist.
+
+    Other groups have kinds of the same names (Istio's Gateway, Volcano's Job), so the group counts.
+    """
+    group, _version = split_api_version(str(manifest["apiVersion"]))
+    kind = str(manifest["kind"])
+    spec = manifest.get("spec") or {}
+    if (group, kind) == (GATEWAY_API, "Gateway"):
+        return GatewayReady([str(listener.get("name")) for listener in spec.get("listeners") or []])
+    if (group, kind) == ("", "Pod") and spec.get("restartPolicy") in {"Never", "OnFailure"}:
+        return PhaseGoal("Succeeded", ("Failed",), fix="look at the pod's events and logs")
+    maker = MAKERS.get((group, kind))
     return maker() if maker else None
+
+
+GATEWAY_API = "gateway.networking.k8s.io"
+MAKERS: dict[tuple[str, str], t.Callable[[], Goal]] = {
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): CrdEstablished,
+    ("", "Namespace"): lambda: PhaseGoal("Active"),
+    ("apps", "Deployment"): Rollout,
+    ("apps", "StatefulSet"): Rollout,
+    ("apps", "DaemonSet"): Rollout,
+    ("", "Pod"): lambda: Conditions({"Ready": "True"}, fix="look at the pod's events and logs"),
+    ("batch", "Job"): lambda: Unless(
+        Conditions({"Complete": "True"}, fix="look at the job's pods"), [("Failed", "True")]
+    ),
+    (GATEWAY_API, "HTTPRoute"): RouteReady,
+    (GATEWAY_API, "GRPCRoute"): RouteReady,
+    ("kuadrant.io", "AuthPolicy"): PolicyReady,
+    ("kuadrant.io", "RateLimitPolicy"): PolicyReady,
+    ("kuadrant.io", "TLSPolicy"): lambda: Conditions(
+        {"Accepted": "True", "Enforced": "True"},
+        POLICY_FAILURES,
+        fix="look at its issuer and at the Certificate objects of the namespace",
+        grace=NEIGHBOUR_GRACE,
+    ),
+    ("mcp.kuadrant.io", "MCPGatewayExtension"): lambda: Conditions({"Ready": "True"}, fix=OPERATOR_LOG),
+    ("mcp.kuadrant.io", "MCPServerRegistration"): lambda: Conditions({"Ready": "True"}, fix=OPERATOR_LOG),
+}
+"""Group and kind to when an object of it is ready."""

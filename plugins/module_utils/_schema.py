@@ -70,8 +70,13 @@ class Schema:
         for name, value in wanted.items():
             if name not in properties:
                 found.append(f"{path}.{name}")
-            elif isinstance(value, dict):
-                found += Schema(properties[name], self._components).unknown_fields(value, f"{path}.{name}")
+                continue
+            below = Schema(properties[name], self._components)
+            if isinstance(value, dict):
+                found += below.unknown_fields(value, f"{path}.{name}")
+            elif isinstance(value, list) and (items := below.items()):
+                for number, item in enumerate(value):
+                    found += items.unknown_fields(item, f"{path}.{name}[{number}]") if isinstance(item, dict) else []
         return found
 
 

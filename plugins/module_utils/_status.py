@@ -34,6 +34,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
 from ansible_collections.mcpops.gateway.plugins.module_utils._permissions import role_with
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label
 
+NO_SUCH_PATH = "the server could not find the requested resource"
 USER = re.compile(r'User "([^"]*)"')
 VERB = re.compile(r"cannot (\w+) resource")
 MISSING_NAMESPACE = re.compile(r'^namespaces "([^"]+)" not found$')
@@ -43,6 +44,13 @@ INVALID_VALUE = re.compile(
     r'^(?:Invalid|Unsupported|Duplicate) value: (?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<bare>[^:]+)): (?P<rule>.*)$',
     re.DOTALL,
 )
+WEBHOOK_DOWN = re.compile(r'failed calling webhook "([^"]+)": (?:failed to call webhook: )?(.*)', re.DOTALL)
+WEBHOOK_SAID = re.compile(r'admission webhook "([^"]+)" denied the request(?: without explanation|: (.*))', re.DOTALL)
+POLICY_SAID = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request: (.*)", re.DOTALL)
+TOO_LARGE = re.compile(r"request is too large|message larger than max|Request entity too large", re.IGNORECASE)
+INVALID_STRUCTURE = re.compile(r"^(?:Invalid|Unsupported) value: .*[}\]]: (?P<rule>[^{}\[\]]+)$", re.DOTALL)
+"""A cause with a whole structure as its value, which is too long to be shown."""
+IMMUTABLE = "field is immutable"
 MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"(?: with subresource "[^"]*")?( using )?')
 """A manager in a conflict. The API server adds `` using VERSION`` for one that did not use server-side apply."""
 
@@ -61,8 +69,13 @@ class Request:
     def target(self) -> str:
         """The object or collection in words."""
         if self.resource is None:
-            return "the API's own description (discovery)"
+            return f"the API's own description ({self.name or 'discovery'})"
         return label(self.resource.kind, self.namespace, self.name)
+
+    @property
+    def deed(self) -> str:
+        """What was to be done with it, for people: all writing is a patch to RBAC."""
+        return "write" if self.verb == "patch" else self.verb
 
 
 def parse_status(body: bytes) -> dict[str, t.Any]:
@@ -108,6 +121,9 @@ def _error(code: int, message: str, status: t.Mapping[str, t.Any], asked: Reques
             "wrong or has expired; log in again or correct api_key or the kubeconfig.",
             **known,
         )
+    refused = _admission(message, asked, known)
+    if refused is not None:
+        return refused
     if code == 403:
         return _forbidden(message, status, asked, known)
     if code == 404:
@@ -122,21 +138,55 @@ def _error(code: int, message: str, status: t.Mapping[str, t.Any], asked: Reques
         )
     if code == 410:
         return Gone(f"The history of {asked.target} that was asked for is no longer kept by the API server.", **known)
-    if code in {400, 405, 413, 415, 422} or (code == 500 and "typed patch object" in message):
+    if TOO_LARGE.search(message):
+        return Invalid(
+            f"The API server refused {asked.target}: it is too large (an object may have about 1.5 MB, 1 MB the values "
+            "of a ConfigMap or Secret); make it smaller, or split it.",
+            **known,
+        )
+    if code == 415:
+        return Invalid(
+            f"The API server refused {asked.target}: what serves the kind does not understand this kind of change "
+            f"(server-side apply); {message.rstrip('.') or 'no reason given'}.",
+            **known,
+        )
+    if code in {400, 405, 422} or (code == 500 and "typed patch object" in message):
         return _invalid(message, status, asked, known)
     if code == 429:
         return Throttled(
-            f"The API server {asked.host} keeps answering that it has too many requests (429) to {asked.verb} "
+            f"The API server {asked.host} keeps answering that it has too many requests (429) to {asked.deed} "
             f"{asked.target}; "
             "run again when it is less busy.",
             **known,
         )
+    down = WEBHOOK_DOWN.search(message)
+    if down:
+        return ServerError(
+            f"The admission webhook {down.group(1)}, which the API server has to ask before it can {asked.deed} "
+            f"{asked.target}, does not answer: {down.group(2).rstrip('.')}; see that the service behind it runs, or "
+            "remove its webhook configuration, and run again.",
+            **known,
+        )
     return ServerError(
-        f"The API server {asked.host} failed to {asked.verb} {asked.target} (HTTP {code}): "
+        f"The API server {asked.host} failed to {asked.deed} {asked.target} (HTTP {code}): "
         f"{message.rstrip('.') or 'no reason given'}; it kept failing when asked again: run again when the cluster is "
         "healthy.",
         **known,
     )
+
+
+def _admission(message: str, asked: Request, known: dict[str, t.Any]) -> ApiError | None:
+    """What a webhook or policy of the cluster refused, whatever HTTP status it chose."""
+    said, policy = WEBHOOK_SAID.search(message), POLICY_SAID.search(message)
+    if policy:
+        return Forbidden(
+            f"The ValidatingAdmissionPolicy {policy.group(1)} refuses {asked.target}: {policy.group(2).rstrip('.')}.",
+            **known,
+        )
+    if said:
+        why = (said.group(2) or "it gives no reason").strip().rstrip(".")
+        return Forbidden(f"The admission webhook {said.group(1)} refuses {asked.target}: {why}.", **known)
+    return None
 
 
 def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, known: dict[str, t.Any]) -> ApiError:
@@ -163,8 +213,10 @@ def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, know
             namespace=asked.namespace,
             **known,
         )
-    why = message.partition("is forbidden: ")[2] or message or "no reason given"
-    return Forbidden(f"The API server refused to {asked.verb} {asked.target}: {why}.", **known)
+    why = (message.partition("is forbidden: ")[2] or message or "no reason given").rstrip(".")
+    if why.startswith("exceeded quota"):
+        why += "; raise that ResourceQuota, or remove something that counts for it"
+    return Forbidden(f"The API server refused to {asked.deed} {asked.target}: {why}.", **known)
 
 
 def terminating(namespace: str, target: str) -> str:
@@ -188,6 +240,12 @@ def _not_found(message: str, asked: Request, known: dict[str, t.Any]) -> ApiErro
         return PathMissing(
             f"The API server {asked.host} does not serve the kind {asked.resource.kind} of "
             f"{asked.resource.api_version} any more; install what brings it and run again.",
+            **known,
+        )
+    if NO_SUCH_PATH in message and asked.verb == "patch" and asked.resource is not None:
+        return Invalid(
+            f"{asked.target} cannot be written: objects of the kind {asked.resource.kind} are only sent to the API "
+            "server as a question and not kept.",
             **known,
         )
     return NotFound(f"{asked.target} does not exist.", **known)
@@ -230,13 +288,19 @@ def _invalid(message: str, status: t.Mapping[str, t.Any], asked: Request, known:
     if not complaints:
         complaints = [message.partition(" is invalid: ")[2] or message or "no reason given"]
     unique = list(dict.fromkeys(complaints))
-    return Invalid(f"The API server refused {asked.target}: {'; '.join(unique)}.", fields=unique, **known)
+    said = "; ".join(unique)
+    if IMMUTABLE in said:
+        said += "; to change it, remove the object and make it again"
+    return Invalid(f"The API server refused {asked.target}: {said}.", fields=unique, **known)
 
 
 def complaint(field: str, message: str) -> str:
     """Field, value and rule from one cause of an Invalid Status."""
-    if field in {"<nil>", ""}:
+    if field in {"<nil>", "", "[]"}:
         return message
+    structure = INVALID_STRUCTURE.match(message)
+    if structure and not message.partition("value: ")[2].startswith('"'):
+        return f"{field}: {REPEATED_FIELD.sub('', structure.group('rule'))}"
     found = INVALID_VALUE.match(message)
     if not found:
         rule = message.partition("Invalid value: ")[2] or message
@@ -257,4 +321,6 @@ def _typed_complaint(line: str) -> str:
         return line
     if what == "field not declared in schema":
         return f"the kind has no field {path} (in the version that the cluster serves)"
-    return f"{path}: {re.sub(r'&value.*', 'another type', what)}"
+    if what.startswith("expected string"):
+        return f"{path} has to be text: write its value in quotes"
+    return f"{path}: {re.sub(r'&[a-z{].*', 'another type', what)}"

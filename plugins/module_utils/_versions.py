@@ -19,7 +19,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Ma
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource, label_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Schema
 
-OLDER_NAMES = {("mcp.kuadrant.io", "MCPServerRegistration"): {"prefix": "toolPrefix"}}
+GROUP = "mcp.kuadrant.io"
+OLDER_NAMES = {(GROUP, "MCPServerRegistration"): {"prefix": "toolPrefix"}}
 """Fields under ``spec`` that older versions of a kind know by another name: new name to old name."""
 
 
@@ -37,9 +38,19 @@ def speak(manifest: Manifest, resource: Resource, schema: Schema | None) -> None
     for new, old in OLDER_NAMES.get((resource.group, resource.kind), {}).items():
         if new in spec and below.field(new) is None and below.field(old) is not None:
             spec[old] = spec.pop(new)
+        if old in spec and below.field(old) is None and below.field(new) is not None:
+            raise Refused(
+                f"{label_of(manifest)}: spec.{old} is called {new} in {resource.api_version}; write spec.{new}."
+            )
     unknown = below.unknown_fields(t.cast("t.Mapping[str, t.Any]", spec), "spec")
     if unknown:
+        them = "it" if len(unknown) == 1 else "them"
+        upgrade = (
+            "upgrade the operator (module mcpops.gateway.olm_subscription)"
+            if resource.group == GROUP
+            else f"upgrade what installs {resource.qualified}"
+        )
         raise Refused(
-            f"{label_of(manifest)} cannot have {', '.join(unknown)}: the installed version does not know it (it serves "
-            f"{resource.api_version}); leave it out or upgrade the operator (module mcpops.gateway.olm_subscription)."
+            f"{label_of(manifest)} cannot have {', '.join(unknown)}: the installed version does not know {them} (it "
+            f"serves {resource.api_version}); leave {them} out or {upgrade}."
         )

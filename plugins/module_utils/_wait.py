@@ -47,6 +47,8 @@ __all__ = ["CrdEstablished", "Deadline", "Follower", "Target", "wait_all"]
 
 POD = BUILT_IN["v1", "Pod"]
 LONGEST_WATCH = 240.0
+VANISHED_GRACE = 10.0
+"""Seconds in which an object that was removed while it was waited for may be made again by its owner."""
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 
@@ -299,6 +301,8 @@ def _settle(target: Target, live: Object | None) -> bool:
     """Judge the newest state. True when the goal is reached; a failure without grace is raised."""
     target.live = live
     target.last = target.goal.judge(live)
+    if live is None and target.known is not None and target.last.state == PENDING:
+        target.last = Verdict(FAILED, "it was removed by somebody else meanwhile")
     if target.pods is not None:
         target.last = target.pods.judge(target.last)
     if target.last.state == FAILED:
@@ -315,7 +319,8 @@ def _grace_left(target: Target) -> float:
     if target.last.remedy.at_once:
         return 0.0
     since = target.failing_since if target.failing_since is not None else time.monotonic()
-    return since + target.goal.grace - time.monotonic()
+    grace = VANISHED_GRACE if target.live is None else target.goal.grace
+    return since + grace - time.monotonic()
 
 
 def waiting(pending: t.Sequence[Target]) -> str:

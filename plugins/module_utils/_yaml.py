@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, McpopsError
@@ -25,13 +26,34 @@ def load_all_yaml(text: str) -> list[t.Any]:
         raise ConfigError(
             "The Python library PyYAML is missing; install it for the Python that runs this module."
         ) from error
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return list(yaml.load_all(text, Loader=loader))
+        return list(yaml.load_all(text, Loader=_strict(getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise YamlError(f"{getattr(error, 'problem', None) or 'it cannot be read'}{where}") from error
+
+
+@functools.cache
+def _strict(loader: t.Any) -> t.Any:
+    """The loader, refusing a name that a mapping has twice: YAML forbids it, and PyYAML takes the last one silently."""
+    import yaml  # noqa: PLC0415
+
+    class Strict(loader):  # type: ignore[misc]  # a base that is chosen at run time
+        def construct_mapping(self, node: t.Any, deep: bool = False) -> t.Any:
+            own = [key for key, _value in node.value]
+            mapping = super().construct_mapping(node, deep=deep)
+            if len(mapping) != len(node.value):  # also when a merge key (<<) brings a name that is given here, too
+                seen = set()
+                for key in own:
+                    if key.value in seen:
+                        raise yaml.constructor.ConstructorError(
+                            None, None, f"the name {key.value!r} is given twice", key.start_mark
+                        )
+                    seen.add(key.value)
+            return mapping
+
+    return Strict
 
 
 def load_yaml(text: str) -> t.Any:

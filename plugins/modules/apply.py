@@ -81,7 +81,7 @@ options:
       - What to wait for, beyond or instead of what the module knows of a kind (rollouts, pods, jobs, CRDs, Gateways,
         routes, MCP gateway extensions and registrations).
       - Every entry applies to the objects of the list that it selects; objects with an entry are judged by their
-        entries only.
+        entries only. An entry that selects none of them is an error.
     type: list
     elements: dict
     suboptions:
@@ -99,12 +99,14 @@ options:
         type: str
       condition:
         description:
-          - A status condition, as V(Ready) or V(Ready=False). It must speak of the object's current generation.
-        type: str
+          - Status conditions, as V(Ready) or V(Ready=False). They must speak of the object's current generation.
+        type: list
+        elements: str
       failure:
         description:
-          - A status condition that ends the wait at once, as V(Degraded) or V(Accepted=False).
-        type: str
+          - Status conditions of which each ends the wait at once, as V(Degraded) or V(Accepted=False).
+        type: list
+        elements: str
       jmespath:
         description:
           - A JMESPath expression on the whole object. It is met when it gives a value that is not empty.
@@ -113,6 +115,11 @@ options:
         description:
           - The value that O(wait_for[].jmespath) has to give, compared as text.
         type: str
+      any:
+        description:
+          - One of the conditions, or the expression, is enough. By default all of them have to be met.
+        type: bool
+        default: false
 requirements:
   - jmespath (only for O(wait_for[].jmespath))
 seealso:
@@ -248,12 +255,14 @@ OPTIONS = {
             "kind": {"type": "str"},
             "name": {"type": "str"},
             "namespace": {"type": "str"},
-            "condition": {"type": "str"},
-            "failure": {"type": "str"},
+            "condition": {"type": "list", "elements": "str"},
+            "failure": {"type": "list", "elements": "str"},
             "jmespath": {"type": "str"},
             "value": {"type": "str"},
+            "any": {"type": "bool", "default": False},
         },
         "required_one_of": [("condition", "jmespath")],
+        "required_by": {"value": ["jmespath"]},
     },
 }
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils import _manifest
-from ansible_collections.mcpops.gateway.plugins.module_utils._apply_job import condition_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._applyset import set_id
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, ManifestError
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import private_host, url_of
@@ -33,6 +32,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._module import show
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Outcome, Report, mask
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import Resource, label
 from ansible_collections.mcpops.gateway.plugins.module_utils._schema import Schema
+from ansible_collections.mcpops.gateway.plugins.module_utils._wait_for import condition_of
 
 Json = dict[str, Any]
 
@@ -55,6 +55,13 @@ class TestLoading:
         with pytest.raises(ManifestError, match=r"no\.yml cannot be read"):
             _manifest.load(None, [str(tmp_path / "no.yml")])
 
+    def test_a_name_given_twice_is_told_with_its_line(self) -> None:
+        with pytest.raises(ManifestError, match=r"the name 'kind' is given twice at line 2, column 1"):
+            _manifest.load("kind: ConfigMap\nkind: Secret\n")
+
+    def test_a_merge_key_may_be_overridden(self) -> None:
+        assert _manifest.load("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")[0]["b"] == {"x": 1, "y": 3}
+
     @pytest.mark.parametrize("bad", ["text", 5, [5], ["text"]])
     def test_what_is_no_manifest(self, bad: Any) -> None:
         with pytest.raises(ManifestError, match="not a manifest"):
@@ -74,6 +81,9 @@ class TestNormalForm:
         found = manifest(data={"a": None, "b": {"c": None}, "d": datetime.date(2026, 1, 2)})
 
         assert _manifest.normalize(found)["data"] == {"b": {}, "d": "2026-01-02"}
+
+    def test_names_that_yaml_takes_for_something_else(self) -> None:
+        assert _manifest.normalize(manifest(data={True: "a", 8080: "b"}))["data"] == {"true": "a", "8080": "b"}
 
     def test_secrets_have_only_data(self) -> None:
         found = manifest("Secret", stringData={"a": "x"}, data={"b": "eA\n=="})
@@ -187,11 +197,35 @@ class TestGoals:
     def test_unless(self) -> None:
         live = {"metadata": {}, "status": {"conditions": [{"type": "Bad", "status": "True", "reason": "R"}]}}
 
-        assert Unless(Exists(), "Bad", "True").judge(live).state == FAILED
-        assert Unless(Exists(), "Bad", "False").judge(live).state == DONE
+        given_up = Unless(Exists(), [("Good", "False"), ("Bad", "True")]).judge(live)
+        assert (given_up.state, given_up.seen, given_up.remedy.at_once) == (FAILED, "Bad is True (R)", True)
+        assert Unless(Exists(), [("Bad", "False")]).judge(live).state == DONE
 
-    def test_finalizers_are_named(self) -> None:
-        assert "a/b" in Gone().judge({"metadata": {"finalizers": ["a/b"]}}).seen
+    def test_several_keep_their_hints_and_their_patience(self) -> None:
+        slow, quick = Conditions({"A": "True"}, fix="look there", grace=5.0), Exists()
+
+        both = AllOf([slow, quick])
+
+        assert (both.fix, both.grace) == ("look there", 5.0)
+        assert Unless(both, [("B", "True")]).fix == "look there"
+
+    def test_finalizers_are_named_with_their_owner(self) -> None:
+        assert Gone().judge({"metadata": {"finalizers": ["a/b"]}}).seen == (
+            "it is held by the finalizer a/b until the controller that owns it (still installed and running?) let go"
+        )
+
+    def test_finalizers_of_kubernetes_itself_are_nobody_elses(self) -> None:
+        spec = {"group": "example.com", "names": {"plural": "things"}}
+        metadata = {"finalizers": ["customresourcecleanup.apiextensions.k8s.io"]}
+        crd = {"kind": "CustomResourceDefinition", "metadata": metadata, "spec": spec}
+
+        seen = Gone().judge(crd).seen
+
+        assert "customresourcecleanup" not in seen and "controller" not in seen
+        assert "kubectl get things.example.com --all-namespaces" in seen
+        assert (
+            "a pod still uses it" in Gone().judge({"metadata": {"finalizers": ["kubernetes.io/pvc-protection"]}}).seen
+        )
 
     @pytest.mark.parametrize(
         ("expression", "value", "state"),
@@ -207,9 +241,15 @@ class TestGoals:
         live = {"status": {"phase": "Active", "ready": True, "count": 3}}
         assert Jmespath(expression, value).judge(live).state == state
 
-    def test_jmespath_that_is_none(self) -> None:
+    @pytest.mark.parametrize("expression", ["a[", "no_such_function(a)", "length()"])
+    def test_jmespath_that_is_none(self, expression: str) -> None:
         with pytest.raises(ConfigError, match="cannot be used"):
-            Jmespath("a[")
+            Jmespath(expression)
+
+    def test_jmespath_that_does_not_fit_yet(self) -> None:
+        verdict = Jmespath("length(status.list) == `1`").judge({"status": {}})
+
+        assert verdict.state == PENDING and "does not fit the object yet" in verdict.seen
 
     @pytest.mark.parametrize(
         ("status", "state"),
@@ -223,6 +263,33 @@ class TestGoals:
     )
     def test_rollout(self, status: Json, state: str) -> None:
         live = {"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status}
+        assert Rollout().judge(live).state == state
+
+    @pytest.mark.parametrize(
+        ("kind", "strategy", "status", "state"),
+        [
+            # A Deployment of which a pod of the template before is still there, ready or not.
+            ("Deployment", {}, {"replicas": 3, "updatedReplicas": 2, "readyReplicas": 3}, PENDING),
+            ("StatefulSet", {"type": "OnDelete"}, {"replicas": 2, "readyReplicas": 2}, DONE),
+            ("StatefulSet", {}, {"replicas": 2, "readyReplicas": 2}, PENDING),
+            (
+                "StatefulSet",
+                {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
+                {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 2},
+                DONE,
+            ),
+            ("DaemonSet", {}, {"desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberReady": 1}, DONE),
+            ("DaemonSet", {}, {"desiredNumberScheduled": 2, "updatedNumberScheduled": 1, "numberReady": 2}, PENDING),
+        ],
+    )
+    def test_rollouts_of_other_strategies(self, kind: str, strategy: Json, status: Json, state: str) -> None:
+        spec = {"replicas": 2, "updateStrategy": strategy}
+        live = {
+            "kind": kind,
+            "metadata": {"generation": 1},
+            "spec": spec,
+            "status": {"observedGeneration": 1, **status},
+        }
         assert Rollout().judge(live).state == state
 
     @pytest.mark.parametrize(
@@ -248,6 +315,7 @@ class TestSchema:
             "c": {"type": "object", "properties": {"d": {"default": "x"}}},
             "e": {"additionalProperties": {"properties": {"f": {"default": 1}}}},
             "open": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            "l": {"type": "array", "items": {"properties": {"d": {"type": "integer"}}}},
         }
     }
 
@@ -256,8 +324,8 @@ class TestSchema:
         assert Schema(self.NODE, {}).with_defaults({"c": {}})["c"] == {"d": "x"}
 
     def test_fields_that_it_does_not_have(self) -> None:
-        wanted = {"c": {"d": 1, "z": 2}, "y": 1, "open": {"any": 1}}
-        assert Schema(self.NODE, {}).unknown_fields(wanted, "spec") == ["spec.c.z", "spec.y"]
+        wanted = {"c": {"d": 1, "z": 2}, "y": 1, "open": {"any": 1}, "l": [{"d": 1}, {"w": 1}]}
+        assert Schema(self.NODE, {}).unknown_fields(wanted, "spec") == ["spec.c.z", "spec.y", "spec.l[1].w"]
 
 
 class TestNames:

@@ -49,6 +49,77 @@ def test_a_refusal_of_admission_keeps_its_reason() -> None:
     assert isinstance(error, _errors.Forbidden) and "exceeded quota: compute" in error.message
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "words"),
+    [
+        (
+            403,
+            'admission webhook "check.example.com" denied the request: no host names outside example.com',
+            "The admission webhook check.example.com refuses Gateway ns/gw: no host names outside example.com.",
+        ),
+        (
+            400,
+            'admission webhook "check.example.com" denied the request without explanation',
+            "The admission webhook check.example.com refuses Gateway ns/gw: it gives no reason.",
+        ),
+        (
+            422,
+            "gateways.gateway.networking.k8s.io \"gw\" is forbidden: ValidatingAdmissionPolicy 'names' with binding "
+            "'all' denied request: no such names",
+            "The ValidatingAdmissionPolicy names refuses Gateway ns/gw: no such names.",
+        ),
+    ],
+)
+def test_a_refusal_of_the_clusters_own_rules_names_the_rule(code: int, message: str, words: str) -> None:
+    error = said(code, message, "Forbidden")
+
+    assert isinstance(error, _errors.Forbidden) and error.message == words
+
+
+def test_a_webhook_that_does_not_answer_is_named() -> None:
+    error = said(
+        500,
+        'Internal error occurred: failed calling webhook "wh.example.com": failed to call webhook: Post '
+        '"https://wh.ns.svc:443/x?timeout=2s": dial tcp 10.0.0.1:443: connect: connection refused',
+    )
+
+    assert isinstance(error, _errors.ServerError)  # so it is asked again
+    for words in ("admission webhook wh.example.com", "write Gateway ns/gw", "connection refused"):
+        assert words in error.message
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (500, "etcdserver: request is too large"),
+        (500, "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2 vs. 1)"),
+        (413, "Request entity too large: limit is 3145728"),
+    ],
+)
+def test_an_object_that_is_too_large_is_no_trouble_of_the_server(code: int, message: str) -> None:
+    error = said(code, message)
+
+    assert isinstance(error, _errors.Invalid) and "too large" in error.message and "split it" in error.message
+
+
+def test_a_kind_that_does_not_take_server_side_apply() -> None:
+    error = said(415, "the body of the request was in an unknown format")
+
+    assert isinstance(error, _errors.Invalid) and "server-side apply" in error.message
+
+
+def test_a_kind_that_is_not_kept() -> None:
+    error = said(404, "the server could not find the requested resource", "NotFound")
+
+    assert "only sent to the API server as a question" in error.message
+
+
+def test_a_quota_says_what_to_do() -> None:
+    error = said(403, 'secrets "x" is forbidden: exceeded quota: few, requested: secrets=1, used: secrets=1')
+
+    assert "exceeded quota: few" in error.message and "raise that ResourceQuota" in error.message
+
+
 def test_a_terminating_namespace() -> None:
     causes = [{"reason": "NamespaceTerminating", "message": "namespace ns is being terminated"}]
 
@@ -117,6 +188,10 @@ def test_conflicts_of_fields_name_every_manager_once() -> None:
             "spec.listeners: Combination of port must be unique",
         ),
         ({"field": "spec.x", "message": "Required value"}, "spec.x: Required value"),
+        (
+            {"field": "spec.template", "message": 'Invalid value: {"labels":{"a":"b"},"Spec":[]}: field is immutable'},
+            "spec.template: field is immutable; to change it, remove the object and make it again",
+        ),
     ],
 )
 def test_invalid_tells_field_value_and_rule(cause: dict[str, str], words: str) -> None:
@@ -132,7 +207,7 @@ def test_invalid_tells_field_value_and_rule(cause: dict[str, str], words: str) -
         (".spec.foo: field not declared in schema", "has no field spec.foo"),
         (
             ".metadata.labels.a: expected string, got &value.valueUnstructured{Value:1}",
-            "expected string, got another type",
+            "metadata.labels.a has to be text: write its value in quotes",
         ),
     ],
 )

@@ -189,13 +189,20 @@ def test_another_incarnation_counts_as_gone(server: Server) -> None:
     wait(server, Gone("u1"), known=state("any", "7"))
 
 
-def test_an_object_deleted_while_it_is_waited_for(server: Server) -> None:
+def test_an_object_removed_while_it_is_waited_for(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_wait, "VANISHED_GRACE", 0.2)
     end = threading.Event()
     server.will(streams(event("DELETED", state("busy", "8")), then=end))
 
-    with pytest.raises(_errors.WaitTimeout, match="its state is missing"):
-        wait(server, seconds=0.3, known=state("busy", "7"))
+    with pytest.raises(_errors.WaitFailed, match=r"ConfigMap ns/x cannot be done: it was removed by somebody else"):
+        wait(server, known=state("busy", "7"))
     end.set()
+
+
+def test_an_object_removed_and_made_again(server: Server) -> None:
+    server.will(streams(event("DELETED", state("busy", "8")), event("ADDED", state("done", "9"))))
+
+    assert wait(server, known=state("busy", "7")) == state("done", "9")
 
 
 def test_the_deadline_tells_what_was_waited_for_seen_and_may_help(server: Server) -> None:

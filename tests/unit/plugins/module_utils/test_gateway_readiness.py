@@ -141,8 +141,35 @@ class TestRouteReady:
 
 
 @pytest.mark.parametrize(
-    ("kind", "known"),
-    [("Gateway", True), ("Deployment", True), ("MCPGatewayExtension", True), ("ConfigMap", False), ("Issuer", False)],
+    ("api_version", "kind", "known"),
+    [
+        ("gateway.networking.k8s.io/v1", "Gateway", True),
+        ("networking.istio.io/v1", "Gateway", False),
+        ("apps/v1", "Deployment", True),
+        ("batch/v1", "Job", True),
+        ("batch.volcano.sh/v1alpha1", "Job", False),
+        ("mcp.kuadrant.io/v1", "MCPGatewayExtension", True),
+        ("v1", "ConfigMap", False),
+        ("cert-manager.io/v1", "Issuer", False),
+    ],
 )
-def test_kinds_that_are_waited_for_without_being_told(kind: str, known: bool) -> None:
-    assert (goal_for({"kind": kind, "spec": {"listeners": []}}) is not None) is known
+def test_kinds_that_are_waited_for_without_being_told(api_version: str, kind: str, known: bool) -> None:
+    goal = goal_for({"apiVersion": api_version, "kind": kind, "spec": {"listeners": []}})
+    assert (goal is not None) is known
+
+
+def test_a_job_that_failed_ends_the_wait() -> None:
+    goal = goal_for({"apiVersion": "batch/v1", "kind": "Job"})
+    failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+
+    assert goal is not None
+    assert goal.judge({"metadata": {}, "status": {"conditions": [failed]}}).state == FAILED
+
+
+@pytest.mark.parametrize(("policy", "phase"), [("Never", "Succeeded"), ("OnFailure", "Succeeded")])
+def test_a_pod_that_runs_once_is_ready_when_it_has_succeeded(policy: str, phase: str) -> None:
+    goal = goal_for({"apiVersion": "v1", "kind": "Pod", "spec": {"restartPolicy": policy}})
+
+    assert goal is not None
+    assert goal.judge({"status": {"phase": phase}}).state == DONE
+    assert goal.judge({"status": {"phase": "Failed"}}).state == FAILED

@@ -64,6 +64,11 @@ def test_a_field_that_the_version_lacks_is_refused_by_name() -> None:
         speak(registration(hint="forecasts"), *served("v1alpha1", "toolPrefix", "path"))
 
 
+def test_an_old_name_is_refused_with_the_new_one() -> None:
+    with pytest.raises(Refused, match=r"spec\.toolPrefix is called prefix in mcp\.kuadrant\.io/v1; write spec\.prefix"):
+        speak(registration(toolPrefix="weather_"), *served("v1", "prefix", "path"))
+
+
 def test_without_a_schema_the_names_stay() -> None:
     manifest = registration(prefix="weather_")
 
