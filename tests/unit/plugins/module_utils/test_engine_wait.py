@@ -200,9 +200,11 @@ def test_an_object_removed_while_it_is_waited_for(server: Server, monkeypatch: p
 
 
 def test_an_object_removed_and_made_again(server: Server) -> None:
-    server.will(streams(event("DELETED", state("busy", "8")), event("ADDED", state("done", "9"))))
+    end = threading.Event()
+    server.will(streams(event("DELETED", state("busy", "8")), event("ADDED", state("done", "9")), then=end))
 
     assert wait(server, known=state("busy", "7")) == state("done", "9")
+    end.set()
 
 
 def test_the_deadline_tells_what_was_waited_for_seen_and_may_help(server: Server) -> None:
