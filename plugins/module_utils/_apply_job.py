@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._applyset import ApplySet
+from ansible_collections.mcpops.gateway.plugins.module_utils._delete import Strip
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
@@ -31,8 +32,8 @@ def apply_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     if params["state"] == "absent":
         if prune:
             members = ApplySet(engine, prune["name"], prune["namespace"] or engine.namespace)
-            return members.remove(manifests, only_own=params["only_own"]), {}
-        return engine.remove(manifests, only_own=params["only_own"]), {}
+            return members.remove(manifests, only_own=params["only_own"], strip=_strip(params)), {}
+        return engine.remove(manifests, only_own=params["only_own"], strip=_strip(params)), {}
     if prune and not manifests and params["definition"] != []:
         raise ConfigError(
             f"There is no manifest at all, so every object of the set {prune['name']} would be removed; if that is "
@@ -47,6 +48,11 @@ def apply_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     if engine.wait and not engine.check:
         engine.await_all(_targets(engine, report, wait_for))
     return report, {}
+
+
+def _strip(params: Params) -> Strip | None:
+    given = params["strip_finalizers"]
+    return Strip(frozenset(given["names"]), given["after"]) if given else None
 
 
 def _targets(engine: Engine, report: Report, wait_for: WaitFor) -> list[Target]:

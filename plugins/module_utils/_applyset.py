@@ -17,6 +17,7 @@ import hashlib
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._delete import Strip
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest, check
@@ -73,15 +74,15 @@ class ApplySet:
             self._record(self._parent(), kinds, places, steps)
         return report
 
-    def remove(self, manifests: t.Sequence[Manifest], *, only_own: bool = False) -> Report:
+    def remove(self, manifests: t.Sequence[Manifest], *, only_own: bool = False, strip: Strip | None = None) -> Report:
         """Remove all members, what the manifests name, and the record."""
         engine = self._engine
         parent = self._parent()
-        report = engine.remove(manifests, only_own=only_own)
+        report = engine.remove(manifests, only_own=only_own, strip=strip)
         seen = {_identity(outcome.manifest) for outcome in report.outcomes}
         if parent is not None:
             members = self._members(*_recorded(parent))
-            report.add(engine.remove_steps([step for step in members if step.identity not in seen]))
+            report.add(engine.remove_steps([step for step in members if step.identity not in seen], strip=strip))
             if not engine.check:
                 engine.client.delete(SECRET, self._name, self._namespace)
         return report

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._apply import Applier
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
-from ansible_collections.mcpops.gateway.plugins.module_utils._delete import delete
+from ansible_collections.mcpops.gateway.plugins.module_utils._delete import Strip, delete
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden, McpopsError, Refused
@@ -88,10 +88,11 @@ class Engine:
         """Plan and carry out. ``leave``: what exists already is left as it is."""
         return self.carry_out(self.plan(manifests, manager, leave=leave), manager)
 
-    def remove(self, manifests: t.Sequence[Manifest], *, only_own: bool = False) -> Report:
+    def remove(self, manifests: t.Sequence[Manifest], *, only_own: bool = False, strip: Strip | None = None) -> Report:
         """Make the objects absent; only what names them is looked at. A kind that is not served has no objects.
 
-        ``only_own``: an object that this manager has never applied stays, and a warning says so.
+        ``only_own``: an object that this manager has never applied stays, and a warning says so. ``strip``: finalizers
+        that nobody else takes off.
         """
         planner = Planner(self.client, self.discovery, namespace=self.namespace, missing=_nothing)
         steps = planner.resolve([identity(manifest) for manifest in manifests])
@@ -106,15 +107,23 @@ class Engine:
             for step in stay
             if not (step.live or {})["metadata"].get("deletionTimestamp")
         )
-        report = self.remove_steps(gone)
+        report = self.remove_steps(gone, strip=strip)
         report.outcomes += [Outcome(step.manifest, UNCHANGED, live=step.live) for step in stay]
         return report
 
-    def remove_steps(self, steps: t.Sequence[Step]) -> Report:
+    def remove_steps(self, steps: t.Sequence[Step], *, strip: Strip | None = None) -> Report:
         """The same for objects that have been read already."""
         report = Report()
         try:
-            delete(self.client, steps, report, check=self.check, deadline=self.deadline if self.wait else None)
+            delete(
+                self.client,
+                steps,
+                report,
+                check=self.check,
+                deadline=self.deadline if self.wait else None,
+                manager=self.manager,
+                strip=strip,
+            )
         finally:
             self.done.add(report)
         return report

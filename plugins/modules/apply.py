@@ -76,6 +76,23 @@ options:
         a warning names them.
     type: bool
     default: false
+  strip_finalizers:
+    description:
+      - With O(state=absent), take finalizers off objects whose controller does not do it. This skips the controller's
+        own cleaning up, so it is for controllers that are gone for good. A warning names every object.
+    type: dict
+    suboptions:
+      names:
+        description:
+          - The finalizers that may be taken off.
+        type: list
+        elements: str
+        required: true
+      after:
+        description:
+          - Seconds that the controller has, from the deletion on.
+        type: int
+        default: 10
   wait_for:
     description:
       - What to wait for, beyond or instead of what the module knows of a kind (rollouts, pods, jobs, CRDs, Gateways,
@@ -248,6 +265,13 @@ OPTIONS = {
         },
     },
     "only_own": {"type": "bool", "default": False},
+    "strip_finalizers": {
+        "type": "dict",
+        "options": {
+            "names": {"type": "list", "elements": "str", "required": True},
+            "after": {"type": "int", "default": 10},
+        },
+    },
     "wait_for": {
         "type": "list",
         "elements": "dict",

@@ -53,3 +53,35 @@ def test_a_set_without_members_leaves_no_record(run: Modules, api_server: ApiSer
 
     assert not result["changed"]
     assert api_server.get(f"/api/v1/namespaces/{ns}/secrets/set") is None
+
+
+FINALIZER = "example.com/held"
+
+
+def held(api: ApiServer, ns: str, name: str, *finalizers: str) -> dict[str, Any]:
+    """A ConfigMap that nobody's controller will let go of."""
+    manifest = config_map(name, ns)
+    manifest["metadata"]["finalizers"] = list(finalizers)
+    api.apply(f"/api/v1/namespaces/{ns}/configmaps/{name}", manifest)
+    return config_map(name, ns)
+
+
+def test_finalizers_are_taken_off_only_when_asked_and_only_those(run: Modules, api_server: ApiServer, ns: str) -> None:
+    both = [held(api_server, ns, "a", FINALIZER), held(api_server, ns, "b", FINALIZER, "example.com/other")]
+    strip = {"names": [FINALIZER], "after": 0}
+
+    refused = run.fails("apply", definition=both, state="absent", wait_timeout=1)
+    predicted = run("apply", definition=both[:1], state="absent", strip_finalizers=strip, check=True)
+    still = there(api_server, ns, "a")
+    stripped = run("apply", definition=both[:1], state="absent", strip_finalizers=strip, wait_timeout=10)
+    other = run.fails("apply", definition=both[1:], state="absent", strip_finalizers=strip, wait_timeout=1)
+
+    assert f"held by the finalizers {FINALIZER}" in refused
+    assert predicted["changed"]
+    assert still
+    assert stripped["changed"]
+    assert f"The finalizer {FINALIZER} was taken off ConfigMap {ns}/a" in warnings_of(stripped)[0]
+    assert not there(api_server, ns, "a")
+    assert "held by the finalizers example.com/other;" in other
+    api_server.merge(f"/api/v1/namespaces/{ns}/configmaps/b", {"metadata": {"finalizers": None}})
+    assert not run("apply", definition=both, state="absent", strip_finalizers=strip)["changed"]
