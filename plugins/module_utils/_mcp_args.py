@@ -30,7 +30,11 @@ OAUTH: Spec = {
     "check_authorization_servers": {"type": "bool", "default": False},
     "expect_auth": {"type": "bool", "default": False},
 }
-CALL: Spec = {"name": {"type": "str", "required": True}, "arguments": {"type": "dict", "default": {}}}
+CALL: Spec = {
+    "name": {"type": "str", "required": True},
+    "arguments": {"type": "dict", "default": {}},
+    "expect_text": {"type": "str"},
+}
 
 SPEC: Spec = {
     "url": {"type": "str", "required": True},

@@ -41,7 +41,7 @@ def open_client(wire: Wire, asked: str | None) -> Opened:
     if asked == AUTO:
         return _auto(wire)
     if asked == STATELESS_REVISION:
-        return _stateless(wire)
+        return _only_stateless(wire)
     client, hello = _session(wire, asked or SESSION_REVISIONS[-1], old_transport=asked == SESSION_REVISIONS[0])
     if asked and hello.protocol_version != asked:
         client.close()
@@ -117,6 +117,17 @@ def _is_verdict(failure: EndpointError) -> bool:
     """Whether a failed server/discover shows an older server rather than a broken way to it."""
     status = failure.facts.get("http_status", 0)
     return failure.layer in ("http", "mcp", "assert") and 0 < status < 500 and status not in _NO_VERDICT
+
+
+def _only_stateless(wire: Wire) -> Opened:
+    try:
+        return _stateless(wire)
+    except EndpointError as failure:
+        refused = "rpc_error" in failure.facts and "supported_versions" not in failure.facts
+        if not (refused and _is_verdict(failure)):
+            raise
+        text = f"{failure}; a server that does not know {STATELESS_REVISION} answers so: set protocol_version to auto"
+        raise EndpointError(failure.layer, text, retry=failure.retry, **failure.facts) from failure
 
 
 def _stateless(wire: Wire) -> Opened:

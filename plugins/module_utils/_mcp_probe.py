@@ -29,6 +29,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_timing import 
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import (
     Wanted,
     expect_server_name,
+    expect_text,
     expect_tools,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wire import Wire
@@ -120,7 +121,8 @@ def _conversation(wire: Wire, wanted: Wanted) -> Json:
             result["protocol_versions"] = speak_each(wire, wanted.expect_protocol_versions, hello.protocol_version)
         result.update(_checks(wire, wanted))
         if wanted.call_name:
-            result["call_result"] = _call_once(client, wanted.call_name, wanted.call_arguments)
+            result["call_result"] = _call_once(client, wanted, names)
+            expect_text(wanted, result["call_result"])
     finally:
         client.close()
     return {
@@ -176,10 +178,14 @@ def _check_headers(client: Client, wanted: Wanted) -> None:
     client.check_headers()
 
 
-def _call_once(client: Client, name: str, arguments: Json) -> Json:
+def _call_once(client: Client, wanted: Wanted, names: t.Sequence[str]) -> Json:
     """Call the tool and never again: it may have done its work although its answer was lost."""
+    name = str(wanted.call_name)
     try:
-        return client.call_tool(name, arguments)
+        return client.call_tool(name, wanted.call_arguments)
     except EndpointError as failure:
         failure.retry = False
-        raise
+        if name in names:
+            raise
+        text = f"{failure}; {name} is not among the {len(names)} listed tools: correct call.name"
+        raise EndpointError(failure.layer, text, retry=False, **failure.facts) from failure

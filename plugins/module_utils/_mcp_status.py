@@ -80,7 +80,8 @@ def _unauthorized(challenge: str | None) -> str:
 _MEANINGS: dict[int, str] = {
     400: "the endpoint refuses the request as malformed; check protocol_version and headers",
     403: "the request is refused; the token lacks a scope or role, or a policy forbids this client or Origin",
-    405: "POST is not allowed at {path}; the MCP endpoint is probably at another path (usually /mcp)",
+    405: "POST is not allowed at {path}; the MCP endpoint is probably at another path (usually /mcp), or the server"
+    " knows only the old HTTP+SSE transport (protocol_version 2024-11-05 or auto)",
     406: "the endpoint wants another Accept header; it is not a Streamable HTTP endpoint",
     407: "a proxy in between wants credentials; send Proxy-Authorization in proxy_headers",
     413: "the request is too large for the gateway; raise its limit",

@@ -40,8 +40,7 @@ def checked_call(target: Target, name: str, result: Json) -> Json:
     """The result of tools/call, when it does not say ``isError``."""
     if not result.get("isError"):
         return result
-    texts = [str(x.get("text", "")) for x in result.get("content") or [] if isinstance(x, dict)]
-    said = excerpt(" ".join(texts)) or "no text"
+    said = excerpt(text_of(result)) or "no text"
     raise EndpointError(
         "assert",
         f"{target.url}: the tool {name} answered with an error ({said});"
@@ -49,6 +48,11 @@ def checked_call(target: Target, name: str, result: Json) -> Json:
         retry=False,
         call_result=result,
     )
+
+
+def text_of(result: Json) -> str:
+    """The text of a result, its parts one a line."""
+    return "\n".join(str(x.get("text", "")) for x in result.get("content") or [] if isinstance(x, dict))
 
 
 def _wrong(target: Target, text: str) -> EndpointError:

@@ -12,10 +12,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_cors import Cors
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError, excerpt
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_message import Json
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_oauth import OAuth
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_target import DialRule
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_tools import text_of
 
 NAMES_SHOWN = 20
 
@@ -60,6 +61,7 @@ class Wanted:
     oauth_metadata: OAuth | None = None
     call_name: str | None = None
     call_arguments: Json = dataclasses.field(default_factory=dict)
+    call_expect_text: str | None = None
 
     def check(self) -> None:
         """Raise what contradicts itself, as a failure of layer ``input``."""
@@ -106,6 +108,19 @@ def expect_tools(wanted: Wanted, names: list[str], has_tools: bool) -> None:
         tools=names,
         tool_count=len(names),
     )
+
+
+def expect_text(wanted: Wanted, result: Json) -> None:
+    """Look for the expected text in the result of the call."""
+    text = text_of(result)
+    if wanted.call_expect_text and wanted.call_expect_text not in text:
+        raise EndpointError(
+            "assert",
+            f"{wanted.url}: the tool {wanted.call_name} answered {excerpt(text)!r}, which does not hold"
+            f" {wanted.call_expect_text!r}; correct call.arguments or call.expect_text, or repair the MCP server",
+            retry=False,
+            call_result=result,
+        )
 
 
 def expect_server_name(wanted: Wanted, server_info: Json) -> None:

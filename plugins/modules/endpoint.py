@@ -154,6 +154,9 @@ options:
         description: Arguments of the call.
         type: dict
         default: {}
+      expect_text:
+        description: Text that must occur in the result.
+        type: str
 seealso:
   - name: Model Context Protocol, lifecycle
     description: The handshake that this module carries out.
@@ -185,6 +188,7 @@ EXAMPLES = r"""
       name: time_get_current_time
       arguments:
         timezone: Europe/Prague
+      expect_text: Europe/Prague
   register: answer
 
 - name: Show the tool's answer
@@ -398,6 +402,7 @@ def main() -> None:
         oauth_metadata=None if oauth is None else OAuth(**oauth),
         call_name=call.get("name"),
         call_arguments=call.get("arguments") or {},
+        call_expect_text=call.get("expect_text"),
     )
     try:
         result = probe_until(wanted, wait_timeout)

@@ -45,6 +45,34 @@ def test_a_tool_that_answers_with_an_error_is_a_failure_with_its_text(sdk_url: s
     assert caught.value.retry is False
 
 
+def test_the_result_of_a_call_is_compared(sdk_url: str) -> None:
+    wanted = {"call_name": "forecast", "call_arguments": {"city": "Brno"}}
+
+    result = probe(Wanted(sdk_url, **wanted, call_expect_text="Brno: sun"))
+    with pytest.raises(EndpointError, match="answered 'Brno: sunny', which does not hold 'rain'") as caught:
+        probe(Wanted(sdk_url, **wanted, call_expect_text="rain"))
+
+    assert result["call_result"] == caught.value.facts["call_result"]
+    assert (caught.value.layer, caught.value.retry) == ("assert", False)
+
+
+def test_a_call_of_a_tool_that_is_not_listed_says_so(sdk_url: str) -> None:
+    with pytest.raises(EndpointError, match="forecats is not among the 2 listed tools"):
+        probe(Wanted(sdk_url, call_name="forecats"))
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(raw_server: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.mcpops.gateway.plugins.module_utils import _mcp_http
+
+    monkeypatch.setattr(_mcp_http, "MAX_BODY", 100_000)
+    for kind in ("application/json", "text/event-stream"):
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode()
+        server = raw_server(lambda _request, head=head: head + b"x" * 1_000_000)
+
+        with pytest.raises(EndpointError, match="the answer is longer than 100000 bytes"):
+            probe(Wanted(server.url))
+
+
 def test_the_bare_initialize_is_the_guides_curl_byte_for_byte(raw_server: Start) -> None:
     server = raw_server(mcp_responder())
 

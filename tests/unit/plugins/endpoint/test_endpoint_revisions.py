@@ -327,3 +327,12 @@ def test_another_server_than_the_expected_one(sdk_url: str) -> None:
 
     assert "calls itself 'weather' instead of 'Kuadrant MCP Gateway'" in str(failed)
     assert json.dumps(failed.facts["server_info"])
+
+
+def test_an_older_server_that_is_asked_for_the_stateless_revision_only(raw_server: Start) -> None:
+    error = {"code": -32600, "message": "Bad Request: Missing session ID"}
+    refused = http_answer({"jsonrpc": "2.0", "id": 1, "error": error}, "400 Bad Request")
+    server = raw_server(lambda _request: refused)
+
+    with pytest.raises(EndpointError, match=r"Missing session ID.*set protocol_version to auto"):
+        probe(Wanted(server.url, protocol_version="2026-07-28"))
