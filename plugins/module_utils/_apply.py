@@ -30,6 +30,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._wait import CrdEst
 CRD_TIMEOUT = 60.0
 SERVED_PAUSE = 0.1
 RELEASE_ATTEMPTS = 5
+NO_DRY_RUN = "does not support dry run"
+"""What the API server says of an admission webhook with side effects."""
 
 
 class Applier:
@@ -76,6 +78,13 @@ class Applier:
             if self._check:
                 return self._predicted(step)
             raise
+        except Invalid as error:
+            if not (self._check and NO_DRY_RUN in error.message):
+                raise
+            self._report.warnings.append(
+                f"{label_of(step.manifest)} is predicted without the API server: {error.message}"
+            )
+            return self._predicted(step)
         if step.live is None:  # an answer that was lost, asked for again, does not say "created"
             return self._outcome(step, CREATED, now)
         if held_together(now, self._manager, self._take_over):

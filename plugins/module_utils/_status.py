@@ -291,7 +291,7 @@ def _invalid(message: str, status: t.Mapping[str, t.Any], asked: Request, known:
     said = "; ".join(unique)
     if IMMUTABLE in said:
         said += "; to change it, remove the object and make it again"
-    return Invalid(f"The API server refused {asked.target}: {said}.", fields=unique, **known)
+    return Invalid(f"The API server refused {asked.target}: {said}.", refused=unique, **known)
 
 
 def complaint(field: str, message: str) -> str:

@@ -185,7 +185,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: What happened to every object (in check mode, what would happen), in the order of writing.
+  description:
+    - What happened to every object (in check mode, what would happen), in the order of writing.
+    - When the job fails, what had happened until then; C(changed) says whether anything was written by it.
   returned: always
   type: list
   elements: dict
@@ -227,6 +229,60 @@ objects:
       action: updated
       fields: [data.greeting]
       resource_version: "4711"
+conflicts:
+  description: The fields that another manager holds with another value, one entry a manager.
+  returned: when the job failed because of them
+  type: list
+  elements: dict
+  contains:
+    manager:
+      description: The manager's name.
+      type: str
+      returned: always
+    fields:
+      description: Paths of the fields.
+      type: list
+      elements: str
+      returned: always
+    declared:
+      description: Whether the manager uses server-side apply, so that O(take_over) does not count for it.
+      type: bool
+      returned: always
+  sample:
+    - manager: argocd
+      fields: [spec.replicas]
+      declared: true
+refused:
+  description: What the API server did not take, one text a field.
+  returned: when the job failed because it refused the content of an object
+  type: list
+  elements: str
+  sample: ["spec.listeners[0].port is 99999: it should be less than or equal to 65535"]
+waited_for:
+  description: What had to happen.
+  returned: when a wait failed
+  type: str
+  sample: have Ready=True
+last_seen:
+  description: How it looked in the end.
+  returned: when a wait failed
+  type: str
+  sample: "Ready is False (Waiting: no address yet)"
+verb:
+  description: The right that is missing, in the words of RBAC; RV(resource) and RV(namespace) say on what.
+  returned: when the job failed because this user may not do something
+  type: str
+  sample: patch
+resource:
+  description: The resource on which the right is missing.
+  returned: when the job failed because this user may not do something
+  type: str
+  sample: gateways.gateway.networking.k8s.io
+namespace:
+  description: The namespace in which the right is missing; null for the whole cluster.
+  returned: when the job failed because this user may not do something
+  type: str
+  sample: openshift-ingress
 requests:
   description: How many requests the job took.
   returned: always

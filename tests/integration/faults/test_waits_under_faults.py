@@ -89,7 +89,7 @@ def test_an_object_that_goes_while_it_is_waited_for(
     with meanwhile(somebody):
         said = product.fails("gateway", wait_timeout=2, **wanted)
 
-    assert f"for Gateway {ns}/gw" in said and "last seen: it does not exist" in said
+    assert f"for Gateway {ns}/gw" in said and "last seen: it was removed by somebody else meanwhile" in said
 
 
 def test_an_object_that_goes_and_comes_back_while_it_is_waited_for(

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.mcpops.gateway.plugins.modules import apply
 from integration.kit import ApiServer, Json, Modules
 
 
@@ -70,3 +75,44 @@ def test_removal_looks_only_at_what_names_an_object(run: Modules, ns: str) -> No
     unusable = {**secret(ns), "data": {"a": "not base64!"}, "unknown": 1}
 
     assert run("apply", state="absent", definition=unusable)["objects"][0]["action"] == "deleted"
+
+
+COMMON = {"changed", "diff", "failed", "invocation", "msg", "warnings"}
+"""What Ansible itself documents."""
+
+
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        ({"definition": {"kind": "ConfigMap"}}, set()),
+        ({"definition": {"data": {"a": 1}}}, {"refused"}),
+        ({"definition": {"data": {"a": "theirs"}}}, set()),
+        ({"definition": {"data": {"a": "mine"}}}, {"conflicts"}),
+        ({"definition": {"data": {}}, "wait_for": [{"condition": "Ready"}]}, {"waited_for", "last_seen"}),
+        ({"definition": {}, "state": "absent"}, set()),
+    ],
+)
+def test_every_result_has_the_documented_shape(
+    run: Modules, api_server: ApiServer, ns: str, options: dict[str, Any], keys: set[str]
+) -> None:
+    api_server.apply(f"/api/v1/namespaces/{ns}/configmaps/a", config_map(ns, "a", a="theirs"), manager="argocd")
+    documented = yaml.safe_load(apply.RETURN)
+    definition = {**config_map(ns, "a"), **options["definition"]}
+
+    for check in (True, False):
+        result = run.run("apply", check=check, diff=True, wait_timeout=0, **{**options, "definition": definition})
+
+        extra = keys - {"waited_for", "last_seen"} if check else keys
+        assert set(result) - COMMON == {"objects", "requests", *extra} and extra <= set(documented)
+        for one in result["objects"]:
+            assert set(one) == set(documented["objects"]["contains"])
+        assert set(result["requests"]) == set(documented["requests"]["contains"])
+
+
+def test_a_right_that_is_missing_is_named(run: Modules, api_server: ApiServer, ns: str) -> None:
+    config = yaml.safe_load(api_server.folder.kubeconfig.read_text())
+    config["users"][0]["user"]["as"] = "nobody"
+
+    result = run.run("apply", kubeconfig=config, definition=config_map(ns, "a"))
+
+    assert result["failed"] and (result["verb"], result["resource"], result["namespace"]) == ("get", "configmaps", ns)
