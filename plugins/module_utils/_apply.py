@@ -61,7 +61,7 @@ class Applier:
         """Apply the plan. The report has what was done, also when something fails."""
         self._report = report
         for number, members in itertools.groupby(steps, key=lambda step: rank(step.kind)):
-            run_steps(list(members), self.one, report)
+            run_steps(list(members), self.one, report, asks=lambda step: bool(step.difference))
             if number == rank(CRD.kind) and not self._check:
                 self._serve(report, steps)
 

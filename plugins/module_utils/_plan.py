@@ -121,8 +121,10 @@ class Planner:
 
     def _compare(self, step: Step, manager: str) -> Difference:
         """Compare; what is uncertain only because of defaults is settled by the kind's schema, read once."""
-        difference = compare(step.manifest, step.live, manager)
-        if step.resource is not None and difference.uncertain and not difference.fields and not difference.taken:
+        known = self._schemas.get(step.resource) if step.resource else None
+        difference = compare(step.manifest, step.live, manager, known)
+        open_ = difference.uncertain and not difference.fields and not difference.taken
+        if open_ and known is None and step.resource is not None:
             schema = self._schema(step.resource)
             difference = compare(step.manifest, step.live, manager, schema) if schema else difference
         shared = held_together(step.live or {}, manager, self._take_over)
@@ -277,14 +279,23 @@ def run_all(jobs: t.Sequence[t.Callable[[], t.Any]]) -> list[t.Any]:
     return [future.result() for future in futures]
 
 
-def run_steps(steps: t.Sequence[Step], act: t.Callable[[Step], Outcome], report: Report) -> None:
-    """Act on the steps side by side. The report gets their outcomes in order, also when one fails."""
-    outcomes: list[Outcome | None] = [None] * len(steps)
+def run_steps(
+    steps: t.Sequence[Step],
+    act: t.Callable[[Step], Outcome],
+    report: Report,
+    *,
+    asks: t.Callable[[Step], bool] = lambda _step: True,
+) -> None:
+    """Act on the steps side by side. The report gets their outcomes in order, also when one fails.
+
+    ``asks``: whether acting on a step sends a request; what does not is done at once, without a thread.
+    """
+    outcomes: list[Outcome | None] = [None if asks(step) else act(step) for step in steps]
 
     def job(place: int, step: Step) -> None:
         outcomes[place] = act(step)
 
     try:
-        run_all([_bind(job, place, step) for place, step in enumerate(steps)])
+        run_all([_bind(job, place, step) for place, step in enumerate(steps) if outcomes[place] is None])
     finally:
         report.outcomes += [outcome for outcome in outcomes if outcome is not None]

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, McpopsError
@@ -19,7 +20,12 @@ class YamlError(McpopsError):
 
 
 def load_all_yaml(text: str) -> list[t.Any]:
-    """Every document of the text. JSON is YAML, too. Raises YamlError."""
+    """Every document of the text. JSON is YAML, too, and read many times faster as what it is. Raises YamlError."""
+    if text[:1] in {"{", "["}:
+        try:
+            return [json.loads(text, object_pairs_hook=_json_mapping, parse_constant=_no_json)]
+        except ValueError:
+            pass  # YAML in flow style, several documents, or a mistake that YAML tells with its place
     try:
         import yaml  # noqa: PLC0415 - a missing library is told in words
     except ImportError as error:
@@ -54,6 +60,17 @@ def _strict(loader: t.Any) -> t.Any:
             return mapping
 
     return Strict
+
+
+def _json_mapping(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise ValueError("a name is given twice")
+    return mapping
+
+
+def _no_json(word: str) -> t.NoReturn:
+    raise ValueError(f"{word} is no JSON")
 
 
 def load_yaml(text: str) -> t.Any:

@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         box = Box(Path(scratch, "sandbox"))
         try:
-            report([*apiserver.measure(), *product(box), *engine.measure(box)])
+            report([*apiserver.measure(), *engine.measure(), *product(box)])
         finally:
             box.sandbox("down")
 

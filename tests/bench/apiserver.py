@@ -61,7 +61,7 @@ def _figures(api: str, prefix: str) -> list[Result]:
         folder.make()
         backend = choose(api)
         started = time.perf_counter()
-        with _running(backend, folder) as cluster:
+        with running(backend, folder) as cluster:
             ready = time.perf_counter() - started
             created, applied = _create(cluster, "created", _post), _create(cluster, "applied", _apply)
             listed = _list_seconds(cluster) * 1000
@@ -77,7 +77,8 @@ def _figures(api: str, prefix: str) -> list[Result]:
 
 
 @contextlib.contextmanager
-def _running(backend: Backend, folder: Folder) -> Iterator[Cluster]:
+def running(backend: Backend, folder: Folder) -> Iterator[Cluster]:
+    """An API server that is ready, and nothing beside it; stopped at the end."""
     backend.start(folder)
     try:
         until(folder.kubeconfig.exists, "the kubeconfig is written", 60)
