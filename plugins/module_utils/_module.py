@@ -94,7 +94,7 @@ def run_info(options: Spec, read: t.Callable[[ApiClient, Params], dict[str, t.An
     try:
         settings = resolve(module.params)
         module.no_log_values.update(secrets_of(settings))
-        found = read(ApiClient(_transport(module.params, settings)), module.params)
+        found = read(ApiClient(_transport(settings)), module.params)
     except McpopsError as error:
         module.fail_json(msg=error.message, **error.details)
     module.exit_json(changed=False, **found)
@@ -127,9 +127,9 @@ def shown(params: Params) -> Params:
     return hidden
 
 
-def _transport(params: t.Mapping[str, t.Any], settings: Settings) -> Transport:
+def _transport(settings: Settings) -> Transport:
     """The light transport wherever it suffices, else the full Kubernetes client."""
-    return FullTransport(params, settings) if settings.beyond else LightTransport(settings)
+    return FullTransport(settings) if settings.beyond else LightTransport(settings)
 
 
 def _engine(
@@ -138,7 +138,7 @@ def _engine(
     if params["wait_timeout"] < 0:
         raise ConfigError(f"wait_timeout is {params['wait_timeout']}; it is a number of seconds, 0 or more.")
     return Engine(
-        ApiClient(_transport(params, settings)),
+        ApiClient(_transport(settings)),
         manager=params["field_manager"],
         force=params["force_conflicts"],
         take_over=params["take_over"],

@@ -7,8 +7,8 @@
 """Where the API server is and how to speak to it: from options, ``K8S_AUTH_*``, kubeconfig or the pod we run in.
 
 Precedence is that of kubernetes.core, so that credentials of AWX and AAP work unchanged. Settings that
-need more than TLS and a token or certificate (exec plugins, OIDC, proxies ...) are not resolved here: they
-are reported in :attr:`Settings.beyond` and left to the full Kubernetes client.
+need more than TLS and a token, password or certificate (exec plugins, OIDC, proxies) are named in
+:attr:`Settings.beyond` and left to the full Kubernetes client.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
 from ansible_collections.mcpops.gateway.plugins.module_utils._kubeconfig import Kubeconfig
+from ansible_collections.mcpops.gateway.plugins.module_utils._proxy import Proxy, choose_proxy
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 SHORTEST_SECRET = 8
@@ -32,15 +33,31 @@ FALSE_WORDS = ("0", "false", "no")
 
 
 @dataclass
+class Login:
+    """Credentials that only the Kubernetes client can get: from ``exec`` or ``auth-provider`` of a kubeconfig.
+
+    ``kubeconfig`` is one path, several joined by ``os.pathsep``, or the content. With ``persist`` it may write back
+    what it renewed.
+    """
+
+    kubeconfig: str | dict[str, t.Any]
+    context: str | None = None
+    persist: bool = False
+
+
+@dataclass
 class Settings:
     """One API server and one identity.
 
-    ``ca``, ``client_cert`` and ``client_key`` hold PEM text, ``token_file`` a path read again for every connection.
+    ``ca``, ``client_cert`` and ``client_key`` hold PEM text, ``token_file`` a path read again for every request,
+    ``basic`` user name and password as HTTP sends them.
+    ``beyond`` names what the light transport cannot do: ``login`` and ``proxy``.
     """
 
     host: str = ""
     token: str | None = None
     token_file: str | None = None
+    basic: str = ""
     ca: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
@@ -50,6 +67,8 @@ class Settings:
     headers: list[tuple[str, str]] = field(default_factory=list)
     origin: str = ""
     beyond: str = ""
+    login: Login | None = None
+    proxy: Proxy | None = None
 
 
 def auth_values(params: t.Mapping[str, t.Any], env: t.Mapping[str, str]) -> dict[str, t.Any]:
@@ -96,17 +115,18 @@ def resolve(params: t.Mapping[str, t.Any], env: t.Mapping[str, str] | None = Non
     if "://" not in settings.host:
         settings.host = "https://" + settings.host
     if "api_key" in auth:
-        settings.token, settings.token_file = str(auth["api_key"]), None
+        _use(settings, token=str(auth["api_key"]))
+    elif "username" in auth and "password" in auth:
+        _use(settings, basic=_basic(auth["username"], auth["password"]))
     if "validate_certs" in auth:
         settings.verify = bool(auth["validate_certs"])
     for option, attribute in (("ca_cert", "ca"), ("client_cert", "client_cert"), ("client_key", "client_key")):
         if option in auth:
             setattr(settings, attribute, _read(str(auth[option]), f"the option {option}"))
-    for option in ("proxy", "proxy_headers", "persist_config"):
-        if auth.get(option):
-            settings.beyond = f"the option {option}"
-    if "username" in auth and "password" in auth and "api_key" not in auth:
-        settings.beyond = "the options username and password"
+    settings.proxy, through = choose_proxy(settings.host, auth, env, settings.proxy)
+    settings.beyond = settings.beyond or through
+    if "impersonate_user" in auth or "impersonate_groups" in auth:
+        settings.headers = []  # somebody else than the kubeconfig says
     if "impersonate_user" in auth:
         settings.headers.append(("Impersonate-User", str(auth["impersonate_user"])))
     settings.headers += [("Impersonate-Group", str(group)) for group in auth.get("impersonate_groups", ())]
@@ -150,19 +170,37 @@ def _from_kubeconfig(auth: t.Mapping[str, t.Any], env: t.Mapping[str, str]) -> S
         verify=not cluster.get("insecure-skip-tls-verify", False),
         server_name=cluster.get("tls-server-name"),
         token=user.get("token"),
-        token_file=config.path(user["tokenFile"]) if user.get("tokenFile") and not user.get("token") else None,
+        token_file=config.path(user["tokenFile"], user) if user.get("tokenFile") and not user.get("token") else None,
         client_cert=config.material(user, "client-certificate"),
         client_key=config.material(user, "client-key"),
         namespace=context.get("namespace"),
         origin=f"the context {config.context_name(auth.get('context'))} of {config.origin}",
     )
     settings.headers += _impersonation(user)
-    for key, holder in (("exec", user), ("auth-provider", user), ("username", user), ("proxy-url", cluster)):
-        if holder.get(key) and not settings.token:
-            settings.beyond = f"{key} in {config.origin}"
+    way = next((key for key in ("auth-provider", "exec") if user.get(key)), "")
+    if settings.token or settings.token_file:
+        pass
+    elif way:
+        settings.beyond = f"{way} in {config.origin}"
+        settings.login = Login(
+            source, config.context_name(auth.get("context")) or None, bool(auth.get("persist_config"))
+        )
+    elif user.get("username") and user.get("password"):
+        settings.basic = _basic(user["username"], user["password"])
     if cluster.get("proxy-url"):
-        settings.beyond = f"proxy-url in {config.origin}"
+        settings.proxy = Proxy(str(cluster["proxy-url"]))
     return settings
+
+
+def _use(settings: Settings, *, token: str | None = None, basic: str = "") -> None:
+    """These credentials instead of those of a kubeconfig or service account."""
+    settings.token, settings.basic = token, basic
+    settings.token_file = settings.login = None
+    settings.beyond = ""
+
+
+def _basic(username: t.Any, password: t.Any) -> str:
+    return base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 def _impersonation(user: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
@@ -199,5 +237,10 @@ def _read(path: str, asked_by: str) -> str:
 
 def secrets_of(settings: Settings) -> set[str]:
     """Values that must never be shown. Shorter ones are no secrets, and hiding them would spoil every message."""
-    found = {value for value in (settings.token, settings.client_key) if value and len(value) >= SHORTEST_SECRET}
+    given = (settings.token, settings.client_key, settings.basic, _password(settings))
+    found = {value for value in given if value and len(value) >= SHORTEST_SECRET}
     return found | {base64.b64encode(value.encode()).decode() for value in found}
+
+
+def _password(settings: Settings) -> str:
+    return base64.b64decode(settings.basic).decode().partition(":")[2]

@@ -11,6 +11,7 @@ Importing the full Kubernetes client costs 0.65 s a task; a token or a certifica
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ import tempfile
 import threading
 import typing as t
 import urllib.parse
+import zlib
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, ConnectionFailed
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import Settings
@@ -131,7 +133,7 @@ class LightTransport:
             try:
                 self._send(connection, method, path, query, payload=payload, content_type=content_type, accept=accept)
                 response = connection.getresponse()
-                content = response.read()
+                content = _plain(response)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 if reused and not isinstance(error, TimeoutError):
@@ -195,25 +197,15 @@ class LightTransport:
         connection.putrequest(method, target, skip_accept_encoding=True)
         connection.putheader("User-Agent", USER_AGENT)
         connection.putheader("Accept", accept or "application/json")
-        token = self._token()
-        if token:
-            connection.putheader("Authorization", f"Bearer {token}")
+        credentials = authorization(self._settings)
+        if credentials:
+            connection.putheader("Authorization", credentials)
         for name, value in self._settings.headers:
             connection.putheader(name, value)
         if payload is not None:
             connection.putheader("Content-Type", content_type or "application/json")
             connection.putheader("Content-Length", str(len(payload)))
         connection.endheaders(payload)
-
-    def _token(self) -> str | None:
-        path = self._settings.token_file
-        if path is None:
-            return self._settings.token
-        try:
-            with open(path, encoding="utf-8") as file:
-                return file.read().strip()
-        except OSError as error:
-            raise ConfigError(f"The token file {path} cannot be read: {error.strerror}.") from error
 
 
 class _Connection(http.client.HTTPConnection):
@@ -241,6 +233,8 @@ class _LightStream:
     def __iter__(self) -> t.Iterator[bytes]:
         try:
             while line := self._response.readline():
+                if not line.endswith(b"\n"):
+                    raise http.client.IncompleteRead(line)
                 yield line
         except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             # ValueError and AttributeError are how http.client and ssl report a socket that close() took away.
@@ -264,11 +258,36 @@ class _LightStream:
                 return  # the server was faster
 
 
+def _plain(response: http.client.HTTPResponse) -> bytes:
+    """The body; it was not asked to be compressed, yet a proxy may do so."""
+    content = response.read()
+    if response.headers.get("content-encoding", "").lower() != "gzip":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, zlib.error) as error:
+        raise http.client.IncompleteRead(content) from error
+
+
 def _headers(response: http.client.HTTPResponse) -> dict[str, list[str]]:
     headers: dict[str, list[str]] = {}
     for name, value in response.getheaders():
         headers.setdefault(name.lower(), []).append(value)
     return headers
+
+
+def authorization(settings: Settings) -> str:
+    """The header of that name, empty without token or password. A token's file is read anew. Raises ConfigError."""
+    token = settings.token
+    if settings.token_file is not None:
+        try:
+            with open(settings.token_file, encoding="utf-8") as file:
+                token = file.read().strip()
+        except OSError as error:
+            raise ConfigError(f"The token file {settings.token_file} cannot be read: {error.strerror}.") from error
+    if token:
+        return f"Bearer {token}"
+    return f"Basic {settings.basic}" if settings.basic else ""
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
@@ -294,6 +313,11 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
 
 
 def _load_client_certificate(context: ssl.SSLContext, certificate: str, key: str | None) -> None:
+    if key and "ENCRYPTED" in key:
+        raise ConfigError(
+            "The client key given for the API server is encrypted, and nobody can be asked for its passphrase "
+            "here; give a key without one (openssl pkey -in KEY -out PLAIN)."
+        )
     # ssl reads certificate and key from files only; the file lives for this one call and is readable by us alone.
     handle, path = tempfile.mkstemp(prefix="mcpops-")
     try:

@@ -35,7 +35,9 @@ class Seen:
         self.headers = handler.headers
         self.connection = handler.client_address[1]
         length = int(handler.headers.get("Content-Length") or 0)
-        self.body = json.loads(handler.rfile.read(length)) if length else None
+        content = handler.rfile.read(length)
+        is_form = handler.headers.get_content_type() == "application/x-www-form-urlencoded"
+        self.body = content.decode() if is_form else json.loads(content) if length else None
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -84,12 +84,39 @@ class TestOptionsAndVariables:
         "more",
         [
             {"proxy": "http://proxy:3128"},
-            {"username": "u", "password": "p", "api_key": None},
-            {"persist_config": True},
+            {"proxy": "http://proxy:3128", "no_proxy": "example.org,10.0.0.0/8,ple.com"},
         ],
     )
     def test_what_needs_the_full_client(self, more: Json) -> None:
         assert resolve({"host": SERVER, "api_key": "k", **more}, {}).beyond
+
+    @pytest.mark.parametrize("no_proxy", ["example.com", ".example.com", "api.example.com:6443", "*"])
+    def test_a_host_that_goes_without_proxy(self, no_proxy: str) -> None:
+        settings = resolve({"host": SERVER, "api_key": "k", "proxy": "http://proxy:3128", "no_proxy": no_proxy}, {})
+
+        assert (settings.proxy, settings.beyond) == (None, "")
+
+    @pytest.mark.parametrize("no_proxy", ["10.0.0.0/8", "fe80::/10, 10.1.2.3", "10.1.2.3:6443"])
+    def test_an_address_that_goes_without_proxy(self, no_proxy: str) -> None:
+        auth = {"host": "https://10.1.2.3:6443", "api_key": "k", "proxy": "http://proxy:3128", "no_proxy": no_proxy}
+
+        assert resolve(auth, {}).beyond == ""
+
+    @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "ALL_PROXY"])
+    def test_the_proxy_of_the_environment(self, name: str) -> None:
+        env = {name: "http://proxy:3128"}
+
+        settings = resolve({"host": SERVER, "api_key": "k"}, env)
+        without = resolve({"host": SERVER, "api_key": "k"}, {**env, "NO_PROXY": "example.com"})
+
+        assert settings.proxy and settings.proxy.url == "http://proxy:3128" and name in settings.beyond
+        assert (without.proxy, without.beyond) == (None, "")
+
+    def test_name_and_password(self) -> None:
+        settings = resolve({"host": SERVER, "username": "bob", "password": "long-enough"}, {})
+
+        assert (settings.token, settings.basic, settings.beyond) == (None, "Ym9iOmxvbmctZW5vdWdo", "")
+        assert {"long-enough", "Ym9iOmxvbmctZW5vdWdo"} <= secrets_of(settings)
 
     def test_secrets_are_known(self) -> None:
         found = secrets_of(resolve({"host": SERVER, "api_key": "k3y-of-8"}, {}))
@@ -122,6 +149,32 @@ class TestKubeconfig:
 
         assert resolve({}, {}).host == SERVER
         assert resolve({}, {"KUBECONFIG": written(home, config(cluster={"server": "https://b"}))}).host == "https://b"
+
+    def test_name_and_password(self, home: Path) -> None:
+        settings = resolve({"kubeconfig": written(home, config({"username": "u", "password": "p"}))}, {})
+
+        assert (settings.basic, settings.beyond) == ("dTpw", "")
+
+    @pytest.mark.parametrize("mine", [{"api_key": "k"}, {"username": "u", "password": "p"}])
+    def test_credentials_of_the_options_win_over_a_plugin(self, home: Path, mine: Json) -> None:
+        settings = resolve({"kubeconfig": written(home, config({"exec": {"command": "aws"}})), **mine}, {})
+
+        assert (settings.login, settings.beyond) == (None, "")
+
+    def test_an_impersonation_of_the_options_replaces_that_of_the_file(self, home: Path) -> None:
+        path = written(home, config({"token": "t", "as": "alice", "as-groups": ["a"]}))
+
+        assert resolve({"kubeconfig": path}, {}).headers == [("Impersonate-User", "alice"), ("Impersonate-Group", "a")]
+        assert resolve({"kubeconfig": path, "impersonate_user": "bob"}, {}).headers == [("Impersonate-User", "bob")]
+
+    def test_a_token_file_beside_the_second_file(self, home: Path) -> None:
+        (home / "other").mkdir()
+        first = written(home, {"current-context": "one"}, "first")
+        second = written(home / "other", config({"tokenFile": "token"}))
+
+        settings = resolve({"kubeconfig": f"{first}{os.pathsep}{second}"}, {})
+
+        assert settings.token_file == str(home / "other" / "token")
 
     def test_as_a_dictionary(self) -> None:
         assert resolve({"kubeconfig": config()}, {}).token == "t0ken"
@@ -164,7 +217,6 @@ class TestKubeconfig:
         [
             ({"exec": {"command": "aws"}}, {}),
             ({"auth-provider": {"name": "oidc"}}, {}),
-            ({"username": "u", "password": "p"}, {}),
             ({"token": "t"}, {"proxy-url": "http://proxy"}),
         ],
     )
