@@ -123,8 +123,8 @@ class Planner:
         """Compare; what is uncertain only because of defaults is settled by the kind's schema, read once."""
         known = self._schemas.get(step.resource) if step.resource else None
         difference = compare(step.manifest, step.live, manager, known)
-        open_ = difference.uncertain and not difference.fields and not difference.taken
-        if open_ and known is None and step.resource is not None:
+        in_doubt = difference.uncertain and not difference.fields and not difference.taken
+        if in_doubt and known is None and step.resource is not None:
             schema = self._schema(step.resource)
             difference = compare(step.manifest, step.live, manager, schema) if schema else difference
         shared = held_together(step.live or {}, manager, self._take_over)
