@@ -43,8 +43,10 @@ options:
     type: str
   provider_secrets:
     description:
-      - Names of the Secrets with the credentials of DNS providers (types C(kuadrant.io/aws), C(kuadrant.io/gcp),
-        C(kuadrant.io/azure), C(kuadrant.io/coredns)). Without it, the default provider's Secret of the namespace.
+      - Name of the Secret with the credentials of the DNS provider; Kuadrant takes one. Its type is C(kuadrant.io/aws)
+        (with C(AWS_ACCESS_KEY_ID) and C(AWS_SECRET_ACCESS_KEY)), C(kuadrant.io/gcp) (C(GOOGLE) and C(PROJECT_ID)),
+        C(kuadrant.io/azure) (C(azure.json)) or C(kuadrant.io/coredns).
+      - Without it, the one Secret of the namespace with the label C(kuadrant.io/default-provider), value V("true").
     type: list
     elements: str
   load_balancing:
@@ -54,12 +56,12 @@ options:
     suboptions:
       geo:
         description:
-          - The geographical code of this Gateway, such as V(EU).
+          - The geographical code of this Gateway as the DNS provider knows it, such as V(EU) or V(US-NY).
         type: str
         required: true
       weight:
         description:
-          - Its weight among the others.
+          - Its weight among the others of the same region.
         type: int
         default: 120
       default_geo:
@@ -74,11 +76,11 @@ options:
     suboptions:
       path:
         description:
-          - Path to ask for.
+          - Path to ask for, such as V(/healthz).
         type: str
       port:
         description:
-          - Port to ask at. Kuadrant's default is 443.
+          - Port to ask at (80, 443 or 1024 to 49151). Kuadrant's default is 443.
         type: int
       protocol:
         description:
@@ -87,23 +89,30 @@ options:
         choices: [HTTP, HTTPS]
       interval:
         description:
-          - Time between two checks, such as V(5m).
+          - Time between two checks, such as V(90s). Kuadrant's default is V(5m).
         type: str
       failure_threshold:
         description:
-          - After how many failures an address is taken out.
+          - After how many failures an address is taken out. Kuadrant's default is 5.
         type: int
   exclude_addresses:
     description:
-      - Addresses of the Gateway (host names, IP addresses or ranges) that are not published.
+      - Addresses of the Gateway (host names, IP addresses or ranges such as V(10.0.0.0/8)) that are not published, at
+        most 20.
     type: list
     elements: str
   delegate:
     description:
-      - Whether the records are delegated to another cluster. It cannot be changed.
+      - Whether the records are left to a primary cluster to publish. It cannot be changed later and excludes
+        O(provider_secrets). Kuadrant's default is V(false).
     type: bool
 seealso:
   - module: mcpops.gateway.gateway
+  - module: mcpops.gateway.gateway_info
+    description: Its RV(mcpops.gateway.gateway_info#module:records) are the records when there is no Kuadrant.
+  - name: DNSPolicy
+    description: Reference of Kuadrant's DNSPolicy.
+    link: https://docs.kuadrant.io/latest/kuadrant-operator/doc/reference/dnspolicy/
 """
 
 EXAMPLES = r"""
@@ -157,6 +166,9 @@ conditions:
     - type: Enforced
       status: "True"
       reason: Enforced
+      message: DNSPolicy has been successfully enforced
+      observedGeneration: 1
+      lastTransitionTime: "2026-01-01T00:00:00Z"
 total_records:
   description: How many DNSRecord objects Kuadrant made for it.
   returned: always

@@ -14,9 +14,10 @@ author:
   - mcpops contributors (@mcpops)
 description:
   - Reads the operator's Subscription, the Gateways, MCPGatewayExtensions, MCPServerRegistrations, MCPVirtualServers,
-    HTTPRoutes and the policies of Kuadrant, one request a kind, and returns what matters of each.
-  - It judges nothing and changes nothing. Kinds that the cluster does not serve, or that this user may not read, are
-    told and are no failure.
+    HTTPRoutes, ReferenceGrants and the policies of Kuadrant, one request a kind, and returns what matters of each.
+  - It changes nothing and reads no Secrets. What is not in order is told as C(problem) of each object, in the words of
+    its own status.
+  - Kinds that the cluster does not serve, or that this user may not read, are told and are no failure.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.attributes
@@ -28,8 +29,9 @@ attributes:
 options:
   namespace:
     description:
-      - Only the MCP gateway of this namespace (extensions, registrations and virtual servers of it, and the Gateways,
-        routes and policies that these use). Without it, all of the cluster.
+      - Only what is in this namespace, and what its MCPGatewayExtensions use elsewhere (Gateways with their routes,
+        grants and policies). Without it, all of the cluster.
+      - With it, rights on that namespace and on those of the Gateways suffice.
     type: str
 requirements:
   - python >= 3.11
@@ -47,6 +49,17 @@ EXAMPLES = r"""
 - name: Every registration is ready
   ansible.builtin.assert:
     that: found.registrations | rejectattr('ready') | list | length == 0
+
+- name: One team's, with rights on its namespace only
+  mcpops.gateway.info:
+    namespace: mcp-system
+  register: ours
+
+- name: Everything is in order
+  ansible.builtin.assert:
+    that: (ours.gateways + ours.routes + ours.policies) | selectattr('problem') | list | length == 0
+    quiet: true
+  ignore_errors: true
 
 - name: Show the addresses for clients
   ansible.builtin.debug:
@@ -112,7 +125,9 @@ operator:
     version: 0.9.0
     api_versions: [v1, v1alpha1]
 gateways:
-  description: Gateways with their class, addresses and listeners.
+  description:
+    - Gateways with their class, addresses and listeners.
+    - C(problem) says what keeps the Gateway or a listener from being ready; empty when all is well.
   returned: success
   type: list
   elements: dict
@@ -122,6 +137,7 @@ gateways:
       class: openshift-default
       addresses: [192.0.2.10]
       programmed: true
+      problem: ""
       listeners:
         - name: mcps
           port: 8080
@@ -177,7 +193,9 @@ virtual_servers:
       tools: [weather_get_forecast]
       prompts: []
 routes:
-  description: HTTPRoutes with the Gateways that they name, and whether all of them accept the route.
+  description:
+    - HTTPRoutes with the Gateways that they name, and whether all of them accept the route.
+    - C(problem) says which parent does not, or what its references lack; empty when all is well.
   returned: success
   type: list
   elements: dict
@@ -187,8 +205,28 @@ routes:
       hostnames: [mcp.example.com]
       gateways: [openshift-ingress/mcp-gateway]
       accepted: true
+      problem: ""
+reference_grants:
+  description: ReferenceGrants, as they are. C(name) of C(to) is null when all objects of the kind may be referred to.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: allow-team-a
+      namespace: openshift-ingress
+      from:
+        - group: mcp.kuadrant.io
+          kind: MCPGatewayExtension
+          namespace: team-a
+      to:
+        - group: gateway.networking.k8s.io
+          kind: Gateway
+          name: null
 policies:
-  description: DNSPolicies, AuthPolicies, TLSPolicies and RateLimitPolicies.
+  description:
+    - DNSPolicies, AuthPolicies, TLSPolicies and RateLimitPolicies, with what they target (C(NAMESPACE/NAME) of a
+      Gateway or an HTTPRoute).
+    - C(problem) says what keeps it from being accepted and enforced; empty when all is well.
   returned: success
   type: list
   elements: dict
@@ -199,6 +237,7 @@ policies:
       target: openshift-ingress/mcp-gateway
       accepted: true
       enforced: true
+      problem: ""
 not_served:
   description: Kinds that the cluster does not serve.
   returned: success
@@ -206,7 +245,7 @@ not_served:
   elements: str
   sample: [AuthPolicy, DNSPolicy, RateLimitPolicy, TLSPolicy]
 not_allowed:
-  description: Kinds that this user may not list.
+  description: Kinds that this user may not list; C(KIND in NAMESPACE) where it is only that namespace.
   returned: success
   type: list
   elements: str

@@ -9,6 +9,7 @@ import base64
 from typing import Any
 
 import pytest
+from ansible_collections.mcpops.gateway.plugins.module_utils import _dns_policy_job
 from integration.gateways import ALL, GATEWAYS, conditions
 from integration.kit import ApiServer, Json, Modules, meanwhile, until, warnings_of, writes
 
@@ -32,9 +33,14 @@ def place(api_server: ApiServer, ns: str) -> str:
     return ns
 
 
-def secret(api: ApiServer, ns: str, name: str, kind: str) -> None:
-    data = {"KEY": base64.b64encode(b"x").decode()}
-    body = {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": {"name": name}, "data": data}
+def secret(api: ApiServer, ns: str, name: str, kind: str, *keys: str, **labels: str) -> None:
+    names = keys or ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    data = {key: base64.b64encode(b"x").decode() for key in names}
+    metadata = {
+        "name": name,
+        "labels": {f"kuadrant.io/{label.replace('_', '-')}": value for label, value in labels.items()},
+    }
+    body = {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "data": data}
     api.apply(f"/api/v1/namespaces/{ns}/secrets/{name}", body)
 
 
@@ -120,9 +126,86 @@ def test_an_older_policy_for_the_same_target(run: Modules, api_server: ApiServer
     assert other["changed"]
 
 
+def test_drift_and_another_owner(run: Modules, api_server: ApiServer, place: str) -> None:
+    run("dns_policy", wait=False, **options(place, listener="mcps"))
+    path = f"{POLICIES.format(ns=place)}/dns"
+    api_server.merge(path, {"spec": {"targetRef": {"sectionName": "web"}}}, "kubectl-edit")
+
+    planned = run("dns_policy", check=True, diff=True, **options(place, listener="mcps"))
+    mended = run("dns_policy", wait=False, diff=True, **options(place, listener="mcps"))
+    api_server.merge(path, {"spec": {"targetRef": {"sectionName": "web"}}}, "argocd")
+    said = run.fails("dns_policy", **options(place, listener="mcps"))
+
+    assert planned["diff"] == mended["diff"] and "kubectl-edit" in warnings_of(mended)[0]
+    assert mended["objects"][0]["fields"] == ["spec.targetRef.sectionName"] and "argocd" in said
+
+
+class TestDefaultProvider:
+    def test_none(self, run: Modules, api_server: ApiServer, place: str) -> None:
+        with api_server.watched() as requests:
+            message = run.fails("dns_policy", **options(place, provider_secrets=[]))
+        planned = run("dns_policy", check=True, **options(place, provider_secrets=[]))
+
+        assert "kuadrant.io/default-provider" in message and writes(requests) == []
+        assert planned["changed"] and "default-provider" in warnings_of(planned)[0]
+
+    def test_one(self, run: Modules, api_server: ApiServer, place: str) -> None:
+        secret(api_server, place, "default", "kuadrant.io/aws", default_provider="true")
+
+        assert run("dns_policy", wait=False, **options(place, provider_secrets=[]))["changed"]
+
+    def test_two(self, run: Modules, api_server: ApiServer, place: str) -> None:
+        for name in ("one", "two"):
+            secret(api_server, place, name, "kuadrant.io/aws", default_provider="true")
+
+        assert "Secrets one, two" in run.fails("dns_policy", **options(place, provider_secrets=[]))
+
+    def test_delegation_needs_none(self, run: Modules, place: str) -> None:
+        made = run("dns_policy", wait=False, **options(place, provider_secrets=[], delegate=True))
+        said = run.fails("dns_policy", **options(place, provider_secrets=[], delegate=False))
+
+        assert made["changed"] and "cannot change delegate from true to false" in said
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"gateway": None}, "gateway"),
+        ({"provider_secrets": ["aws", "gcp"]}, "Kuadrant takes one"),
+        ({"delegate": True}, "exclude each other"),
+        ({"load_balancing": {}}, "geo"),
+        ({"load_balancing": {"geo": "E"}}, "'E' is no code"),
+        ({"load_balancing": {"geo": "EU", "weight": -1}}, "weight -1"),
+        ({"load_balancing": {"geo": "EU", "weight": "heavy"}}, "weight"),
+        ({"health_check": {"port": 22}}, "port 22"),
+        ({"health_check": {"protocol": "TCP"}}, "HTTP, HTTPS"),
+        ({"health_check": {"path": "healthz"}}, "path 'healthz'"),
+        ({"health_check": {"interval": "soon"}}, "interval 'soon'"),
+        ({"health_check": {"failure_threshold": 0}}, "failure_threshold 0"),
+        ({"exclude_addresses": [f"10.0.0.{n}" for n in range(21)]}, "21 entries"),
+    ],
+)
+def test_options(run: Modules, api_server: ApiServer, place: str, change: Json, said: str) -> None:
+    wanted = {key: value for key, value in options(place, **change).items() if value is not None}
+    with api_server.watched() as requests:
+        result = run.run("dns_policy", **wanted)
+
+    assert result.get("failed") and said in result["msg"] and requests == []
+
+
+def test_a_cluster_without_kuadrant(run: Modules, ns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind is looked up as any other; here under a group that nobody serves."""
+    monkeypatch.setattr(_dns_policy_job, "API_VERSION", "none.kuadrant.io/v1")
+
+    said = run.fails("dns_policy", **options(ns))
+
+    assert "does not serve the kind DNSPolicy" in said and "Kuadrant" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"provider_secrets": ["keyless"]}, "no data entry AWS_SECRET_ACCESS_KEY"),
         ({"gateway": "other"}, "does not exist"),
         ({"listener": "other"}, "there are: mcps, web"),
         ({"provider_secrets": ["none"]}, "none of provider_secrets does not exist"),
@@ -131,6 +214,7 @@ def test_an_older_policy_for_the_same_target(run: Modules, api_server: ApiServer
 )
 def test_what_it_refers_to(run: Modules, api_server: ApiServer, place: str, change: Json, said: str) -> None:
     secret(api_server, place, "opaque", "Opaque")
+    secret(api_server, place, "keyless", "kuadrant.io/aws", "AWS_ACCESS_KEY_ID")
 
     with api_server.watched() as requests:
         message = run.fails("dns_policy", **{**options(place), **change})

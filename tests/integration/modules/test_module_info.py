@@ -8,8 +8,8 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from integration.gateways import ALL, GATEWAYS, conditions, report
-from integration.kit import ApiServer, Modules, writes
+from integration.gateways import ALL, GATEWAYS, GRANTS, conditions, report
+from integration.kit import ApiServer, Json, Modules, writes
 
 MCP = {"apiVersion": "mcp.kuadrant.io/v1"}
 GATEWAY_API = {"apiVersion": "gateway.networking.k8s.io/v1"}
@@ -101,6 +101,84 @@ def test_one_gateway(run: Modules, api_server: ApiServer, ns: str, place: str) -
     ]
     assert found["operator"]["installed"] is False and found["operator"]["api_versions"][0] == "v1"
     assert found["not_served"] == [] and found["not_allowed"] == []
+
+
+def grant(api: ApiServer, home: str, ns: str) -> None:
+    spec = {
+        "from": [{"group": "mcp.kuadrant.io", "kind": "MCPGatewayExtension", "namespace": ns}],
+        "to": [{"group": "gateway.networking.k8s.io", "kind": "Gateway"}],
+    }
+    kind = {"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant", "metadata": {"name": "g"}}
+    api.apply(f"{GRANTS.format(ns=home)}/g", {**kind, "spec": spec})
+
+
+def test_what_is_not_in_order_is_told(run: Modules, api_server: ApiServer, ns: str, place: str) -> None:
+    """In the words of the objects' own status, and whatever Kuadrant reports on a route beside its controller."""
+    grant(api_server, place, ns)
+    parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "gw", "namespace": place}
+    policies = {"parentRef": parent, "controllerName": "kuadrant.io/policy-controller",
+                "conditions": conditions(1, **{"kuadrant.io/AuthPolicyAffected": "Accepted"})}  # fmt: skip
+    own = {"parentRef": parent, "controllerName": "istio.io/gateway-controller",
+           "conditions": conditions(1, Accepted="Accepted", ResolvedRefs="!BackendNotFound")}  # fmt: skip
+    path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{ns}/httproutes/weather"
+    before = run("info", namespace=ns)
+    api_server.status(path, {"parents": [policies, own]})
+    report(api_server, place, "gw", ["mcps"], ResolvedRefs="!RefNotPermitted")
+    after = run("info", namespace=ns)
+
+    assert before["gateways"][0]["problem"] == "" and "no controller reports" in before["routes"][0]["problem"]
+    assert after["routes"][0]["accepted"] and "BackendNotFound" in after["routes"][0]["problem"]
+    assert "listener mcps: ResolvedRefs is False (RefNotPermitted" in after["gateways"][0]["problem"]
+    assert "Accepted is not reported yet" in after["policies"][0]["problem"]
+    assert [
+        (one["namespace"], one["from"][0]["namespace"], one["to"][0]["name"]) for one in after["reference_grants"]
+    ] == [(place, ns, None)]
+
+
+def test_an_address_of_ipv6(run: Modules, api_server: ApiServer, ns: str, place: str) -> None:
+    api_server.status(f"{GATEWAYS.format(ns=place)}/gw", {"addresses": [{"type": "IPAddress", "value": "2001:db8::1"}]})
+
+    assert run("info", namespace=ns)["extensions"][0]["connect_to"] == "[2001:db8::1]:8080"
+
+
+def test_a_gateway_without_an_extension(run: Modules, place: str) -> None:
+    """As with the broker provider: the Gateway and what is on it."""
+    found = run("info", namespace=place)
+
+    assert [one["name"] for one in found["gateways"]] == ["gw"] and found["extensions"] == []
+    assert [one["name"] for one in found["routes"]] == ["weather"] and len(found["policies"]) == 1
+
+
+class TestRights:
+    """A user who may look at single namespaces only."""
+
+    def bind(self, api: ApiServer, ns: str, user: str) -> None:
+        rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}]
+        kind: Json = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "look"}}
+        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}"
+        api.apply(f"{path}/roles/look", {**kind, "kind": "Role", "rules": rules})
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "look"}
+        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
+        api.apply(f"{path}/rolebindings/look", {**kind, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]})
+
+    def test_on_its_own_namespace(self, run: Modules, api_server: ApiServer, ns: str, place: str) -> None:
+        self.bind(api_server, ns, "someone")
+        own = run("info", namespace=ns, impersonate_user="someone")
+        nothing = run("info", impersonate_user="someone")
+
+        assert [one["name"] for one in own["registrations"]] == ["weather"] and own["extensions"][0]["url"] is None
+        assert own["gateways"] == [] and f"Gateway in {place}" in own["not_allowed"]
+        assert "Gateway" in nothing["not_allowed"] and nothing["gateways"] == []
+
+    def test_on_the_namespace_of_the_gateway_too(
+        self, run: Modules, api_server: ApiServer, ns: str, place: str
+    ) -> None:
+        self.bind(api_server, ns, "other")
+        self.bind(api_server, place, "other")
+        found = run("info", namespace=ns, impersonate_user="other")
+
+        assert found["not_allowed"] == [] and [one["name"] for one in found["gateways"]] == ["gw"]
+        assert found["extensions"][0]["url"] == "http://mcp.example.com:8080/mcp" and len(found["policies"]) == 1
 
 
 def test_the_whole_cluster(run: Modules, ns: str, place: str) -> None:
