@@ -37,7 +37,7 @@ options:
     type: str
     required: true
   certificate:
-    description: Secret with the certificate of the listener V(https).
+    description: Secret with the certificate of the listener V(https). Empty leaves that listener out.
     type: str
     required: true
   servers_hostname:

@@ -27,6 +27,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules impo
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET
 
 CLASS_KIND = "GatewayClass"
+KUADRANT = "kuadrant.io/v1"
 
 
 def refuse(gateway: str, found: t.Sequence[str]) -> None:
@@ -104,11 +105,28 @@ def check_certificates(
             place = ref.get("namespace") or namespace
             said = f"listener {listener.get('name')} of Gateway {gateway}: the certificate Secret {place}/{ref['name']}"
             if changing:
-                _check_certificate(engine, said, place, listener, ref)
+                if not _will_be_issued(engine, gateway, listener, str(ref["name"]), place):
+                    _check_certificate(engine, said, place, listener, ref)
                 if place != namespace:
                     _check_grant(engine, said, namespace, place, str(ref["name"]))
             else:
                 _look_at_certificate(engine, said, place, listener, ref)
+
+
+def _will_be_issued(engine: Engine, gateway: str, listener: Listener, name: str, place: str) -> bool:
+    """Whether the Secret is missing, and a TLSPolicy (Kuadrant) is there that has it made for this listener."""
+    namespace, own = gateway.split("/")
+    try:
+        if engine.client.get(SECRET, name, place) is not None:
+            return False
+        policies = engine.read_all(KUADRANT, "TLSPolicy", namespace)
+    except Forbidden:
+        return False
+    targets = [(policy.get("spec") or {}).get("targetRef") or {} for policy in policies]
+    return any(
+        target.get("name") == own and target.get("sectionName") in {None, "", listener.get("name")}
+        for target in targets
+    )
 
 
 def _check_certificate(engine: Engine, said: str, place: str, listener: Listener, ref: t.Mapping[str, t.Any]) -> None:

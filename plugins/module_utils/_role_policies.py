@@ -4,7 +4,7 @@
 
 # This module utility is PRIVATE to the collection: it can change or go away with any release.
 
-"""The policies of role auth: who may come in, which tools a caller may use, how often, and certificates.
+"""The policies of role auth: who may come in, which tools a caller may use, how often.
 
 The router of the MCP gateway operator sends a tool call on to the host of the MCP server's own route, behind another
 listener, with the headers ``x-mcp-servername`` and ``x-mcp-toolname``. So there is one AuthPolicy for the endpoint's
@@ -46,7 +46,6 @@ def policies(settings: Settings, *, wanted: t.Literal["present", "absent"]) -> l
         else None,
         ("RateLimitPolicy", name): _rate_limit_policy(settings, name, listener, _limits_of(limits, "endpoint")),
         ("RateLimitPolicy", calls): _rate_limit_policy(settings, calls, calls_listener, _limits_of(limits, "calls")),
-        ("TLSPolicy", name): _tls_policy(settings, name),
     }
     gone = settings.get("state") == "absent"
     if wanted == "present":
@@ -191,23 +190,3 @@ def _rate_limit_policy(
             entry["when"] = [{"predicate": text} for text in structured(limit["when"], "list")]
         wanted[limit["name"]] = entry
     return _policy(settings, "RateLimitPolicy", name, listener, {"limits": wanted})
-
-
-# ---- certificates
-
-
-def _tls_policy(settings: Settings, name: str) -> Object | None:
-    issuer = settings.get("tls_issuer")
-    if not issuer:
-        return None
-    spec: Object = {
-        "issuerRef": {
-            "group": "cert-manager.io",
-            "kind": settings.get("tls_issuer_kind") or "ClusterIssuer",
-            "name": issuer,
-        }
-    }
-    for field, value in (("duration", settings.get("tls_duration")), ("renewBefore", settings.get("tls_renew_before"))):
-        if value:
-            spec[field] = value
-    return _policy(settings, "TLSPolicy", name, settings.get("tls_listener"), spec)

@@ -88,7 +88,7 @@ _NAMES = (
     "dns_gateway",
     "auth_name",
     "auth_gateway",
-    "auth_tls_issuer",
+    "gateway_tls_issuer",
     "servers_gateway",
     "servers_set",
     "verify_gateway",
@@ -129,7 +129,7 @@ def rule_problems(values: Values) -> list[str]:
         found += _listener_reference(values, "dns_listener", "dns_gateway", needs_host=False)
     if values.get("auth_state") != "absent":
         found += auth_problems(values)
-        for option in ("auth_listener", "auth_calls_listener", "auth_tls_listener"):
+        for option in ("auth_listener", "auth_calls_listener"):
             found += _listener_reference(values, option, "auth_gateway", needs_host=False)
     found += _server_problems(values)
     if "broker_servers" in values:
