@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _role_rules_broker as broker
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import PublicHostError, public_host
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_extensions import extensions
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_protection_rules import (
     auth_problems,
@@ -39,6 +40,7 @@ SHAPES: dict[str, Shape] = {
     "gateway_listeners": "list",
     "gateway_labels": "dict",
     "gateway_annotations": "dict",
+    "extension_list": "list",
     "extension_trusted_headers_key": "dict",
     "extension_session_store": "dict",
     "extension_oauth_protected_resource": "dict",
@@ -215,6 +217,20 @@ def _clashes(wanted: t.Sequence[Values]) -> Problems:
 
 
 def _extension_problems(values: Values) -> Problems:
+    prefix = "extension_"
+    defaults = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+    several = defaults.pop("list", None)
+    wanted = [one for one in extensions(several, defaults) if one.get("state") != "absent"]
+    for one in wanted:
+        label = f"extension_list ({one.get('namespace')}): " if several else ""
+        own = {**values, **{prefix + name: value for name, value in one.items()}}
+        if several:
+            yield from (label + problem for problem in _name_problems({prefix + name: one[name] for name in one}))
+        yield from (label + problem for problem in _one_extension(own))
+    yield from _rivals(values, wanted)
+
+
+def _one_extension(values: Values) -> Problems:
     given = values.get("extension_public_host")
     if given:
         try:
@@ -227,6 +243,27 @@ def _extension_problems(values: Values) -> Problems:
     yield from _listener_reference(values, "extension_listener", "extension_gateway", needs_host=not given)
 
 
+def _rivals(values: Values, wanted: t.Sequence[Values]) -> Problems:
+    """The operator takes one extension a namespace, and one a port of a Gateway."""
+    ports = {one.get("name"): one.get("port") for one in gateway_listeners_of(values)} if _has_listeners(values) else {}
+    seen: dict[tuple[t.Any, ...], str] = {}
+    for one in wanted:
+        place = str(one.get("namespace"))
+        listener = one.get("listener")
+        where = (one.get("gateway_namespace"), one.get("gateway"), ports.get(listener, listener))
+        for key, words in (
+            (("namespace", place), "a namespace can have one extension"),
+            (("port", *where), f"a port of a Gateway can have one extension (listener {listener})"),
+        ):
+            if key in seen:
+                yield f"extension_list: {seen[key]} and {place} stand in each other's way; {words}"
+            seen.setdefault(key, place)
+
+
+def _has_listeners(values: Values) -> bool:
+    return "gateway_listeners" in values and bool(values["gateway_listeners"] or values.get("gateway_hostname"))
+
+
 def _listener_reference(values: Values, option: str, gateway_option: str, *, needs_host: bool) -> Problems:
     """Whether a listener that a role refers to is among those that role gateway makes in the same play."""
     ours = (values.get("gateway_name"), values.get("gateway_namespace"))
@@ -234,7 +271,7 @@ def _listener_reference(values: Values, option: str, gateway_option: str, *, nee
         return
     if (values.get(gateway_option), values.get(f"{gateway_option}_namespace")) != ours:
         return
-    if not values["gateway_listeners"] and not values.get("gateway_hostname"):
+    if not _has_listeners(values):
         return  # said already
     wanted = {listener.get("name"): listener for listener in gateway_listeners_of(values)}
     found = wanted.get(values[option])
