@@ -45,7 +45,7 @@ _value:
   description: >-
     C(works), and when that is true C(url), C(dialed), C(http_status), C(initialize) (the JSON-RPC answer to it, or to
     C(server/discover) where there is no handshake), C(server_info), C(protocol_version), C(tools), C(tool_count),
-    C(call_result); and C(text), the lines for a person.
+    C(call_result), C(oauth), C(cors); and C(text), the lines for a person.
   type: dict
 """
 

@@ -16,6 +16,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules im
     listener_named,
     public_host,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
 
 Object = t.Mapping[str, t.Any]
 
@@ -97,11 +98,41 @@ def report_of(answer: Object, problem: str = "") -> dict[str, t.Any]:
             f"seen now: {why}",
         ]
         return {"works": False, "problem": why, "text": text}
-    kept = ("url", "dialed", "http_status", "server_info", "protocol_version", "tools", "tool_count", "call_result")
+    kept = (
+        *("url", "dialed", "http_status", "server_info", "protocol_version", "tools", "tool_count"),
+        *("call_result", "oauth", "cors"),
+    )
     report = {name: answer[name] for name in kept if name in answer}
     # A server of the stateless revision is not initialized: what it says of itself is the answer to server/discover.
     report["initialize"] = answer.get("bare_initialize") or answer.get("initialize") or answer["discover"]
     return {"works": True, **report, "text": _text(report)}
+
+
+def reports_together(reports: t.Sequence[Object]) -> dict[str, t.Any]:
+    """The reports of all endpoints as one: that of the first, with the ``text`` of all, and all as ``endpoints``."""
+    broken = [one for one in reports if not one["works"]]
+    text = [line for one in reports for line in one["text"]]
+    problem = {"problem": broken[0]["problem"]} if broken else {}
+    return {**reports[0], "works": not broken, **problem, "text": text, "endpoints": list(reports)}
+
+
+def targets_of(extensions: t.Any, servers: t.Any, defaults: Object) -> list[dict[str, t.Any]]:
+    """What role verify asks: one endpoint for each extension of the list, or the one of the ``defaults``.
+
+    Each has ``gateway``, ``gateway_namespace``, ``listener``, ``public_host``, and the ``servers`` whose tools it must
+    list: all for the only endpoint, else those that the extension names.
+    """
+    entries = [one for one in structured(extensions, "list") if one.get("state") != "absent"]
+    known = structured(servers, "list")
+    if not entries:
+        return [{**defaults, "servers": known}]
+    targets = []
+    for entry in entries:
+        own = {key: entry[key] for key in defaults if entry.get(key)}
+        named = structured(entry.get("servers"), "list")
+        wanted = known if len(entries) == 1 and not named else [one for one in known if one.get("name") in named]
+        targets.append({**defaults, **own, "servers": wanted})
+    return targets
 
 
 def _text(report: Object) -> list[str]:
@@ -116,6 +147,11 @@ def _text(report: Object) -> list[str]:
     ]
     if report.get("call_result"):
         lines.append(f"tool call:   {_call_text(report['call_result'])}")
+    if report.get("oauth"):
+        issuers = ", ".join(report["oauth"].get("authorization_servers") or []) or "no authorization server"
+        lines.append(f"OAuth:       {report['oauth'].get('metadata_url')} names {issuers}")
+    if report.get("cors"):
+        lines.append(f"CORS:        pages of {report['cors'].get('allow_origin')} may use it")
     return [*lines, f"to connect:  give an MCP client this address, with the transport Streamable HTTP: {url}"]
 
 

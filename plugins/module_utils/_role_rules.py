@@ -62,6 +62,8 @@ SHAPES: dict[str, Shape] = {
     "servers_list": "list",
     "servers_virtual": "list",
     "verify_headers": "dict",
+    "verify_oauth_metadata": "dict",
+    "verify_extensions": "list",
     "verify_servers": "list",
     "verify_expect_tools": "list",
     "verify_call": "dict",
