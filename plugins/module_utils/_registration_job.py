@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _registration_rules as rules
@@ -137,6 +138,37 @@ def _check_route(engine: Engine, manifest: Manifest) -> None:
     problem = rules.route_problem(route)
     if problem:
         raise Refused(f"{said}, which {problem}; correct the route or name another one in http_route.")
+    with contextlib.suppress(Forbidden):  # who may not see the Gateways is told by the operator's condition
+        _check_attachment(engine, label_of(manifest), route)
+
+
+def _check_attachment(engine: Engine, label: str, route: Object) -> None:
+    """The operator offers a server at the gateways whose port its route is attached to."""
+    places = rules.gateways_of(route)
+    resource = engine.discovery.find_in_group(GROUP, EXTENSION)
+    extensions = engine.client.list(resource)[0] if resource is not None else []
+    standing = [one for one in extensions if gateway_of(one) in places and not one["metadata"].get("deletionTimestamp")]
+    gateways = {place: engine.read(GATEWAY_API, "Gateway", place[1], place[0]) for place in map(gateway_of, standing)}
+    if any(rules.attaches(route, gateways[gateway_of(one)] or {}, one) for one in standing):
+        return
+    where = label_of(route)
+    if standing:
+        seen = ", ".join(f"{label_of(one)} (listener {one['spec']['targetRef']['sectionName']})" for one in standing)
+        said = f"{label} would be offered by no gateway: its {where} is attached to another port than {seen}"
+        fix = (
+            "let its parentRefs name a listener with the port of that one in sectionName, or have a hostname of it in "
+            "the route"
+        )
+    else:
+        named = ", ".join("/".join(place) for place in places) or "no Gateway"
+        said = (
+            f"{label} would be offered by no gateway: no MCPGatewayExtension stands on {named}, the parents of {where}"
+        )
+        fix = "create one (module mcpops.gateway.extension), or correct the route's parentRefs"
+    if engine.wait:
+        engine.missing("extension", said, fix)
+    else:
+        engine.warn(f"{said}; {fix}.")
 
 
 def _references(params: Params) -> t.Iterator[Reference]:

@@ -7,12 +7,14 @@
 """The operator's rules for MCPServerRegistrations, one function a rule, to be told before anything is written.
 
 The source of every rule is the operator's registration controller (0.6 to 0.9); its messages appear in the Ready
-condition only after the write.
+condition only after the write. The stand-in for the operator of the tests uses the same functions.
 """
 
 from __future__ import annotations
 
 import typing as t
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import GATEWAY_GROUP, listener_named
 
 Object = t.Mapping[str, t.Any]
 LARGEST_CA = 64 * 1024
@@ -47,3 +49,41 @@ def gateways_of(route: Object) -> list[tuple[str, str]]:
         if (parent.get("kind") or "Gateway") == "Gateway"
     ]
     return list(dict.fromkeys(found))
+
+
+def attaches(route: Object, gateway: Object, extension: Object) -> bool:
+    """Whether the route is attached to the port that the extension acts on.
+
+    A parentRef with sectionName must name a listener with that port; without one, a hostname of the route must be
+    that of a listener with the port (or fall under its wildcard, by one label). The same in 0.6 to 0.9.
+    """
+    listener = listener_named(gateway, extension["spec"]["targetRef"]["sectionName"])
+    if listener is None:
+        return False
+    beside = [entry for entry in gateway["spec"]["listeners"] if entry["port"] == listener["port"]]
+    names = {entry["name"] for entry in beside}
+    patterns = [entry["hostname"] for entry in beside if entry.get("hostname")]
+    for reference in route["spec"].get("parentRefs") or []:
+        if not refers_to(reference, gateway, route["metadata"]["namespace"]):
+            continue
+        if "sectionName" in reference:
+            if reference["sectionName"] in names:
+                return True
+        elif any(_matches(host, pattern) for host in route["spec"].get("hostnames") or [] for pattern in patterns):
+            return True
+    return False
+
+
+def refers_to(reference: Object, gateway: Object, namespace: str) -> bool:
+    """Whether a parentRef of a route in the namespace means the Gateway."""
+    kind = (reference.get("group", GATEWAY_GROUP), reference.get("kind", "Gateway"))
+    where = (reference.get("namespace", namespace), reference["name"])
+    meta = gateway["metadata"]
+    return kind == (GATEWAY_GROUP, "Gateway") and where == (meta["namespace"], meta["name"])
+
+
+def _matches(hostname: str, pattern: str) -> bool:
+    if hostname == pattern:
+        return True
+    label, _, rest = hostname.partition(".")
+    return pattern.startswith("*.") and bool(label) and rest == pattern[2:]

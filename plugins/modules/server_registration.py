@@ -14,8 +14,8 @@ author:
   - mcpops contributors (@mcpops)
 description:
   - Creates an MCPServerRegistration, which makes the gateway offer the tools of the MCP server behind an HTTPRoute.
-  - What the operator would complain of only in status is told before anything is written (the HTTPRoute and its shape,
-    the Secrets with their label and entries).
+  - What the operator would complain of only in status is told before anything is written (the HTTPRoute, its shape and
+    the port that it is attached to, the Secrets with their label and entries).
   - It then waits until the registration is C(Ready). Since version 0.8 of the operator that only means that the
     broker's configuration is written, so the broker itself is asked whether the server answers (O(confirm)).
   - The API version and the names of fields are those that the cluster serves. Options that the installed version of the

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from integration.gateways import conditions
+from integration.extensions import EXTENSIONS
+from integration.gateways import GATEWAYS, conditions
 from integration.kit import ApiServer, Json, Modules, meanwhile, until, warnings_of, writes
 
 REGISTRATIONS = "/apis/mcp.kuadrant.io/v1/namespaces/{ns}/mcpserverregistrations"
@@ -57,6 +58,23 @@ def broker() -> Iterator[Broker]:
     found = Broker()
     yield found
     found.close()
+
+
+@pytest.fixture(autouse=True)
+def gateway(api_server: ApiServer, ns: str) -> Iterator[None]:
+    """A Gateway with an extension on one of its ports, beside the registrations."""
+    listeners = [
+        {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "*.mcp.local"},
+        {"name": "other", "port": 80, "protocol": "HTTP", "hostname": "other.local"},
+    ]
+    kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "gw"}}
+    spec = {"gatewayClassName": "istio", "listeners": listeners}
+    api_server.apply(f"{GATEWAYS.format(ns=ns)}/gw", {**kind, "spec": spec})
+    target = {"targetRef": {"name": "gw", "namespace": ns, "sectionName": "mcps"}, "publicHost": "mcp.invalid"}
+    extension = {"apiVersion": "mcp.kuadrant.io/v1", "kind": "MCPGatewayExtension", "metadata": {"name": "ext"}}
+    api_server.apply(f"{EXTENSIONS.format(ns=ns)}/ext", {**extension, "spec": target})
+    yield
+    api_server.delete(f"{EXTENSIONS.format(ns=ns)}/ext")
 
 
 def route(api: ApiServer, ns: str, name: str = "weather", **change: Any) -> None:
@@ -191,11 +209,11 @@ def test_a_broker_out_of_reach(run: Modules, api_server: ApiServer, ns: str, bro
     with meanwhile(lambda: says(api_server, ns, "Ready")):
         made = run("server_registration", **options(ns, confirm="auto", broker={"url": broker.url}))
 
-    asked = run("server_registration", **options(ns, confirm="auto"))
+    asked = run("server_registration", **options(ns, confirm="auto", wait_timeout=5))
     message = run.fails("server_registration", **options(ns, confirm="always", broker={"url": broker.url}))
 
     assert made["broker"] is None and "401" in warnings_of(made)[0] and "only means" in warnings_of(made)[0]
-    assert "broker.url" in warnings_of(asked)[0]
+    assert "mcp.invalid does not resolve" in warnings_of(asked)[0] and "connect_to" in warnings_of(asked)[0]
     assert "could not be found out" in message
 
 
@@ -219,6 +237,29 @@ def test_routes_that_the_operator_does_not_take(
         message = run.fails("server_registration", **options(ns))
 
     assert said.format(ns=ns) in message and writes(requests) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"parentRefs": [{"name": "elsewhere"}]}, ["no MCPGatewayExtension stands on {ns}/elsewhere", "parentRefs"]),
+        ({"parentRefs": [{"name": "gw", "sectionName": "other"}]}, ["another port", "{ns}/ext (listener mcps)"]),
+        ({"hostnames": ["a.b.mcp.local"]}, ["another port", "sectionName"]),
+    ],
+)
+def test_routes_that_no_gateway_would_offer(
+    run: Modules, api_server: ApiServer, ns: str, change: Json, words: list[str]
+) -> None:
+    route(api_server, ns, **change)
+
+    with api_server.watched() as requests:
+        message = run.fails("server_registration", **options(ns))
+        assumed = run("server_registration", check=True, **options(ns, assume=["extension"]))
+    unwaited = run("server_registration", **options(ns, wait=False))
+
+    assert [word for word in words if word.format(ns=ns) not in message] == [], message
+    assert assumed["changed"] and not [one for one in writes(requests) if not one.startswith("dry ")]
+    assert unwaited["changed"] and "would be offered by no gateway" in warnings_of(unwaited)[0]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import grant_permits, listener_named
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import grant_permits
 from sandbox.controllers.olm_base import find_condition
-from sandbox.controllers.operator_release import GATEWAY_API
 
 Object = Mapping[str, Any]
 Json = dict[str, Any]
@@ -47,41 +46,3 @@ def valid_extensions(gateway: Object, extensions: Iterable[Json], grants: Iterab
                 continue
         result.append(extension)
     return result
-
-
-def attaches(route: Object, gateway: Object, extension: Object) -> bool:
-    """Whether the route is attached to the port that the extension acts on.
-
-    A parentRef with sectionName must name a listener with that port; without one, a hostname of the route must be
-    that of a listener with the port (or fall under its wildcard, by one label).
-    """
-    listener = listener_named(gateway, extension["spec"]["targetRef"]["sectionName"])
-    if listener is None:
-        return False
-    beside = [entry for entry in gateway["spec"]["listeners"] if entry["port"] == listener["port"]]
-    names = {entry["name"] for entry in beside}
-    patterns = [entry["hostname"] for entry in beside if entry.get("hostname")]
-    for reference in route["spec"].get("parentRefs") or []:
-        if not refers_to(reference, gateway, route["metadata"]["namespace"]):
-            continue
-        if "sectionName" in reference:
-            if reference["sectionName"] in names:
-                return True
-        elif any(_matches(host, pattern) for host in route["spec"].get("hostnames") or [] for pattern in patterns):
-            return True
-    return False
-
-
-def refers_to(reference: Object, gateway: Object, namespace: str) -> bool:
-    """Whether a parentRef of a route in the namespace means the Gateway."""
-    kind = (reference.get("group", GATEWAY_API), reference.get("kind", "Gateway"))
-    where = (reference.get("namespace", namespace), reference["name"])
-    meta = gateway["metadata"]
-    return kind == (GATEWAY_API, "Gateway") and where == (meta["namespace"], meta["name"])
-
-
-def _matches(hostname: str, pattern: str) -> bool:
-    if hostname == pattern:
-        return True
-    label, _, rest = hostname.partition(".")
-    return pattern.startswith("*.") and bool(label) and rest == pattern[2:]

@@ -13,8 +13,9 @@ from copy import deepcopy
 from functools import partial
 from typing import Any, ClassVar
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._registration_rules import attaches, refers_to
 from sandbox.client import Object, Resource
-from sandbox.controllers.operator_attachment import accepted_gateways, attaches, refers_to, valid_extensions
+from sandbox.controllers.operator_attachment import accepted_gateways, valid_extensions
 from sandbox.controllers.operator_base import (
     POLL_SECONDS,
     REQUEUE_SECONDS,

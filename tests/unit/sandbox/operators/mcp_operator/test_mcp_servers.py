@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.controllers.operator_attachment import accepted_gateways, attaches, valid_extensions
+from ansible_collections.mcpops.gateway.plugins.module_utils._registration_rules import attaches
+from sandbox.controllers.operator_attachment import accepted_gateways, valid_extensions
 from sandbox.controllers.operator_config import (
     ConfigError,
     config_secret,
