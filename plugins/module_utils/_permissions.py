@@ -8,33 +8,97 @@
 
 from __future__ import annotations
 
-OF_GROUP = {
-    "operators.coreos.com": "operator",
-    "packages.operators.coreos.com": "cluster",
-    "apiextensions.k8s.io": "cluster",
-    "networking.istio.io": "servers",
-    "kuadrant.io": "gateway",
-    "networking.k8s.io": "broker",
-    "policy": "broker",
-}
-OF_RESOURCE = {
-    "namespaces": "cluster",
-    "catalogsources.operators.coreos.com": "cluster",
-    "gatewayclasses.gateway.networking.k8s.io": "cluster",
-    "gateways.gateway.networking.k8s.io": "gateway",
-    "referencegrants.gateway.networking.k8s.io": "gateway",
-    "envoyfilters.networking.istio.io": "gateway",
-    "mcpgatewayextensions.mcp.kuadrant.io": "extension",
-    "mcpvirtualservers.mcp.kuadrant.io": "extension",
-    "mcpserverregistrations.mcp.kuadrant.io": "servers",
-    "pods": "broker",
-}
+MANAGE = "get list watch create patch delete"
+PREFIX = "mcpops-gateway-"
+
+RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("cluster", "get create patch", ("namespaces",)),
+    ("cluster", "get list watch", ("customresourcedefinitions.apiextensions.k8s.io",)),
+    (
+        "cluster",
+        "get list",
+        (
+            "gatewayclasses.gateway.networking.k8s.io",
+            "mcpgatewayextensions.mcp.kuadrant.io",
+            "catalogsources.operators.coreos.com",
+            "packagemanifests.packages.operators.coreos.com",
+        ),
+    ),
+    (
+        "operator",
+        MANAGE,
+        (
+            "subscriptions.operators.coreos.com",
+            "operatorgroups.operators.coreos.com",
+            "clusterserviceversions.operators.coreos.com",
+            "installplans.operators.coreos.com",
+        ),
+    ),
+    (
+        "gateway",
+        MANAGE,
+        (
+            "gateways.gateway.networking.k8s.io",
+            "referencegrants.gateway.networking.k8s.io",
+            "dnspolicies.kuadrant.io",
+            "authpolicies.kuadrant.io",
+            "tlspolicies.kuadrant.io",
+            "ratelimitpolicies.kuadrant.io",
+        ),
+    ),
+    ("gateway", "get list watch delete", ("envoyfilters.networking.istio.io",)),
+    ("gateway", "get", ("secrets",)),
+    (
+        "extension",
+        MANAGE,
+        (
+            "mcpgatewayextensions.mcp.kuadrant.io",
+            "mcpvirtualservers.mcp.kuadrant.io",
+            "httproutes.gateway.networking.k8s.io",
+            "authpolicies.kuadrant.io",
+            "ratelimitpolicies.kuadrant.io",
+            "secrets",
+        ),
+    ),
+    (
+        "extension",
+        "get list watch delete",
+        (
+            "services",
+            "serviceaccounts",
+            "deployments.apps",
+        ),
+    ),
+    (
+        "broker",
+        MANAGE,
+        (
+            "deployments.apps",
+            "services",
+            "serviceaccounts",
+            "secrets",
+            "poddisruptionbudgets.policy",
+            "networkpolicies.networking.k8s.io",
+            "httproutes.gateway.networking.k8s.io",
+        ),
+    ),
+    ("broker", "get list watch", ("pods",)),
+    (
+        "servers",
+        MANAGE,
+        (
+            "mcpserverregistrations.mcp.kuadrant.io",
+            "mcpvirtualservers.mcp.kuadrant.io",
+            "httproutes.gateway.networking.k8s.io",
+            "serviceentries.networking.istio.io",
+            "destinationrules.networking.istio.io",
+            "secrets",
+        ),
+    ),
+)
+"""ClusterRole without its prefix, verbs, resources as RBAC names them; the file says the same, and a test compares."""
 
 
-def role_with(resource: str) -> str:
-    """The ClusterRole for a resource as RBAC names it (``gateways.gateway.networking.k8s.io``).
-
-    Empty for resources that several roles have, or none.
-    """
-    part = OF_RESOURCE.get(resource) or OF_GROUP.get(resource.partition(".")[2])
-    return f"mcpops-gateway-{part}" if part else ""
+def roles_with(verb: str, resource: str) -> list[str]:
+    """The ClusterRoles that have a verb on a resource (``gateways.gateway.networking.k8s.io``)."""
+    return [PREFIX + part for part, verbs, resources in RULES if resource in resources and verb in verbs.split()]

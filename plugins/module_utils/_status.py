@@ -31,7 +31,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     Throttled,
     Unauthorized,
 )
-from ansible_collections.mcpops.gateway.plugins.module_utils._permissions import role_with
+from ansible_collections.mcpops.gateway.plugins.module_utils._permissions import roles_with
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE, Resource, label
 
 NO_SUCH_PATH = "the server could not find the requested resource"
@@ -201,8 +201,9 @@ def _forbidden(message: str, status: t.Mapping[str, t.Any], asked: Request, know
         verb = needed.group(1) if needed else asked.verb
         place = f"in namespace {asked.namespace}" if asked.namespace else "in the whole cluster"
         kind_of_role = "Role" if asked.namespace else "ClusterRole"
-        role = role_with(asked.resource.qualified)
-        ours = f" (the ClusterRole {role} has it: playbook mcpops.gateway.permissions)" if role else ""
+        roles = roles_with(verb, asked.resource.qualified)
+        have = "have" if len(roles) > 1 else "has"
+        ours = f" ({' and '.join(roles)} of the playbook mcpops.gateway.permissions {have} it)" if roles else ""
         return Forbidden(
             f"The user {user.group(1) if user else 'of these credentials'} may not {verb} "
             f"{asked.resource.qualified} {place}, "
