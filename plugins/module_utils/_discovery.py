@@ -101,10 +101,20 @@ class Discovery:
                 served = [str(entry["version"]) for entry in answer.get("versions") or []]
                 preferred = str((answer.get("preferredVersion") or {}).get("version") or "")
                 self._groups[group] = sorted(served, key=lambda version: version != preferred)
+                if self._cache and served:
+                    self._cache.put_versions(group, self._groups[group])
             return self._groups[group]
 
     def find_in_group(self, group: str, kind: str) -> Resource | None:
-        """The kind in the best version of the group that serves it."""
+        """The kind in the best version of the group that serves it.
+
+        Versions that an earlier task found are believed when they serve the kind.
+        """
+        for version in (self._cache.versions(group) if self._cache else None) or ():
+            known = self.find(f"{group}/{version}", kind)
+            if known is not None:
+                self._client.remembered.add(known)
+                return known
         for version in self.versions(group):
             found = self.find(f"{group}/{version}", kind)
             if found is not None:

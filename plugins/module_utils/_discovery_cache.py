@@ -31,7 +31,7 @@ FOLDER = "mcpops.gateway"
 
 
 class DiscoveryCache:
-    """Lists of kinds by apiVersion. Failures of the file system mean an empty cache, never an error."""
+    """Lists of kinds by apiVersion and of versions by group. Failures of the file system mean an empty cache."""
 
     def __init__(self, host: str, folder: str | None = None) -> None:
         self._path = os.path.join(folder or default_folder(), hashlib.sha256(host.encode()).hexdigest()[:32] + ".json")
@@ -39,23 +39,42 @@ class DiscoveryCache:
 
     def get(self, api_version: str) -> dict[str, Resource] | None:
         """The kinds of a version, or None when they have to be asked for."""
-        entry = self._load().get(api_version)
-        if entry is None or not 0 <= time.time() - entry["at"] < LIFETIME:
-            return None
-        return {fields[3]: Resource(*fields) for fields in entry["kinds"]}
+        rows = self._fresh(api_version, "kinds")
+        return None if rows is None else {fields[3]: Resource(*fields) for fields in rows}
+
+    def versions(self, group: str) -> list[str] | None:
+        """The versions of a group, the best one first, or None when they have to be asked for."""
+        return self._fresh(group, "versions")
 
     def put(self, api_version: str, kinds: t.Mapping[str, Resource]) -> None:
         """Keep the kinds of a version."""
-        entries = self._load()
-        rows = [[one.group, one.version, one.plural, one.kind, one.namespaced] for one in kinds.values()]
-        entries[api_version] = {"at": time.time(), "kinds": rows}
-        self._save(entries)
+        self._keep(
+            api_version,
+            "kinds",
+            [[one.group, one.version, one.plural, one.kind, one.namespaced] for one in kinds.values()],
+        )
+
+    def put_versions(self, group: str, versions: list[str]) -> None:
+        """Keep the versions of a group."""
+        self._keep(group, "versions", versions)
 
     def clear(self) -> None:
         """Forget everything about this API server."""
         self._entries = {}
         with contextlib.suppress(OSError):
             os.unlink(self._path)
+
+    def _fresh(self, name: str, what: str) -> list[t.Any] | None:
+        entry = self._load().get(name)
+        if entry is None or not 0 <= time.time() - entry["at"] < LIFETIME:
+            return None
+        found: list[t.Any] | None = entry.get(what)
+        return found
+
+    def _keep(self, name: str, what: str, found: list[t.Any]) -> None:
+        """Beside what other tasks, which may run at the same time, have kept meanwhile."""
+        self._entries = {**_read(self._path), name: {"at": time.time(), what: found}}
+        self._save(self._entries)
 
     def _load(self) -> dict[str, t.Any]:
         if self._entries is None:
@@ -64,14 +83,20 @@ class DiscoveryCache:
 
     def _save(self, entries: dict[str, t.Any]) -> None:
         folder = os.path.dirname(self._path)
+        if not os.path.isabs(folder):
+            return  # there is no home
         with contextlib.suppress(OSError):
             os.makedirs(folder, mode=0o700, exist_ok=True)
             if not _is_ours(os.stat(folder)):
                 return
             handle, name = tempfile.mkstemp(dir=folder)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(entries, file)
-            os.replace(name, self._path)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(entries, file)
+                os.replace(name, self._path)
+            except OSError:
+                os.unlink(name)
+                raise
 
 
 def default_folder() -> str:
@@ -88,8 +113,9 @@ def _read(path: str) -> dict[str, t.Any]:
             found = json.load(file)
         for entry in found.values():
             float(entry["at"])
-            for fields in entry["kinds"]:
+            for fields in entry.get("kinds") or []:
                 Resource(*fields)
+            ".".join(entry.get("versions") or [])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}  # no file, or a damaged one
     return dict(found)

@@ -87,7 +87,7 @@ class PathMissing(NotFound):
 
 
 class Outdated(McpopsError):
-    """A kind that was remembered from an earlier task is not served any more: the job has to begin again."""
+    """What was remembered from an earlier task about a kind is not true any more: the job has to begin again."""
 
 
 class NamespaceMissing(NotFound):

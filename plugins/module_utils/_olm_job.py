@@ -34,9 +34,10 @@ CRD_TIMEOUT = 60.0
 
 def olm_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     """An operator's Subscription, present or absent."""
-    if params["state"] == "absent":
-        return _remove(engine, params)
-    return _install(engine, params)
+    report, facts = (_remove if params["state"] == "absent" else _install)(engine, params)
+    if report.changed and not engine.check:
+        engine.discovery.forget()  # an operator brings other kinds and versions, or takes them along
+    return report, facts
 
 
 def _install(engine: Engine, params: Params) -> tuple[Report, Params]:

@@ -22,6 +22,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     McpopsError,
     NamespaceMissing,
     NamespaceTerminating,
+    Outdated,
     Refused,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._fields import held_together
@@ -148,9 +149,7 @@ class Planner:
             if names_group_only(api_version):
                 step.resource = self._discovery.find_in_group(api_version, step.kind)
                 if step.resource is not None:
-                    speak(
-                        step.manifest, step.resource, self._schema(step.resource) if "spec" in step.manifest else None
-                    )
+                    self._speak(step.manifest, step.resource)
             else:
                 step.resource = self._discovery.find(api_version, step.kind)
             if step.resource is None:
@@ -160,6 +159,15 @@ class Planner:
                 raise ManifestError(f"{label_of(step.manifest)} is given twice; leave one of the two manifests out.")
             seen[step.identity] = step
         return steps
+
+    def _speak(self, manifest: Manifest, resource: Resource) -> None:
+        """Write it in the resource's version. What a version known from an earlier task lacks, a newer one may have."""
+        try:
+            speak(manifest, resource, self._schema(resource) if "spec" in manifest else None)
+        except Refused as refused:
+            if resource in self._client.remembered:
+                raise Outdated(refused.message) from refused
+            raise
 
     def place(self, step: Step) -> None:
         """Fill in or take out the namespace, by the scope of the kind."""

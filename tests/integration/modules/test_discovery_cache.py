@@ -9,14 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.mcpops.gateway.plugins.module_utils._discovery_cache import DiscoveryCache
 from integration.kit import CRDS, ApiServer, Json, Modules
 
 PLURAL = "discs"
 CRD = f"{PLURAL}.cache.example.com"
 
 
-def crd(version: str = "v1") -> Json:
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+GROUP = "/apis/cache.example.com"
+
+
+def crd(*versions: str, fields: tuple[str, ...] = ("title",)) -> Json:
+    """A kind with the fields in all versions; the last version is stored, and has ``extra``, too."""
+    versions = versions or ("v1",)
+
+    def schema(version: str) -> Json:
+        known = (*fields, "extra") if version != "v1" else fields
+        spec = {"type": "object", "properties": {name: {"type": "string"} for name in known}}
+        return {"type": "object", "properties": {"spec": spec}}
+
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -25,7 +36,15 @@ def crd(version: str = "v1") -> Json:
             "group": "cache.example.com",
             "scope": "Namespaced",
             "names": {"plural": PLURAL, "kind": "Disc", "singular": "disc", "listKind": "DiscList"},
-            "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+            "versions": [
+                {
+                    "name": version,
+                    "served": True,
+                    "storage": version == versions[-1],
+                    "schema": {"openAPIV3Schema": schema(version)},
+                }
+                for version in versions
+            ],
         },
     }
 
@@ -54,7 +73,7 @@ def kind(api_server: ApiServer) -> Iterator[None]:
 
 def remove_kind(api: ApiServer) -> None:
     api.delete(f"{CRDS}/{CRD}")
-    api._until(lambda: api.get("/apis/cache.example.com/v1") is None)
+    api._until(lambda: api.get(GROUP) is None)
 
 
 def asked(requests: list[str]) -> list[str]:
@@ -127,3 +146,71 @@ def test_without_a_place_to_write(run: Modules, ns: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("ANSIBLE_HOME", str(blocked))
 
     assert run("apply", definition=disc(ns))["changed"]
+
+
+def by_group(ns: str, **spec: str) -> Json:
+    return {**disc(ns), "apiVersion": "cache.example.com", "spec": {"title": "x", **spec}}
+
+
+@pytest.mark.usefixtures("kind", "home")
+def test_the_versions_of_a_group_are_kept(run: Modules, api_server: ApiServer, ns: str) -> None:
+    with api_server.watched() as first:
+        run("apply", definition=by_group(ns))
+    with api_server.watched() as second:
+        again = run("apply", definition=by_group(ns))
+
+    assert any(one.endswith(f" {GROUP}") for one in first)
+    assert not any(one.endswith((f" {GROUP}", f" {GROUP}/v1")) for one in second)
+    assert not again["changed"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_version_that_was_added_is_asked_for_when_the_old_one_lacks_a_field(
+    run: Modules, api_server: ApiServer, ns: str
+) -> None:
+    api_server.install_crds([crd()])
+    try:
+        run("apply", definition=by_group(ns))
+        api_server.install_crds([crd("v1", "v2")])
+        api_server._until(lambda: api_server.get(f"{GROUP}/v2") is not None)
+
+        done = run("apply", definition=by_group(ns, extra="new"))
+        message = run.fails("apply", definition=by_group(ns, never="known"))
+    finally:
+        remove_kind(api_server)
+
+    assert [one["api_version"] for one in done["objects"]] == ["cache.example.com/v2"]
+    assert "never" in message
+
+
+@pytest.mark.usefixtures("kind", "home")
+def test_a_version_that_vanished_is_not_believed(run: Modules, api_server: ApiServer, ns: str) -> None:
+    run("apply", definition=by_group(ns))
+    remove_kind(api_server)
+    api_server.install_crds([crd("v2")])
+
+    done = run("apply", definition=by_group(ns))
+
+    assert [one["api_version"] for one in done["objects"]] == ["cache.example.com/v2"]
+
+
+def test_tasks_at_the_same_time_keep_what_the_others_found(tmp_path: Path) -> None:
+    one, other = (DiscoveryCache("https://api", str(tmp_path / "cache")) for _ in range(2))
+    one.get("a/v1")
+    other.get("a/v1")
+    one.put_versions("a", ["v1"])
+    other.put_versions("b", ["v2"])
+
+    read = DiscoveryCache("https://api", str(tmp_path / "cache"))
+
+    assert (read.versions("a"), read.versions("b"), read.versions("c")) == (["v1"], ["v2"], None)
+    assert DiscoveryCache("https://other", str(tmp_path / "cache")).versions("a") is None
+
+
+def test_without_a_home_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSIBLE_HOME", "~nobody-here/ansible")
+
+    DiscoveryCache("https://api").put_versions("a", ["v1"])
+
+    assert list(tmp_path.iterdir()) == []
