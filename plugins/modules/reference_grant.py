@@ -16,7 +16,8 @@ description:
   - A ReferenceGrant lets objects of other namespaces refer to objects of its own namespace. An MCPGatewayExtension
     needs one in the Gateway's namespace when it lives in another one; so does a Gateway whose certificate lives
     elsewhere.
-  - The version of the kind is that which the cluster serves.
+  - The version of the kind is that which the cluster serves. Nothing is waited for, since a ReferenceGrant has no
+    status; the object that refers shows whether it is enough.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mcpops.gateway.common
@@ -34,7 +35,7 @@ options:
     required: true
   from:
     description:
-      - Who may refer. Required with O(state=present).
+      - Who may refer. Required with O(state=present), 1 to 16 entries.
       - The MCP gateway operator reacts at once only to changes of the first entry, so put the MCPGatewayExtension
         first.
     type: list
@@ -57,7 +58,7 @@ options:
         required: true
   to:
     description:
-      - What may be referred to. Required with O(state=present).
+      - What may be referred to. Required with O(state=present), 1 to 16 entries.
     type: list
     elements: dict
     suboptions:
@@ -77,6 +78,12 @@ options:
         type: str
 seealso:
   - module: mcpops.gateway.extension
+    description: Needs a grant when it is in another namespace than its Gateway.
+  - module: mcpops.gateway.gateway
+    description: Needs a grant for certificates of another namespace.
+  - name: ReferenceGrant
+    description: What a ReferenceGrant is, by the Gateway API.
+    link: https://gateway-api.sigs.k8s.io/api-types/referencegrant/
 """
 
 EXAMPLES = r"""
@@ -116,12 +123,12 @@ objects:
   type: list
   elements: dict
   sample:
-    - api_version: gateway.networking.k8s.io/v1
-      kind: Gateway
-      namespace: openshift-ingress
-      name: mcp-gateway
-      action: updated
-      fields: ["spec.listeners[name=mcps].port"]
+    - api_version: gateway.networking.k8s.io/v1beta1
+      kind: ReferenceGrant
+      namespace: gateway-system
+      name: allow-team-a
+      action: created
+      fields: [spec]
       resource_version: "4711"
 requests:
   description: How many requests the job took, as in RV(mcpops.gateway.apply#module:requests).
