@@ -25,8 +25,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest
     envoy_filter,
     extension_manifest,
     private_host,
-    url_of,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import url_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION as GATEWAY_API
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Conditions, Exists
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest

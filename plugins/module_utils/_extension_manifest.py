@@ -78,14 +78,6 @@ def envoy_filter(namespace: str) -> str:
     return f"mcp-ext-proc-{namespace}-gateway"
 
 
-def url_of(host: str, listener: t.Mapping[str, t.Any]) -> str:
-    """Where clients connect: scheme and port from the listener; a scheme's own port is left out."""
-    scheme = "https" if listener.get("protocol") in {"HTTPS", "TLS"} else "http"
-    port = listener.get("port")
-    usual = 443 if scheme == "https" else 80
-    return f"{scheme}://{host}/mcp" if port in {None, usual} else f"{scheme}://{host}:{port}/mcp"
-
-
 def private_host(gateway: t.Mapping[str, t.Any], listener: t.Mapping[str, t.Any]) -> str | None:
     """What ``privateHost`` must be for operators older than 0.8, which assume the class ``istio``; None if right.
 

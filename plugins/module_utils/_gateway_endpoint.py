@@ -20,7 +20,24 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import 
 
 Object = t.Mapping[str, t.Any]
 
-_SCHEMES = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
+USUAL_PORTS = {"http": 80, "https": 443}
+
+
+def url_of(host: str, listener: Object, path: str = "/mcp") -> str:
+    """Where clients connect: scheme and port from the listener; a scheme's own port is left out."""
+    scheme = "https" if listener.get("protocol") in {"HTTPS", "TLS"} else "http"
+    port = listener.get("port")
+    authority = host if port in {None, USUAL_PORTS[scheme]} else f"{host}:{port}"
+    return f"{scheme}://{authority}{path}"
+
+
+def address_of(gateway: Object, listener: Object) -> str:
+    """``address:port`` of a listener at the Gateway's first address (IPv6 in brackets), empty while it has none."""
+    addresses = (gateway.get("status") or {}).get("addresses") or []
+    address = next((str(one["value"]) for one in addresses if one.get("value")), "")
+    if not address or not listener:
+        return ""
+    return f"[{address}]:{listener.get('port')}" if ":" in address else f"{address}:{listener.get('port')}"
 
 
 def endpoint_of(gateway: Object | None, wanted: t.Mapping[str, t.Any]) -> dict[str, str]:
@@ -33,33 +50,20 @@ def endpoint_of(gateway: Object | None, wanted: t.Mapping[str, t.Any]) -> dict[s
     listener = wanted["listener"]
     where = f"Gateway {wanted['namespace']}/{wanted['name']}"
     if gateway is None:
-        return _no_url(f"{where} does not exist; run the playbook mcpops.gateway.site first, or set verify_url")
+        return _no_url(f"{where} does not exist; run the playbook mcpops.gateway.site first, or name another Gateway")
     found = listener_named(gateway, listener)
     if found is None:
         names = ", ".join(str(x.get("name")) for x in gateway.get("spec", {}).get("listeners") or []) or "none"
-        return _no_url(f"{where} has no listener {listener} (it has {names}); set mcp_gateway_listener to one of them")
-    if found.get("protocol") not in _SCHEMES:
+        return _no_url(f"{where} has no listener {listener} (it has {names}); choose one of them")
+    if found.get("protocol") not in {"HTTP", "HTTPS"}:
         return _no_url(
             f"The listener {listener} of {where} has protocol {found.get('protocol')}, which MCP does not use"
         )
     try:
         public = public_host(found.get("hostname"), wanted.get("public_host"))
     except PublicHostError as error:
-        return _no_url(
-            f"The listener {listener} of {where}: {error}; give it a hostname, or set mcp_gateway_public_host"
-        )
-    scheme, usual_port = _SCHEMES[found["protocol"]]
-    port = found["port"]
-    authority = public if port == usual_port else f"{public}:{port}"
-    addresses = (gateway.get("status") or {}).get("addresses") or []
-    address = str(addresses[0]["value"]) if addresses else ""
-    if ":" in address:
-        address = f"[{address}]"
-    return {
-        "url": f"{scheme}://{authority}{wanted['path']}",
-        "connect_to": f"{address}:{port}" if address else "",
-        "problem": "",
-    }
+        return _no_url(f"The listener {listener} of {where}: {error}; give it a hostname, or tell the public host")
+    return {"url": url_of(public, found, wanted["path"]), "connect_to": address_of(gateway, found), "problem": ""}
 
 
 def dns_report_of(records: t.Sequence[Object], *, published: bool, total: int) -> dict[str, t.Any]:

@@ -8,42 +8,18 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _conditions
 from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_rules as extension_rules
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
-from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden
-from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import envoy_filter, url_of
-from ansible_collections.mcpops.gateway.plugins.module_utils._plan import run_all
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import envoy_filter
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import address_of, url_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Conditions
+from ansible_collections.mcpops.gateway.plugins.module_utils._info_read import EXTENSION, MCP, POLICIES, Reader
+from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import GatewayReady, RouteReady, verdicts_on
 
-MCP, GATEWAY, OLM, KUADRANT, ISTIO = (
-    "mcp.kuadrant.io",
-    "gateway.networking.k8s.io",
-    "operators.coreos.com",
-    "kuadrant.io",
-    "networking.istio.io",
-)
-KINDS = (
-    (MCP, "MCPGatewayExtension"),
-    (MCP, "MCPServerRegistration"),
-    (MCP, "MCPVirtualServer"),
-    (GATEWAY, "Gateway"),
-    (GATEWAY, "HTTPRoute"),
-    (GATEWAY, "ReferenceGrant"),
-    (ISTIO, "EnvoyFilter"),
-    (OLM, "Subscription"),
-    (OLM, "ClusterServiceVersion"),
-    (KUADRANT, "DNSPolicy"),
-    (KUADRANT, "AuthPolicy"),
-    (KUADRANT, "TLSPolicy"),
-    (KUADRANT, "RateLimitPolicy"),
-)
-POLICIES = ("DNSPolicy", "AuthPolicy", "TLSPolicy", "RateLimitPolicy")
 PACKAGE = "mcp-gateway"
-COPIED = "olm.copiedFrom"
 
 Found = dict[str, list[Object]]
 Summary = dict[str, t.Any]
@@ -52,69 +28,46 @@ Summary = dict[str, t.Any]
 def gather(client: ApiClient, namespace: str | None) -> Summary:
     """The module's result: summaries by kind, and what could not be read.
 
-    With a ``namespace``, extensions, registrations and virtual servers are those of that namespace; Gateways, routes,
-    filters and policies are those which they use.
+    With a ``namespace``, everything in it, and what its extensions use elsewhere: Gateways, the routes on them,
+    filters, grants and policies.
     """
     reader = Reader(client, namespace)
-    run_all([functools.partial(reader.read, group, kind) for group, kind in KINDS])
-    versions = reader.discovery.versions(MCP)
+    reader.read_all()
     return {
-        **_summaries(reader.found, namespace, versions),
+        **_summaries(reader.found, namespace, reader.versions(MCP)),
         "not_served": sorted(reader.not_served),
         "not_allowed": sorted(reader.not_allowed),
     }
 
 
-class Reader:
-    """Lists kinds, from several threads at once."""
-
-    def __init__(self, client: ApiClient, namespace: str | None) -> None:
-        self.discovery = Discovery(client)
-        self.found: Found = {}
-        self.not_served: list[str] = []
-        self.not_allowed: list[str] = []
-        self._client = client
-        self._namespace = namespace
-
-    def read(self, group: str, kind: str) -> None:
-        """All objects of a kind; of the one namespace when this user has no rights on all."""
-        resource = self.discovery.find_in_group(group, kind)
-        if resource is None:
-            self.not_served.append(kind)
-            return
-        for place in dict.fromkeys((None, self._namespace)):
-            try:
-                self.found[kind] = self._client.list(resource, place)[0]
-            except Forbidden:
-                continue
-            return
-        self.not_allowed.append(kind)
-
-
 def _summaries(found: Found, namespace: str | None, versions: list[str]) -> Summary:
+    def here(one: Object) -> bool:
+        return namespace in {None, one["metadata"].get("namespace")}
+
     def of(kind: str) -> list[Object]:
-        return [one for one in found.get(kind, []) if namespace in {None, one["metadata"].get("namespace")}]
+        return [one for one in found.get(kind, []) if here(one)]
 
     gateways = {_place(one): one for one in found.get("Gateway", [])}
-    extensions = [_extension(one, gateways, found) for one in of("MCPGatewayExtension")]
-    registrations = [_registration(one) for one in of("MCPServerRegistration")]
-    used = {one["gateway"] for one in extensions}
-    named = {_place(one) for one in found.get("HTTPRoute", []) if used & set(_parents(one))}
-    routes = [_route(one) for one in found.get("HTTPRoute", []) if namespace is None or _place(one) in named]
-    policies = [
-        _policy(kind, one)
-        for kind in POLICIES
-        for one in found.get(kind, [])
-        if namespace is None or _target(one) in used | named
-    ]
+    extensions = [_extension(one, gateways, found) for one in of(EXTENSION)]
+    used = {one["gateway"] for one in extensions} | {_place(one) for one in of("Gateway")}
+    routes = [one for one in found.get("HTTPRoute", []) if here(one) or used & set(_parents(one))]
+    targets = used | {_place(one) for one in routes}
     return {
         "operator": _operator(found, versions),
-        "gateways": [_gateway(one) for place, one in gateways.items() if namespace is None or place in used],
+        "gateways": [_gateway(one) for place, one in gateways.items() if place in used],
         "extensions": extensions,
-        "registrations": registrations,
+        "registrations": [_registration(one) for one in of("MCPServerRegistration")],
         "virtual_servers": [_virtual(one) for one in of("MCPVirtualServer")],
-        "routes": routes,
-        "policies": policies,
+        "routes": [_route(one) for one in routes],
+        "reference_grants": [
+            _grant(one) for one in found.get("ReferenceGrant", []) if here(one) or namespace in _grantees(one)
+        ],
+        "policies": [
+            _policy(kind, one)
+            for kind in POLICIES
+            for one in found.get(kind, [])
+            if here(one) or _target(one) in targets
+        ],
     }
 
 
@@ -152,12 +105,14 @@ def _operator(found: Found, versions: list[str]) -> Summary:
 
 def _gateway(gateway: Object) -> Summary:
     spec, status = gateway.get("spec") or {}, gateway.get("status") or {}
+    listeners = spec.get("listeners") or []
     reported = {one.get("name"): one for one in status.get("listeners") or []}
     return {
         **_named(gateway),
         "class": spec.get("gatewayClassName"),
         "addresses": [one.get("value") for one in status.get("addresses") or []],
         "programmed": _is_true(gateway, status.get("conditions"), "Programmed"),
+        "problem": GatewayReady([str(one.get("name")) for one in listeners]).judge(gateway).seen,
         "listeners": [
             {
                 "name": one.get("name"),
@@ -167,7 +122,7 @@ def _gateway(gateway: Object) -> Summary:
                 "programmed": _is_true(gateway, (reported.get(one.get("name")) or {}).get("conditions"), "Programmed"),
                 "attached_routes": (reported.get(one.get("name")) or {}).get("attachedRoutes", 0),
             }
-            for one in spec.get("listeners") or []
+            for one in listeners
         ],
     }
 
@@ -182,7 +137,6 @@ def _extension(extension: Object, gateways: dict[str, Object], found: Found) -> 
         host = extension_rules.public_host(listener.get("hostname"), spec.get("publicHost"))
     except extension_rules.PublicHostError:
         host = None
-    address = next((one.get("value") for one in (gateway.get("status") or {}).get("addresses") or []), None)
     filters = {_place(one) for one in found.get("EnvoyFilter", [])}
     wanted = f"{place.partition('/')[0]}/{envoy_filter(str(metadata.get('namespace')))}"
     return {
@@ -192,7 +146,7 @@ def _extension(extension: Object, gateways: dict[str, Object], found: Found) -> 
         "listener": target.get("sectionName"),
         "public_host": host,
         "url": url_of(host, listener) if host and listener else None,
-        "connect_to": f"{address}:{listener.get('port')}" if address and listener else None,
+        "connect_to": address_of(gateway, listener) or None,
         "http_route_management": spec.get("httpRouteManagement") or "Enabled",
         "envoy_filter": wanted if wanted in filters else None,
     }
@@ -216,12 +170,26 @@ def _virtual(virtual: Object) -> Summary:
 
 
 def _route(route: Object) -> Summary:
-    reported = (route.get("status") or {}).get("parents") or []
+    parents = (route.get("spec") or {}).get("parentRefs") or []
     return {
         **_named(route),
         "hostnames": (route.get("spec") or {}).get("hostnames") or [],
         "gateways": _parents(route),
-        "accepted": bool(reported) and all(_is_true(route, one.get("conditions"), "Accepted") for one in reported),
+        "accepted": bool(parents)
+        and all(
+            any(_is_true(route, conditions, "Accepted") for conditions in verdicts_on(route, parent))
+            for parent in parents
+        ),
+        "problem": RouteReady().judge(route).seen if parents else "it names no parent",
+    }
+
+
+def _grant(grant: Object) -> Summary:
+    spec = grant.get("spec") or {}
+    return {
+        **_named(grant),
+        "from": [{key: one.get(key) for key in ("group", "kind", "namespace")} for one in spec.get("from") or []],
+        "to": [{key: one.get(key) for key in ("group", "kind", "name")} for one in spec.get("to") or []],
     }
 
 
@@ -233,6 +201,7 @@ def _policy(kind: str, policy: Object) -> Summary:
         "target": _target(policy),
         "accepted": _is_true(policy, conditions, "Accepted"),
         "enforced": _is_true(policy, conditions, "Enforced"),
+        "problem": Conditions({"Accepted": "True", "Enforced": "True"}).judge(policy).seen,
     }
 
 
@@ -266,6 +235,10 @@ def _parents(route: Object) -> list[str]:
     here = route["metadata"].get("namespace")
     parents = (route.get("spec") or {}).get("parentRefs") or []
     return list(dict.fromkeys(f"{one.get('namespace') or here}/{one.get('name')}" for one in parents))
+
+
+def _grantees(grant: Object) -> set[str | None]:
+    return {one.get("namespace") for one in (grant.get("spec") or {}).get("from") or []}
 
 
 def _target(policy: Object) -> str:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_access import KINDS, claim_path
-from ansible_collections.mcpops.gateway.plugins.module_utils._route_manifest import check_origins
+from ansible_collections.mcpops.gateway.plugins.module_utils._route_rules import cors_problems, path_problems
 
 Values = t.Mapping[str, t.Any]
 Problems = t.Iterator[str]
@@ -21,21 +20,15 @@ Problems = t.Iterator[str]
 WINDOW = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 """Gateway API: a duration."""
 RESERVED_RULES = ("authentication", "metadata", "authorization", "response", "callbacks")
-_NO_COOKIES = {"allow_credentials": False, "any_origin_with_credentials": False}
 _URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
 
 def route_problems(values: Values) -> Problems:
     """CORS that cannot work, and an operator that would bring its own route back."""
-    cors = values.get("route_cors")
-    if cors:
-        try:
-            check_origins(list(cors.get("allow_origins") or []), {**_NO_COOKIES, **cors}, "route_cors")
-        except ConfigError as error:
-            yield error.message.rstrip(".")
+    yield from (f"route_cors: {problem}" for problem in cors_problems(values.get("route_cors")))
     path = values.get("route_path")
-    if path and not path.startswith("/"):
-        yield f"route_path {path!r} must begin with /"
+    if path:
+        yield from (f"route_path: {problem}" for problem in path_problems(path))
     port = values.get("route_backend_port")
     if port is not None and not 1 <= port <= 65535:
         yield f"route_backend_port {port} is not between 1 and 65535"

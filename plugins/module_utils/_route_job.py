@@ -13,15 +13,18 @@ import typing as t
 from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_rules as extension_rules
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, Forbidden, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import GROUP as MCP_GROUP
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import KIND as EXTENSION
-from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import ROUTE, url_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import ROUTE
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import url_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import RouteReady
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._route_manifest import route_manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import NAMESPACE
+from ansible_collections.mcpops.gateway.plugins.module_utils._route_manifest import Parent, parents_of, route_manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._route_rules import attachment_problem
 from ansible_collections.mcpops.gateway.plugins.module_utils._wait import Target
 
 Params = dict[str, t.Any]
@@ -30,21 +33,25 @@ Params = dict[str, t.Any]
 def route_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     """A custom HTTPRoute to the MCP gateway, present or absent."""
     name, namespace = params["name"], params["namespace"]
-    if name == ROUTE and params["replace_automatic"]:
-        raise ConfigError(f"HTTPRoute {namespace}/{name}: that is the operator's own route; give yours another name.")
     if params["state"] == "absent":
-        skeleton = {"apiVersion": API_VERSION, "kind": "HTTPRoute", "metadata": {"name": name, "namespace": namespace}}
         if params["replace_automatic"]:
             _await_automatic(engine, params)
-        return engine.remove([skeleton]), {"hostnames": [], "url": None, "parents": []}
+        return engine.remove([_skeleton(name, namespace)]), {"hostnames": [], "url": None, "parents": []}
     label = f"HTTPRoute {namespace}/{name}"
-    listener = _listener(engine, params, label)
+    if name == ROUTE and params["replace_automatic"]:
+        raise ConfigError(f"{label}: that is the operator's own route; give yours another name.")
+    route_manifest(params, params["hostnames"] or [])  # what is wrong by itself is told before the cluster is asked
+    places = parents_of(params)
+    listeners = {place: _listener(engine, place, label) for place in places}
+    listener = listeners[places[0]]
     asks = not params["hostnames"] or params["replace_automatic"]
     extension = _extension(engine, params) if asks else None
     hostnames = params["hostnames"] or _hostnames(extension, listener, label)
     manifest = route_manifest(params, hostnames)
     automatic = _automatic(engine, params, extension, label) if params["replace_automatic"] else None
     steps = engine.plan([manifest])
+    if steps[0].difference:
+        _check_attachment(engine, label, namespace, listeners, hostnames)
     report = engine.carry_out(steps)
     live = engine.await_goal(report, steps[0], RouteReady())
     if automatic is not None:
@@ -52,25 +59,52 @@ def route_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         report.add(engine.remove([automatic]))
     return report, {
         "hostnames": hostnames,
-        "url": _url(hostnames, listener, params["path"]),
+        "url": url_of(hostnames[0], listener, params["path"]) if hostnames and listener else None,
         "parents": ((live or {}).get("status") or {}).get("parents") or [],
     }
 
 
-def _listener(engine: Engine, params: Params, label: str) -> Object:
+def _skeleton(name: str, namespace: str) -> Manifest:
+    return {"apiVersion": API_VERSION, "kind": "HTTPRoute", "metadata": {"name": name, "namespace": namespace}}
+
+
+def _listener(engine: Engine, place: Parent, label: str) -> Object:
     """The listener of the Gateway; empty in check mode when it is not there yet."""
-    place = params["gateway_namespace"] or params["namespace"]
-    gateway = engine.read(API_VERSION, "Gateway", params["gateway"], place)
-    found = extension_rules.listener_named(gateway or {}, params["listener"])
+    gateway = engine.read(API_VERSION, "Gateway", place.name, place.namespace)
+    found = extension_rules.listener_named(gateway or {}, place.listener)
     if found is not None:
         return dict(found)
-    said = f"{label} needs the listener {params['listener']} of Gateway {place}/{params['gateway']}"
+    said = f"{label} needs {place}"
     if gateway is None:
         engine.missing("gateway", f"{said}, and the Gateway does not exist", "correct gateway and gateway_namespace")
     else:
         names = ", ".join(str(one.get("name")) for one in (gateway.get("spec") or {}).get("listeners") or [])
         engine.missing("gateway", f"{said}, which does not exist (there are: {names})", "correct listener")
     return {}
+
+
+def _check_attachment(
+    engine: Engine, label: str, namespace: str, listeners: t.Mapping[Parent, Object], hostnames: t.Sequence[str]
+) -> None:
+    """Every listener will take the route; otherwise its controller refuses it in status."""
+    labels: t.Mapping[str, str] | None = None
+    if any(_selects(listener) for listener in listeners.values()):
+        try:
+            home = engine.client.get(NAMESPACE, namespace) or {"metadata": {}}
+            labels = home["metadata"].get("labels") or {}
+        except Forbidden:
+            labels = None
+    for place, listener in listeners.items():
+        if listener:
+            problem, fix = attachment_problem(
+                listener, hostnames, namespace=namespace, labels=labels, gateway_namespace=place.namespace
+            )
+            if problem:
+                engine.missing("gateway", f"{label}: {place} {problem}", fix)
+
+
+def _selects(listener: Object) -> bool:
+    return ((listener.get("allowedRoutes") or {}).get("namespaces") or {}).get("from") == "Selector"
 
 
 def _hostnames(extension: Object | None, listener: Object, label: str) -> list[str]:
@@ -112,11 +146,7 @@ def _automatic(engine: Engine, params: Params, extension: Object | None, label: 
         owner.get("kind") == EXTENSION for owner in live["metadata"].get("ownerReferences") or []
     ):
         return None
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "HTTPRoute",
-        "metadata": {"name": ROUTE, "namespace": params["namespace"]},
-    }
+    return _skeleton(ROUTE, params["namespace"])
 
 
 def _await_automatic(engine: Engine, params: Params) -> None:
@@ -126,9 +156,3 @@ def _await_automatic(engine: Engine, params: Params) -> None:
         return
     routes = engine.discovery.need(API_VERSION, "HTTPRoute")
     engine.await_all([Target(routes, ROUTE, params["namespace"], RouteReady())])
-
-
-def _url(hostnames: t.Sequence[str], listener: Object, path: str) -> str | None:
-    if not hostnames or not listener:
-        return None
-    return url_of(hostnames[0], listener).removesuffix("/mcp") + path

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION, GROUP
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._route_rules import refuse_route
 
 Params = t.Mapping[str, t.Any]
 Rule = dict[str, t.Any]
@@ -39,33 +39,33 @@ REQUEST_HEADERS = (
 )
 EXPOSED_HEADERS = ("Mcp-Session-Id", "Mcp-Protocol-Version", "WWW-Authenticate")
 """Without these a browser does not let an MCP client read the session id or the authorization challenge."""
-MOST_RULES = 16
-"""Gateway API: at most so many rules in one route."""
+
+
+class Parent(t.NamedTuple):
+    """A listener of a Gateway that the route attaches to."""
+
+    namespace: str
+    name: str
+    listener: str
+
+    def __str__(self) -> str:
+        return f"the listener {self.listener} of Gateway {self.namespace}/{self.name}"
 
 
 def route_manifest(params: Params, hostnames: t.Sequence[str]) -> Manifest:
-    """The HTTPRoute as the options describe it. Raises ConfigError for CORS that cannot work."""
+    """The HTTPRoute as the options describe it. Raises ConfigError for what cannot work.
+
+    The rules have no names: the Gateway API's standard channel knows those since 1.4 only.
+    """
     name, namespace = params["name"], params["namespace"]
-    label = f"HTTPRoute {namespace}/{name}"
-    rules = [*_endpoint_rules(params, label)]
+    rules = [*_endpoint_rules(params)]
     if params["oauth_metadata"]:
-        rules.append(_rule("well-known", WELL_KNOWN, params))
+        rules.append(_rule(WELL_KNOWN, params))
     if params["status_path"]:
-        rules.append(_rule("status", STATUS, params))
+        rules.append(_rule(STATUS, params))
     rules += [dict(rule) for rule in params["rules"] or []]
-    if len(rules) > MOST_RULES:
-        raise ConfigError(
-            f"{label} would have {len(rules)} rules, one for every allowed origin included; the Gateway API takes at "
-            f"most {MOST_RULES}. Allow fewer origins, or make a second route."
-        )
-    parent = {
-        "group": GROUP,
-        "kind": "Gateway",
-        "name": params["gateway"],
-        "namespace": params["gateway_namespace"] or namespace,
-        "sectionName": params["listener"],
-    }
-    spec: dict[str, t.Any] = {"parentRefs": [parent], "rules": rules}
+    refuse_route(f"HTTPRoute {namespace}/{name}", params, hostnames, len(rules))
+    spec: dict[str, t.Any] = {"parentRefs": [_reference(parent) for parent in parents_of(params)], "rules": rules}
     if hostnames:
         spec["hostnames"] = list(hostnames)
     return {
@@ -76,43 +76,40 @@ def route_manifest(params: Params, hostnames: t.Sequence[str]) -> Manifest:
     }
 
 
-def _endpoint_rules(params: Params, label: str) -> list[Rule]:
+def parents_of(params: Params) -> list[Parent]:
+    """The listeners that the route attaches to: the one of the options, then the additional ones."""
+    first = Parent(params["gateway_namespace"] or params["namespace"], params["gateway"], params["listener"])
+    more = [
+        Parent(entry.get("gateway_namespace") or first.namespace, entry.get("gateway") or first.name, entry["listener"])
+        for entry in params["additional_parents"] or []
+    ]
+    return list(dict.fromkeys([first, *more]))
+
+
+def _reference(parent: Parent) -> dict[str, str]:
+    return {
+        "group": GROUP,
+        "kind": "Gateway",
+        "name": parent.name,
+        "namespace": parent.namespace,
+        "sectionName": parent.listener,
+    }
+
+
+def _endpoint_rules(params: Params) -> list[Rule]:
     removal = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": INTERNAL_HEADERS}}
     cors = params["cors"]
     if not cors:
-        return [_rule("mcp", params["path"], params, [removal])]
-    origins = list(dict.fromkeys(cors["allow_origins"] or []))
-    check_origins(origins, cors, label)
+        return [_rule(params["path"], params, [removal])]
+    origins = list(dict.fromkeys(cors["allow_origins"]))
     if origins == ["*"]:
-        return [_rule("mcp", params["path"], params, [removal, _answer(cors, "*")])]
+        return [_rule(params["path"], params, [removal, _answer(cors, "*")])]
     rules = []
-    for number, origin in enumerate(origins, 1):
-        rule = _rule(f"mcp-origin-{number}", params["path"], params, [removal, _answer(cors, origin)])
+    for origin in origins:
+        rule = _rule(params["path"], params, [removal, _answer(cors, origin)])
         rule["matches"][0]["headers"] = [{"type": "Exact", "name": "Origin", "value": origin}]
         rules.append(rule)
-    return [*rules, _rule("mcp", params["path"], params, [removal])]
-
-
-def check_origins(origins: t.Sequence[str], cors: Params, label: str) -> None:
-    """Raise ConfigError for origins that are none, and for what browsers refuse."""
-    if not origins:
-        raise ConfigError(
-            f'{label}: cors.allow_origins is empty; name the origins of your web clients, or ["*"] for all.'
-        )
-    for origin in origins:
-        scheme, separator, rest = origin.partition("://")
-        if origin != "*" and (not separator or scheme not in {"http", "https"} or not rest or "/" in rest):
-            raise ConfigError(
-                f"{label}: the origin {origin!r} in cors.allow_origins is none; write scheme, host and port alone, as "
-                "https://chat.example.com, or * for all."
-            )
-    if "*" in origins and len(origins) > 1:
-        raise ConfigError(f"{label}: cors.allow_origins has * and single origins; keep one of the two.")
-    if "*" in origins and cors["allow_credentials"] and not cors["any_origin_with_credentials"]:
-        raise ConfigError(
-            f"{label}: cors.allow_origins * together with cors.allow_credentials is refused by every browser; list the "
-            "origins, or set allow_credentials to false (MCP clients send their token in a header, not in a cookie)."
-        )
+    return [*rules, _rule(params["path"], params, [removal])]
 
 
 def _answer(cors: Params, origin: str) -> dict[str, t.Any]:
@@ -132,13 +129,16 @@ def _answer(cors: Params, origin: str) -> dict[str, t.Any]:
     return {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": headers}}
 
 
-def _rule(name: str, path: str, params: Params, filters: t.Sequence[dict[str, t.Any]] = ()) -> Rule:
-    backend = {"group": "", "kind": "Service", "name": params["backend_service"], "port": params["backend_port"]}
-    rule: Rule = {
-        "name": name,
-        "matches": [{"path": {"type": "PathPrefix", "value": path}}],
-        "backendRefs": [backend],
+def _rule(path: str, params: Params, filters: t.Sequence[dict[str, t.Any]] = ()) -> Rule:
+    """One rule, with the API's defaults written out: the list of rules is one value, compared as a whole."""
+    backend = {
+        "group": "",
+        "kind": "Service",
+        "name": params["backend_service"],
+        "port": params["backend_port"],
+        "weight": 1,
     }
+    rule: Rule = {"matches": [{"path": {"type": "PathPrefix", "value": path}}], "backendRefs": [backend]}
     if filters:
         rule["filters"] = list(filters)
     return rule

@@ -17,7 +17,9 @@ description:
     and adds what that one lacks (CORS headers for web clients, the OAuth metadata path, rules of your own).
   - As the automatic route, it takes the headers C(mcp-init-host) and C(router-key) away from clients, which are the
     operator's own.
-  - It waits until every parent reports the route as C(Accepted) and with C(ResolvedRefs).
+  - What the Gateway's controller would refuse (a listener that does not take routes of this namespace, or host names
+    that it does not cover) is told before anything is written.
+  - It waits until the controller of every parent reports the route as C(Accepted) and with C(ResolvedRefs).
   - With O(replace_automatic), the operator's route C(mcp-gateway-route) is removed after that, so that the endpoint
     never goes away in between.
 extends_documentation_fragment:
@@ -47,15 +49,35 @@ options:
     description:
       - Name of the Gateway's listener. Required with O(state=present).
     type: str
+  additional_parents:
+    description:
+      - Further listeners that the route attaches to, such as one with TLS beside one without. At most 31.
+    type: list
+    elements: dict
+    suboptions:
+      listener:
+        description:
+          - Name of the listener.
+        type: str
+        required: true
+      gateway:
+        description:
+          - Name of its Gateway. The default is O(gateway).
+        type: str
+      gateway_namespace:
+        description:
+          - Namespace of that Gateway. The default is O(gateway_namespace), else O(namespace).
+        type: str
   hostnames:
     description:
       - Host names of the route. The default is the public host of the MCPGatewayExtension in O(namespace), else that of
-        the listener (V(*.example.com) becomes V(mcp.example.com)).
+        O(listener) (V(*.example.com) becomes V(mcp.example.com)).
+      - At least one has to fit the hostname of every listener. At most 16.
     type: list
     elements: str
   path:
     description:
-      - Path of the MCP endpoint.
+      - Path of the MCP endpoint; what is below it is led to the broker, too.
     type: str
     default: /mcp
   backend_service:
@@ -81,7 +103,7 @@ options:
     default: false
   rules:
     description:
-      - Further rules, as in the HTTPRoute.
+      - Further rules, as in the HTTPRoute. The Gateway API takes at most 16 rules together with those of this module.
     type: list
     elements: dict
   cors:
@@ -89,11 +111,13 @@ options:
       - Response headers with which browsers let web pages of other origins use the endpoint.
       - The standard channel of the Gateway API has no filter for CORS, so every origin becomes a rule of its own, which
         matches the header C(Origin).
+      - The preflight (C(OPTIONS)) is answered by the broker; M(mcpops.gateway.endpoint) checks it as a browser does.
     type: dict
     suboptions:
       allow_origins:
         description:
-          - Origins such as V(https://chat.example.com), or V(*) alone for all.
+          - Origins as browsers send them, such as V(https://chat.example.com), in lower case, without path and without
+            the port that belongs to the scheme. Or V(*) alone for all.
         type: list
         elements: str
         required: true
@@ -104,27 +128,30 @@ options:
         elements: str
       allow_headers:
         description:
-          - Request headers. The default is what MCP clients send.
+          - Request headers. The default is what MCP clients send (C(Content-Type), C(Authorization), C(Accept),
+            C(Origin), C(X-Requested-With), C(Mcp-Session-Id), C(Mcp-Protocol-Version) and C(Last-Event-ID)).
         type: list
         elements: str
       expose_headers:
         description:
-          - Response headers that the page may read. The default is what MCP clients need.
+          - Response headers that the page may read. The default is what MCP clients need (C(Mcp-Session-Id),
+            C(Mcp-Protocol-Version) and C(WWW-Authenticate)).
         type: list
         elements: str
       max_age:
         description:
-          - For how many seconds a browser may keep the answer.
+          - For how many seconds a browser may keep the answer to a preflight.
         type: int
         default: 3600
       allow_credentials:
         description:
           - Whether the page may send cookies. MCP clients send a token in a header and need it not.
+          - Together with V(*) in O(cors.allow_origins) or another list it is refused, as browsers do (Fetch standard).
         type: bool
         default: false
       any_origin_with_credentials:
         description:
-          - Send V(*) together with O(cors.allow_credentials) all the same, which browsers refuse.
+          - Send V(*) together with O(cors.allow_credentials) all the same, for clients that are no browsers.
         type: bool
         default: false
   replace_automatic:
@@ -137,7 +164,12 @@ options:
     default: false
 seealso:
   - module: mcpops.gateway.extension
+    description: Its O(mcpops.gateway.extension#module:http_route_management) turns the automatic route off.
   - module: mcpops.gateway.endpoint
+    description: Checks the endpoint, its CORS headers and its OAuth metadata.
+  - name: Gateway API
+    description: HTTPRoute and its rules.
+    link: https://gateway-api.sigs.k8s.io/api-types/httproute/
 """
 
 EXAMPLES = r"""
@@ -152,6 +184,18 @@ EXAMPLES = r"""
       allow_origins:
         - https://chat.example.com
     replace_automatic: true
+
+- name: On two listeners
+  mcpops.gateway.http_route:
+    name: mcp-custom
+    namespace: mcp-system
+    gateway: mcp-gateway
+    gateway_namespace: openshift-ingress
+    listener: https
+    additional_parents:
+      - listener: mcps
+    hostnames:
+      - mcp.example.com
 
 - name: With a rule of its own
   mcpops.gateway.http_route:
@@ -217,7 +261,16 @@ parents:
   sample:
     - parentRef:
         name: mcp-gateway
+        namespace: openshift-ingress
+        sectionName: mcps
       controllerName: istio.io/gateway-controller
+      conditions:
+        - type: Accepted
+          status: "True"
+          reason: Accepted
+          message: Route was valid
+          observedGeneration: 1
+          lastTransitionTime: "2026-01-01T00:00:00Z"
 """
 
 import typing as t
@@ -232,6 +285,15 @@ OPTIONS = {
     "gateway": {"type": "str"},
     "gateway_namespace": {"type": "str"},
     "listener": {"type": "str"},
+    "additional_parents": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "listener": {"type": "str", "required": True},
+            "gateway": {"type": "str"},
+            "gateway_namespace": {"type": "str"},
+        },
+    },
     "hostnames": {"type": "list", "elements": "str"},
     "path": {"type": "str", "default": "/mcp"},
     "backend_service": {"type": "str", "default": "mcp-gateway"},

@@ -14,7 +14,8 @@ import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils import _manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._applyset import set_id
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, ManifestError
-from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import private_host, url_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import private_host
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import url_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     DONE,
     FAILED,
