@@ -107,16 +107,24 @@ class Sandbox:
         assert isinstance(loaded, dict)
         return loaded
 
-    def play(self, playbook: str, *arguments: str, variables: dict[str, Any] | None = None) -> Play:
-        """Run `mcpops.gateway.<playbook>`, or the playbook of that path, with the demo's variables, and `variables`
-        over them."""
+    def play(
+        self,
+        playbook: str,
+        *arguments: str,
+        variables: dict[str, Any] | None = None,
+        example: str = "demo.yml",
+        environment: dict[str, str] | None = None,
+    ) -> Play:
+        """Run `mcpops.gateway.<playbook>`, or the playbook of that path, with an example of playbooks/vars, and
+        `variables` over it."""
         playbook = playbook if "/" in playbook else f"mcpops.gateway.{playbook}"
-        words = ["-e", f"@{ROOT}/playbooks/vars/demo.yml", "-e", f"@{self.folder}/vars.yml"]
+        words = ["-e", f"@{ROOT}/playbooks/vars/{example}", "-e", f"@{self.folder}/vars.yml"]
         if variables:
             words += ["-e", json.dumps(variables)]
         done = subprocess.run(
             [str(Path(sys.executable).parent / "ansible-playbook"), playbook, *words, *arguments],
-            cwd=ROOT, env=self.environment(), text=True, capture_output=True, check=False, timeout=600,
+            cwd=ROOT, env={**self.environment(), **(environment or {})},
+            text=True, capture_output=True, check=False, timeout=600,
         )  # fmt: skip
         return Play(done.returncode, done.stdout + done.stderr)
 
