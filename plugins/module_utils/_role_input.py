@@ -36,7 +36,7 @@ def structured(value: t.Any, shape: Shape) -> t.Any:
     Nothing (None, empty text) becomes the empty list or dictionary. Raises ValueError with the end of a sentence.
     """
     if isinstance(value, str):
-        text = value.strip()
+        text = value.rstrip()  # not what is before it: all lines may be indented
         try:
             value = load_yaml(text) if text else None
         except YamlError as error:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What check mode of site.yml says on an empty cluster is what the run then does: the same tasks, objects and actions."""
+"""What check mode of site.yml says on an empty cluster, the run then does: the same tasks, objects and actions."""
 
 from __future__ import annotations
 

@@ -98,6 +98,10 @@ def test_a_problem_names_the_place_the_value_and_what_is_wanted(values: dict[str
     assert "hidden" not in problems[0]
 
 
+def test_yaml_text_may_be_indented_as_a_whole() -> None:
+    assert structured("\n    - {name: a}\n    - {name: b}\n  ", "list") == [{"name": "a"}, {"name": "b"}]
+
+
 def test_broken_yaml_is_told_with_its_place() -> None:
     with pytest.raises(ValueError, match=r"is not YAML \(.* at line 3"):
         structured("- a\n- [b", "list")
