@@ -269,6 +269,9 @@ listeners:
   sample:
     - name: mcps
       attachedRoutes: 1
+      supportedKinds:
+        - group: gateway.networking.k8s.io
+          kind: HTTPRoute
       conditions:
         - type: Programmed
           status: "True"

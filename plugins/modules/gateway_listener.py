@@ -213,6 +213,9 @@ listener:
   sample:
     name: mcps
     attachedRoutes: 1
+    supportedKinds:
+      - group: gateway.networking.k8s.io
+        kind: HTTPRoute
     conditions:
       - type: Programmed
         status: "True"

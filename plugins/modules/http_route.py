@@ -260,6 +260,8 @@ parents:
   elements: dict
   sample:
     - parentRef:
+        group: gateway.networking.k8s.io
+        kind: Gateway
         name: mcp-gateway
         namespace: openshift-ingress
         sectionName: mcps
