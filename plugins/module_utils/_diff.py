@@ -58,7 +58,7 @@ class Difference:
     @property
     def changes(self) -> list[str]:
         """The paths to report once the API server has confirmed a change."""
-        return self.fields or self.uncertain or self.taken
+        return self.fields or self.taken or self.uncertain
 
 
 def compare(

@@ -166,10 +166,9 @@ def _held_by(live: dict[str, t.Any], finalizers: list[str]) -> str:
         )
     others = [name for name in finalizers if name not in OF_KUBERNETES]
     if others:
-        noun = "finalizer" if len(others) == 1 else "finalizers"
-        owners = "the controller that owns it" if len(others) == 1 else "the controllers that own them"
         said.append(
-            f"it is held by the {noun} {', '.join(others)} until {owners} (still installed and running?) let go"
+            f"it is held by the finalizers {', '.join(others)}; the controller that owns them has to let go (is it "
+            "still installed and running?)"
         )
     return "; ".join(said)
 

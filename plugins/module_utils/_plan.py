@@ -261,8 +261,11 @@ def refuse_deleting(step: Step) -> None:
 
 
 def _kinds_of_crd(manifest: Manifest) -> list[tuple[str, str]]:
-    spec = manifest.get("spec") or {}
-    return [(str(spec.get("group")), str((spec.get("names") or {}).get("kind")))]
+    spec = manifest.get("spec")
+    names = spec.get("names") if isinstance(spec, dict) else None
+    return (
+        [(str(spec.get("group")), str(names.get("kind")))] if isinstance(spec, dict) and isinstance(names, dict) else []
+    )
 
 
 def _bind(call: t.Callable[..., None], *arguments: t.Any) -> t.Callable[[], None]:

@@ -27,6 +27,7 @@ options:
   definition:
     description:
       - The manifests, as a list, as one mapping or as YAML text with any number of documents. A C(List) is unfolded.
+      - A null says nothing and is left out, also where a kind takes any content.
       - An C(apiVersion) that names only a group, as C(mcp.kuadrant.io), leaves the version to the cluster. Field names
         are those of the newest version; where the cluster's version has another name for one it is translated, and a
         field that it lacks is refused by name.

@@ -212,7 +212,8 @@ class TestGoals:
 
     def test_finalizers_are_named_with_their_owner(self) -> None:
         assert Gone().judge({"metadata": {"finalizers": ["a/b"]}}).seen == (
-            "it is held by the finalizer a/b until the controller that owns it (still installed and running?) let go"
+            "it is held by the finalizers a/b; the controller that owns them has to let go (is it still installed and "
+            "running?)"
         )
 
     def test_finalizers_of_kubernetes_itself_are_nobody_elses(self) -> None:
