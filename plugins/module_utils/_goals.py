@@ -33,7 +33,7 @@ class Verdict(t.NamedTuple):
     remedy: Remedy = Remedy()
 
 
-Failing = t.Mapping[str, t.Mapping[str, Remedy] | t.Collection[str]]
+Failing: t.TypeAlias = "t.Mapping[str, t.Mapping[str, Remedy] | t.Collection[str]]"
 """Condition types to the reasons with which they end a wait, with what helps where that is known."""
 
 

@@ -18,7 +18,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_neighbo
 from ansible_collections.mcpops.gateway.plugins.module_utils import _olm_rules as olm
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import CrdEstablished
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._olm_catalog import read_package
@@ -43,6 +43,9 @@ def olm_job(engine: Engine, params: Params) -> tuple[Report, Params]:
 def _install(engine: Engine, params: Params) -> tuple[Report, Params]:
     namespace = params["namespace"]
     label = f"Subscription {namespace}/{params['name']}"
+    for option in ("install_plan_ref_timeout", "install_plan_timeout", "csv_timeout"):
+        if params[option] < 0:
+            raise ConfigError(f"{label}: {option} is {params[option]}, and must be 0 or more seconds.")
     subs = engine.read_all(olm.V1ALPHA1, "Subscription", namespace)
     live = next((sub for sub in subs if sub["metadata"]["name"] == params["name"]), None)
     _refuse(label, near.package_rival(subs, params["name"], params["package"] or params["name"]))

@@ -5,100 +5,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from integration.kit import ApiServer, Json, Modules, meanwhile, until, warnings_of, writes
-
-OLM = "/apis/operators.coreos.com/{version}/namespaces/{ns}/{plural}"
-CATALOG = "openshift-marketplace"
-CSV = "mcp-gateway.v0.9.0"
-OLD_CSV = "mcp-gateway.v0.6.0"
-MODES = ("OwnNamespace", "SingleNamespace", "MultiNamespace", "AllNamespaces")
-QUICK: Json = {"install_plan_ref_timeout": 1, "install_plan_timeout": 1, "csv_timeout": 1}
-OWNED = "mcpgatewayextensions.mcp.kuadrant.io"
-
-
-def at(ns: str, plural: str, name: str = "", version: str = "v1alpha1") -> str:
-    return OLM.format(version=version, ns=ns, plural=plural) + (f"/{name}" if name else "")
-
-
-def olm_object(kind: str, name: str, version: str = "v1alpha1", **content: Any) -> Json:
-    return {"apiVersion": f"operators.coreos.com/{version}", "kind": kind, "metadata": {"name": name}, **content}
+from integration.olm_objects import (
+    CATALOG,
+    CSV,
+    OLD_CSV,
+    OWNED,
+    QUICK,
+    at,
+    catalog,
+    csv,
+    installed,
+    olm_object,
+    plan,
+    reference,
+    subscribe,
+    subscription_status,
+)
 
 
 @pytest.fixture(autouse=True)
-def catalog(api_server: ApiServer) -> None:
-    """A ready catalog with one package."""
-    api_server.namespace(CATALOG)
-    path = at(CATALOG, "catalogsources", "redhat-operators")
-    api_server.apply(path, olm_object("CatalogSource", "redhat-operators", spec={"sourceType": "grpc"}))
-    api_server.status(path, {"connectionState": {"lastObservedState": "READY"}})
-    modes = [{"type": mode, "supported": mode != "MultiNamespace"} for mode in MODES]
-    channel = {
-        "name": "preview",
-        "currentCSV": CSV,
-        "currentCSVDesc": {"installModes": modes},
-        "entries": [{"name": CSV}, {"name": OLD_CSV}],
-    }
-    status = {
-        "catalogSource": "redhat-operators",
-        "catalogSourceDisplayName": "Red Hat operators",
-        "catalogSourcePublisher": "Red Hat",
-        "catalogSourceNamespace": CATALOG,
-        "packageName": "mcp-gateway",
-        "defaultChannel": "preview",
-        "channels": [channel],
-    }
-    path = f"/apis/packages.operators.coreos.com/v1/namespaces/{CATALOG}/packagemanifests/mcp-gateway"
-    manifest = {"apiVersion": "packages.operators.coreos.com/v1", "kind": "PackageManifest"}
-    labels = {"catalog": "redhat-operators"}
-    metadata = {"name": "mcp-gateway", "labels": labels}
-    api_server.apply(path, {**manifest, "metadata": metadata, "status": status})
-    if not (api_server.get(path) or {}).get("status"):
-        api_server.status(path, status)
-
-
-def csv(api: ApiServer, ns: str, name: str = CSV, phase: str = "Succeeded", **status: Any) -> None:
-    deployment = {"install": {"strategy": "deployment", "spec": {"deployments": []}}}
-    spec = {
-        "displayName": "MCP gateway",
-        "version": name.partition(".v")[2],
-        "customresourcedefinitions": {"owned": [{"name": OWNED, "kind": "MCPGatewayExtension", "version": "v1"}]},
-        **deployment,
-    }
-    path = at(ns, "clusterserviceversions", name)
-    api.apply(path, olm_object("ClusterServiceVersion", name, spec=spec))
-    api.status(path, {"phase": phase, **status})
-
-
-def plan(api: ApiServer, ns: str, name: str, phase: str, csvs: list[str], *, approved: bool = True) -> None:
-    spec = {"approval": "Automatic", "approved": approved, "clusterServiceVersionNames": csvs}
-    path = at(ns, "installplans", name)
-    api.apply(path, olm_object("InstallPlan", name, spec=spec))
-    api.status(path, {"phase": phase, "plan": [], "catalogSources": []})
-
-
-def subscription_status(api: ApiServer, ns: str, **status: Any) -> None:
-    base = {"lastUpdated": "2026-01-01T00:00:00Z"}
-    api.status(at(ns, "subscriptions", "mcp-gateway"), {**base, **status})
-
-
-def reference(name: str) -> Json:
-    return {"name": name, "kind": "InstallPlan", "apiVersion": "operators.coreos.com/v1alpha1"}
-
-
-def installed(api: ApiServer, ns: str) -> None:
-    """As OLM leaves it."""
-    plan(api, ns, "install-1", "Complete", [CSV])
-    csv(api, ns)
-    subscription_status(
-        api, ns, installedCSV=CSV, currentCSV=CSV, state="AtLatestKnown", installPlanRef=reference("install-1")
-    )
-
-
-def subscribe(run: Modules, ns: str, **more: Any) -> Json:
-    return run("olm_subscription", namespace=ns, channel="preview", wait=False, **more)
+def ready_catalog(api_server: ApiServer) -> None:
+    catalog(api_server)
 
 
 class TestLife:
@@ -150,6 +79,26 @@ class TestLife:
         assert not run("olm_subscription", namespace=ns, channel="preview", starting_csv=CSV)["changed"]
         assert not run("olm_subscription", namespace=ns, channel="preview")["changed"]
 
+    def test_drift_is_repaired_and_fields_of_others_stay(self, run: Modules, api_server: ApiServer, ns: str) -> None:
+        subscribe(run, ns)
+        installed(api_server, ns)
+        path = at(ns, "subscriptions", "mcp-gateway")
+        config = {"resources": {"limits": {"memory": "1Gi"}}}
+        api_server.merge(path, {"spec": {"channel": "nightly", "config": config}}, "somebody")
+        wanted: Json = {"namespace": ns, "channel": "preview", "wait": False}
+
+        said = run.fails("olm_subscription", **wanted)
+        planned = run("olm_subscription", check=True, diff=True, force_conflicts=True, **wanted)
+        repaired = run("olm_subscription", diff=True, force_conflicts=True, **wanted)
+        before = api_server.get(path)
+        with api_server.watched() as requests:
+            again = run("olm_subscription", **wanted)
+
+        assert "somebody" in said and "spec.channel" in said and "force_conflicts" in said
+        assert planned["diff"] == repaired["diff"] and repaired["objects"][-1]["fields"] == ["spec.channel"]
+        assert (before or {})["spec"]["config"] == config and (before or {})["spec"]["channel"] == "preview"
+        assert not again["changed"] and writes(requests) == [] and api_server.get(path) == before
+
     def test_check_mode(self, run: Modules, api_server: ApiServer, ns: str) -> None:
         with api_server.watched() as requests:
             planned = run("olm_subscription", check=True, namespace=ns, channel="preview")
@@ -186,104 +135,6 @@ class TestLife:
 
         assert api_server.get(at(ns, "clusterserviceversions", "other.v1.0.0")) is not None
         assert api_server.get(at(ns, "operatorgroups", "mcp-gateway", "v1")) is not None
-
-
-class TestOperatorGroups:
-    def group(self, api: ApiServer, ns: str, name: str, *targets: str) -> None:
-        spec = {"targetNamespaces": list(targets)} if targets else {}
-        api.apply(at(ns, "operatorgroups", name, "v1"), olm_object("OperatorGroup", name, "v1", spec=spec))
-
-    def test_one_that_fits_is_used(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        self.group(api_server, ns, "global")
-
-        result = subscribe(run, ns)
-
-        assert [entry["kind"] for entry in result["objects"]] == ["Subscription"]
-
-    def test_one_that_does_not_fit_is_told(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        self.group(api_server, ns, "elsewhere", "team-a")
-
-        with api_server.watched() as requests:
-            said = run.fails("olm_subscription", namespace=ns)
-
-        assert "elsewhere" in said and "team-a" in said and ns in said and writes(requests) == []
-
-    def test_two_are_an_error_at_once(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        self.group(api_server, ns, "one")
-        self.group(api_server, ns, "two")
-
-        said = run.fails("olm_subscription", namespace=ns)
-
-        assert "one, two" in said and "exactly one" in said
-
-    def test_all_namespaces(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        subscribe(run, ns, operator_group={"name": "all", "target_namespaces": []})
-
-        group = api_server.get(at(ns, "operatorgroups", "all", "v1")) or {}
-        assert "targetNamespaces" not in (group.get("spec") or {})
-
-
-class TestNeighbours:
-    """What others have left or made in the namespace is told before anything is written."""
-
-    def refused(self, run: Modules, api: ApiServer, **options: Any) -> str:
-        with api.watched() as requests:
-            said = run.fails("olm_subscription", channel="preview", **options)
-            said_in_check = run.fails("olm_subscription", check=True, channel="preview", **options)
-        assert writes(requests) == [] and said == said_in_check
-        return said
-
-    def test_a_subscription_of_the_same_package(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        spec = {"name": "mcp-gateway", "source": "redhat-operators", "sourceNamespace": CATALOG}
-        api_server.apply(at(ns, "subscriptions", "by-hand"), olm_object("Subscription", "by-hand", spec=spec))
-
-        said = self.refused(run, api_server, namespace=ns)
-
-        assert f"Subscription {ns}/mcp-gateway" in said and "set name to by-hand" in said
-
-    def test_a_csv_that_an_earlier_subscription_left(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        csv(api_server, ns, OLD_CSV)
-
-        said = self.refused(run, api_server, namespace=ns)
-
-        assert f"oc delete clusterserviceversion {OLD_CSV} -n {ns}" in said
-
-    def test_install_modes_that_do_not_fit(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        said = self.refused(run, api_server, namespace=ns, operator_group={"target_namespaces": [ns, "another"]})
-
-        assert "MultiNamespace InstallModeType not supported" in said and "[] (all namespaces)" in said
-
-
-class TestCatalog:
-    """Told before anything is written."""
-
-    @pytest.mark.parametrize(
-        ("change", "words"),
-        [
-            ({"channel": "stable-9"}, ["stable-9", "preview"]),
-            ({"source": "no-such-catalog"}, ["no-such-catalog", "redhat-operators"]),
-            ({"package": "mcp-gatewy"}, ["mcp-gatewy", "mcp-gateway"]),
-            ({"starting_csv": "mcp-gateway.v0.1.0"}, ["mcp-gateway.v0.1.0", OLD_CSV]),
-        ],
-    )
-    def test_what_is_not_there(
-        self, run: Modules, api_server: ApiServer, ns: str, change: Json, words: list[str]
-    ) -> None:
-        with api_server.watched() as requests:
-            said = run.fails("olm_subscription", namespace=ns, **change)
-
-        assert writes(requests) == []
-        for word in words:
-            assert word in said
-
-    def test_a_catalog_that_is_not_ready_is_a_warning(self, run: Modules, api_server: ApiServer, ns: str) -> None:
-        path = at(CATALOG, "catalogsources", "redhat-operators")
-        api_server.status(path, {"connectionState": {"lastObservedState": "TRANSIENT_FAILURE"}})
-
-        assert any("TRANSIENT_FAILURE" in warning for warning in warnings_of(subscribe(run, ns)))
-
-    def test_a_namespace_that_does_not_exist(self, run: Modules) -> None:
-        assert "nowhere" in run.fails("olm_subscription", namespace="nowhere")
 
 
 class TestApproval:
