@@ -1,17 +1,13 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module extension: Ready believed only with its objects, older operators, none at all."""
+"""Module extension: Ready is believed only with its objects."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-
 import pytest
-from integration.extensions import EXTENSIONS, LABEL, LISTENERS, authority, options, promised, ready, secret
-from integration.gateways import GATEWAYS
-from integration.kit import ApiServer, Json, Modules, meanwhile, until, writes
+from integration.extensions import EXTENSIONS, LABEL, authority, options, promised, ready, secret
+from integration.kit import ApiServer, Modules, meanwhile, until, writes
 
 
 class TestLife:
@@ -155,51 +151,6 @@ class TestWaiting:
         said = run.fails("extension", wait_timeout=1, **options(ns, place))
 
         assert "Waited 1 s" in said and "DeploymentNotReady" in said and "Deployment mcp-gateway" in said
-
-
-class TestOlderOperator:
-    """Version 0.6.0 serves v1alpha1 only and knows fewer fields."""
-
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def old_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-        server = ApiServer(tmp_path_factory.mktemp("api") / "old")
-        try:
-            server.install(operator="0.6.0")
-            yield server
-        finally:
-            server.stop()
-
-    @pytest.fixture
-    @staticmethod
-    def old(old_server: ApiServer) -> Json:
-        """Options of an extension beside its Gateway."""
-        place = old_server.namespace(f"g-{uuid.uuid4().hex[:8]}")
-        kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}
-        spec = {"gatewayClassName": "openshift-default", "listeners": [LISTENERS[0]]}
-        old_server.apply(f"{GATEWAYS.format(ns=place)}/gw", {**kind, "metadata": {"name": "gw"}, "spec": spec})
-        return options(place, place)
-
-    def test_its_api_version_and_private_host(self, old_server: ApiServer, old: Json) -> None:
-        result = Modules(old_server)("extension", wait=False, **old)
-
-        assert result["objects"][0]["api_version"] == "mcp.kuadrant.io/v1alpha1"
-        path = EXTENSIONS.format(ns=old["namespace"]).replace("/v1/", "/v1alpha1/")
-        live = old_server.get(f"{path}/ext") or {}
-        host = f"gw-openshift-default.{old['namespace']}.svc.cluster.local:8080"
-        assert live["spec"]["privateHost"] == host
-
-    def test_what_it_lacks_is_refused_by_name(self, old_server: ApiServer, old: Json) -> None:
-        said = Modules(old_server).fails("extension", **old, log_level="debug")
-
-        assert "spec.logLevel (since 0.8)" in said and "v1alpha1" in said
-
-    def test_oauth_gets_the_known_way_round(self, old_server: ApiServer, old: Json) -> None:
-        oauth = {"authorization_servers": ["https://sso.example.com"]}
-
-        said = Modules(old_server).fails("extension", **old, oauth_protected_resource=oauth)
-
-        assert "http_route_management to Disabled" in said and "oauth-protected-resource" in said
 
 
 def test_without_the_operator_the_message_says_what_to_install(tmp_path_factory: pytest.TempPathFactory) -> None:
