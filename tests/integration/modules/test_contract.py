@@ -27,8 +27,12 @@ OF_0_9 = {
         "addresses": [{"type": "IPAddress", "value": "192.0.2.1"}],
         "listeners": [
             {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "*.example.com",
-             "allowed_routes": {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}},
-                                "kinds": [{"kind": "HTTPRoute"}]}},
+             "allowed_routes": {
+                 "namespaces": {"from": "Selector", "selector": {
+                     "matchLabels": {"team": "a"}, "matchExpressions": [{"key": "mcp", "operator": "Exists"}]}},
+                 "kinds": [{"kind": "HTTPRoute"}, {"kind": "GRPCRoute"}]}},
+            {"name": "sni", "port": 443, "protocol": "TLS", "hostname": "a.b", "tls": {"mode": "Passthrough"}},
+            {"name": "dns", "port": 53, "protocol": "UDP"},
             {"name": "https", "port": 443, "protocol": "HTTPS", "hostname": "mcp.example.com",
              "tls": {"mode": "Terminate", "certificate_refs": [{"name": "cert"}]}},
         ],
@@ -49,6 +53,7 @@ OF_0_9 = {
     },
     "http_route": {
         "name": "route", "gateway": "gw", "listener": "mcps", "status_path": True,
+        "additional_parents": [{"listener": "https"}, {"gateway": "b", "gateway_namespace": "c", "listener": "web"}],
         "cors": {"allow_origins": ["https://a.example.com", "http://localhost:6274"], "allow_credentials": True},
         "rules": [{"matches": [{"path": {"type": "Exact", "value": "/x"}}], "backendRefs": [{"name": "x", "port": 1}]}],
     },

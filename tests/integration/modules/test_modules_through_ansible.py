@@ -83,6 +83,29 @@ def tasks(ns: str) -> list[Json]:
             "name": "grant", "namespace": ns, "from": [{"namespace": "team-a"}], "to": [{}]}},
         {"mcpops.gateway.extension": {
             "name": "ext", "namespace": ns, "gateway": "gw", "listener": "mcps", "wait": False}},
+        {"mcpops.gateway.http_route": {
+            "name": "route", "namespace": ns, "gateway": "gw", "listener": "mcps", "wait": False,
+            "cors": {"allow_origins": "https://a.example.com,https://b.example.com"}}},
+        {"mcpops.gateway.dns_policy": {
+            "name": "dns", "namespace": ns, "gateway": "gw", "delegate": "yes", "wait": False}},
+    ]  # fmt: skip
+
+
+def removal(ns: str) -> list[Json]:
+    """The same objects taken away again, and a look at what is left; what is made last goes first."""
+    gone = {"state": "absent", "namespace": ns}
+    return [
+        {"mcpops.gateway.dns_policy": {"name": "dns", **gone}},
+        {"mcpops.gateway.http_route": {"name": "route", **gone}},
+        {"mcpops.gateway.extension": {"name": "ext", **gone}},
+        {"mcpops.gateway.reference_grant": {"name": "grant", **gone}},
+        {"mcpops.gateway.gateway_listener": {"gateway": "gw", "name": "web", **gone}},
+        {"mcpops.gateway.gateway": {"name": "gw", **gone}},
+        {"mcpops.gateway.info": {"namespace": ns}, "register": "left"},
+        {"mcpops.gateway.gateway_info": {"name": "gw", "namespace": ns}, "register": "gateway"},
+        {"ansible.builtin.assert": {"that": [
+            "ansible_check_mode or left.gateways + left.routes + left.extensions + left.policies == []",
+            "ansible_check_mode or 'does not exist' in gateway.problem"]}},
     ]  # fmt: skip
 
 
@@ -115,6 +138,20 @@ def test_every_module_in_check_mode_for_real_and_again(
     assert changed(planned) == changed(made) == len(play) and changed(again) == 0
     assert writes(planned_requests) == [] and writes(requests) == []
     assert "+++ after: Secret" in made.replace(f"{furnished}/", "") and "hush-hush" not in planned + made
+
+
+def test_what_was_made_is_removed_once(ansible: Ansible, api_server: ApiServer, furnished: str) -> None:
+    settings: Json = {"module_defaults": {"group/mcpops.gateway.all": {"kubeconfig": api_server.kubeconfig}}}
+    ansible.play(tasks(furnished)[2:], **settings)
+
+    with api_server.watched() as planned_requests:
+        planned = ansible.play(removal(furnished), "--check", "--diff", **settings)
+    done = ansible.play(removal(furnished), "--diff", **settings)
+    with api_server.watched() as requests:
+        again = ansible.play(removal(furnished), **settings)
+
+    assert changed(planned) == changed(done) == 6 and changed(again) == 0
+    assert writes(planned_requests) == [] and writes(requests) == []
 
 
 def test_settings_of_the_environment(ansible: Ansible, api_server: ApiServer, furnished: str) -> None:
