@@ -22,6 +22,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._yaml import load_y
 COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROLES = os.path.join(COLLECTION, "roles")
 PREFIX = "mcp_gateway_"
+PROVIDERS = ("operator", "broker")
+"""Who can serve the endpoint; the first is the default of the playbooks."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
@@ -41,7 +43,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         values: dict[str, t.Any] = {}
         shared = sorted(name for name in task_vars if isinstance(name, str) and name.startswith(PREFIX))
         # On their own, because in a role's default an undefined variable inside would just count as not given.
-        self._given(shared, task_vars, problems)
+        provider = self._given(shared, task_vars, problems).get("mcp_gateway_provider", PROVIDERS[0])
+        if provider not in PROVIDERS:
+            problems.append(f"mcp_gateway_provider {provider!r} is none of {', '.join(map(repr, PROVIDERS))}")
         for role in options["roles"]:
             spec = _options_of(role)
             checked, found = check_options(spec, self._given(spec, task_vars, problems), SHAPES)
