@@ -42,6 +42,10 @@ options:
     description: The broker's own settings, or YAML text of them.
     type: raw
     required: true
+  allowed_origins:
+    description: Origins of web pages that may call the broker, beside those of O(settings).
+    type: raw
+    required: true
   ca_cert:
     description: Authorities for all servers, as PEM text; may be empty.
     type: str
@@ -57,7 +61,8 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: >-
       {{ [{'name': 'weather', 'port': 9090}] | mcpops.gateway.broker_config(virtual=[], namespace='mcp-servers',
-      virtual_namespace='mcp-system', cluster_domain='cluster.local', settings={}, ca_cert='', values={}) }}
+      virtual_namespace='mcp-system', cluster_domain='cluster.local', settings={}, allowed_origins=[],
+      ca_cert='', values={}) }}
 """
 
 RETURN = r"""

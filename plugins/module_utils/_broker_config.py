@@ -76,10 +76,14 @@ def broker_config(
     virtual_namespace: str,
     cluster_domain: str,
     settings: t.Any,
+    allowed_origins: t.Any,
     ca_cert: str,
     values: t.Mapping[str, str],
 ) -> Json:
-    """The content of ``config.yaml``. ``values`` are those of the Secrets (the first result of `credentials`)."""
+    """The content of ``config.yaml``. ``values`` are those of the Secrets (the first result of `credentials`).
+
+    ``allowed_origins`` go to those of the settings: the broker refuses web pages of all others.
+    """
     config: Json = {
         "servers": [
             _server(entry, namespace=namespace, cluster_domain=cluster_domain, values=values)
@@ -95,7 +99,10 @@ def broker_config(
     }
     if ca_cert.strip():
         config["gatewayCACertPEM"] = ca_cert
-    options = structured(settings, "dict")
+    options = dict(structured(settings, "dict"))
+    origins = [*structured(options.get("allowedOrigins"), "list"), *structured(allowed_origins, "list")]
+    if origins:
+        options["allowedOrigins"] = list(dict.fromkeys(origins))
     if options:
         config["broker"] = options
     return config

@@ -25,6 +25,7 @@ SHAPES: dict[str, Shape] = {
     "broker_node_selector": "dict",
     "broker_tolerations": "list",
     "broker_settings": "dict",
+    "broker_allowed_origins": "list",
     "broker_oauth_protected_resource": "dict",
 }
 NAMES = ("broker_name", "broker_gateway")

@@ -54,9 +54,11 @@ def route_job(engine: Engine, params: Params) -> tuple[Report, Params]:
         _check_attachment(engine, label, namespace, listeners, hostnames)
     report = engine.carry_out(steps)
     live = engine.await_goal(report, steps[0], RouteReady())
+    # Only now: two routes for one path serve side by side, none is an outage.
     if automatic is not None:
-        # Only now: two routes for one path serve side by side, none is an outage.
         report.add(engine.remove([automatic]))
+    if params["replaces"] and params["replaces"] != name:
+        report.add(engine.remove([_skeleton(params["replaces"], namespace)], only_own=True))
     return report, {
         "hostnames": hostnames,
         "url": url_of(hostnames[0], listener, params["path"]) if hostnames and listener else None,

@@ -162,6 +162,10 @@ options:
         MCPGatewayExtension has C(http_route_management) C(Enabled).
     type: bool
     default: false
+  replaces:
+    description:
+      - Name of another HTTPRoute of the namespace, made by this collection, which is removed once this one serves.
+    type: str
 seealso:
   - module: mcpops.gateway.extension
     description: Its O(mcpops.gateway.extension#module:http_route_management) turns the automatic route off.
@@ -316,6 +320,7 @@ OPTIONS = {
         },
     },
     "replace_automatic": {"type": "bool", "default": False},
+    "replaces": {"type": "str"},
 }
 
 SPEC = argument_spec(OPTIONS)

@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
 
 def config(servers: Any, virtual: Any = (), **change: Any) -> parse.Config:
     """The configuration as the broker itself reads it."""
-    given = {"settings": {}, "ca_cert": "", "values": {}, **change}
+    given = {"settings": {}, "allowed_origins": [], "ca_cert": "", "values": {}, **change}
     made = broker_config(
         servers,
         list(virtual),
@@ -99,6 +99,13 @@ class TestConfiguration:
 
         assert (found.broker.page_size, found.broker.limits.body, found.broker.timeouts.connect) == (5, 2048, 1.5)
         assert found.ca_bundle == PEM and found.warnings == ()
+
+    def test_origins_that_the_route_allows_are_allowed(self) -> None:
+        one, two = "https://a.example.com", "https://b.example.com"
+
+        found = config([], settings={"allowedOrigins": [one]}, allowed_origins=f"{one}, {two}")
+
+        assert found.broker.allowed_origins == (one, two)
 
     def test_the_role_knows_the_settings_that_the_broker_knows(self) -> None:
         options = SPEC["broker_settings"]["options"]
