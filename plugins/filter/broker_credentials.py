@@ -33,14 +33,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The keys V(values) (text by C(NAMESPACE/NAME/KEY)) and V(problems) (sentences about what is missing).
+  description: The keys V(known) (text by C(NAMESPACE/NAME/KEY)) and V(problems) (sentences about what is missing).
   type: dict
 """
 
 
 def _credentials(answers: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     values, problems = credentials(answers)
-    return {"values": values, "problems": problems}
+    return {"known": values, "problems": problems}
 
 
 class FilterModule:

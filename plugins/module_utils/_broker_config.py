@@ -41,13 +41,13 @@ def secret_references(servers: t.Any, *, namespace: str) -> list[Json]:
 def credentials(answers: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[dict[str, str], list[str]]:
     """What C(kubernetes.core.k8s_info) answered for each reference, as values by ``namespace/name/key``, and problems.
 
-    An answer is an element of a loop's ``results``: ``item`` is the reference, ``resources`` the Secret, ``msg`` why it
-    could not be read.
+    An answer is an element of a loop's ``results``: the loop's variable is the reference, ``resources`` the Secret,
+    ``msg`` why it could not be read.
     """
     values: dict[str, str] = {}
     problems: list[str] = []
     for answer in answers:
-        reference = answer["item"]
+        reference = answer[answer.get("ansible_loop_var", "item")]
         said = f"servers_list ({reference['server']}): Secret {reference['namespace']}/{reference['name']}"
         secrets = answer.get("resources") or []
         if answer.get("failed"):

@@ -134,7 +134,7 @@ class TestSecrets:
         references = secret_references(self.SERVERS, namespace="ns")
         encoded = base64.b64encode(b"Bearer x").decode()
         answers: list[dict[str, Any]] = [
-            {"item": references[0], "resources": [{"data": {"token": encoded}}]},
+            {"ansible_loop_var": "ref", "ref": references[0], "resources": [{"data": {"token": encoded}}]},
             {"item": references[1], "resources": [{"data": {"token": encoded, "b": ""}}]},
             {"item": references[2], "failed": True, "msg": "not allowed"},
             {"item": references[2], "resources": []},

@@ -1,0 +1,198 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's own broker in the operator's place: a story, told in order, by an account with just the rights."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import kubernetes
+import pytest
+import yaml
+from accounts import credentials
+from harness import Play, Sandbox
+
+BROKER = {"mcp_gateway_provider": "broker", "mcp_gateway_broker_image": "registry.example.com/mcpops-broker:0.1.0"}
+NAMESPACE = "mcp-system"
+TOKEN = {"name": "tickets-token", "key": "header"}
+SERVERS = [{"name": "weather", "port": 9090, "credential_secret": TOKEN}, {"name": "time", "port": 9090}]
+VALUE = "Bearer never-to-be-shown"
+
+
+@pytest.fixture(scope="module")
+def account(sandbox: Sandbox) -> dict[str, Any]:
+    """Variables of the broker's provider, to be run by the account that the playbook for permissions makes."""
+    made = sandbox.play("permissions", variables=BROKER)
+    assert made.exit_code == 0, made.output
+    return {**BROKER, **credentials(sandbox), "mcp_gateway_servers": SERVERS, "mcp_gateway_broker_replicas": 2}
+
+
+@pytest.fixture(scope="module")
+def predicted(sandbox: Sandbox, account: dict[str, Any], secret: None) -> Play:
+    return sandbox.play("site", "--check", variables=account)
+
+
+@pytest.fixture(scope="module")
+def first(sandbox: Sandbox, account: dict[str, Any], predicted: Play) -> Play:
+    return sandbox.play("site", "-vvv", "--diff", variables=account)
+
+
+@pytest.fixture(scope="module")
+def secret(sandbox: Sandbox, account: dict[str, Any], refused_before: Play) -> None:
+    """The Secret that a server refers to."""
+    data = {TOKEN["key"]: base64.b64encode(VALUE.encode()).decode()}
+    secrets = sandbox.client.resources.get(api_version="v1", kind="Secret")
+    secrets.create(body={"metadata": {"name": TOKEN["name"]}, "data": data}, namespace="mcp-servers")
+
+
+@pytest.fixture(scope="module")
+def refused_before(sandbox: Sandbox, account: dict[str, Any]) -> Play:
+    """A run without that Secret, and with other wrong input."""
+    return sandbox.play("site", variables=account)
+
+
+def changed_tasks(play: Play) -> list[str]:
+    """Names of the tasks that changed something."""
+    found, task = [], ""
+    for line in play.output.splitlines():
+        if line.startswith("TASK ["):
+            task = line[6 : line.rindex("]")]
+        elif line.startswith("changed:"):
+            found.append(task)
+    return found
+
+
+def pods(sandbox: Sandbox) -> list[str]:
+    found = sandbox.client.resources.get(api_version="v1", kind="Pod").get(namespace=NAMESPACE)
+    return sorted(pod.metadata.name for pod in found.items if not pod.metadata.deletionTimestamp)
+
+
+def config(sandbox: Sandbox) -> dict[str, Any]:
+    data = sandbox.get("v1", "Secret", "mcp-broker-config", NAMESPACE)["data"]["config.yaml"]
+    loaded = yaml.safe_load(base64.b64decode(data))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_a_missing_secret_is_named_before_anything_is_written(sandbox: Sandbox, refused_before: Play) -> None:
+    assert refused_before.exit_code != 0
+    assert (
+        "servers_list (weather): Secret mcp-servers/tickets-token does not exist; create it" in refused_before.message
+    )
+    with pytest.raises(kubernetes.client.ApiException, match="Not Found"):
+        sandbox.get("apps/v1", "Deployment", "mcp-broker", NAMESPACE)
+
+
+def test_all_wrong_input_comes_in_one_message(sandbox: Sandbox) -> None:
+    wrong = {
+        "mcp_gateway_broker_image": "",
+        "mcp_gateway_broker_replicas": "0",
+        "mcp_gateway_broker_settings": "{pagesize: 1}",
+    }
+
+    play = sandbox.play("site", variables={**BROKER, **wrong})
+
+    assert play.exit_code != 0
+    for said in ("broker_image is missing", "broker_replicas 0 is not between", "'pagesize' is not known here"):
+        assert said in play.message
+
+
+def test_the_first_run_does_what_check_mode_said(predicted: Play, first: Play) -> None:
+    assert (predicted.exit_code, first.exit_code) == (0, 0), predicted.output + first.output
+    assert changed_tasks(predicted) == changed_tasks(first) != []
+    assert "tools:       5 (" in first.output
+
+
+def test_the_credential_arrives_and_is_never_shown(sandbox: Sandbox, first: Play) -> None:
+    entry = next(server for server in config(sandbox)["servers"] if server["name"] == "mcp-servers/weather")
+
+    assert entry["credential"] == VALUE
+    assert VALUE not in first.output and base64.b64encode(VALUE.encode()).decode() not in first.output
+
+
+def test_the_second_run_changes_nothing(sandbox: Sandbox, account: dict[str, Any], first: Play) -> None:
+    before, requests = sandbox.snapshot(), len(sandbox.audit())
+
+    play = sandbox.play("site", variables=account)
+
+    assert play.exit_code == 0 and play.recap()["changed"] == 0, play.output
+    assert sandbox.snapshot() == before and sandbox.writes(requests) == []
+
+
+@pytest.mark.usefixtures("first")
+def test_other_servers_need_no_new_pod(sandbox: Sandbox, account: dict[str, Any]) -> None:
+    before = pods(sandbox)
+    servers = [{**SERVERS[0], "prefix": "w_"}, {**SERVERS[1], "state": "disabled"}]
+    settings = "instructions: Ask politely."
+
+    play = sandbox.play(
+        "site", variables={**account, "mcp_gateway_servers": servers, "mcp_gateway_broker_settings": settings}
+    )
+
+    assert play.exit_code == 0, play.output
+    assert changed_tasks(play) == ["mcpops.gateway.broker : present | Run the broker"]
+    assert pods(sandbox) == before
+    assert config(sandbox)["broker"] == {"instructions": "Ask politely."}
+
+
+@pytest.mark.usefixtures("first")
+def test_an_image_that_cannot_be_pulled_ends_the_wait_with_the_reason(
+    sandbox: Sandbox, account: dict[str, Any], tmp_path: Path
+) -> None:
+    wrong = {**account, "mcp_gateway_broker_image": "registry.example.com/mcpops-brokr:0.1.0"}
+
+    play = sandbox.play("site", variables=wrong)
+    proven = sandbox.play("verify", variables=account)
+    mended = sandbox.play("site", variables=account)
+
+    assert play.exit_code != 0
+    for said in ("Deployment mcp-system/mcp-broker", "container broker: ImagePullBackOff", "mcpops-brokr:0.1.0"):
+        assert said in play.message
+    assert proven.exit_code == 0, proven.output  # the old pods serve on
+    assert mended.exit_code == 0, mended.output
+    assert len(pods(sandbox)) == 2
+
+
+@pytest.mark.usefixtures("first")
+def test_the_operator_is_refused_on_the_brokers_listener(sandbox: Sandbox) -> None:
+    requests = len(sandbox.audit())
+
+    play = sandbox.play("site")
+
+    assert play.exit_code != 0
+    assert (
+        "HTTPRoute mcp-system/mcp-broker leads listener mcps of Gateway openshift-ingress/mcp-gateway" in play.message
+    )
+    assert "mcpops.gateway.teardown --skip-tags gateway -e mcp_gateway_provider=broker" in play.message
+    assert sandbox.writes(requests) == []
+
+
+@pytest.mark.usefixtures("first")
+def test_its_end_leaves_nothing_but_the_gateway_when_that_is_asked(sandbox: Sandbox, account: dict[str, Any]) -> None:
+    before = sandbox.snapshot()
+
+    gone = sandbox.play("teardown", "--skip-tags", "gateway", variables=account)
+    again = sandbox.play("teardown", "--skip-tags", "gateway", variables=account)
+
+    assert (gone.exit_code, again.exit_code) == (0, 0), gone.output + again.output
+    assert gone.recap()["changed"] > 0 and again.recap()["changed"] == 0
+    left = set(sandbox.snapshot())
+    assert not [key for key in left if "mcp-broker" in key], left
+    assert {key for key in before if " Gateway " in key} <= left
+
+
+@pytest.mark.usefixtures("first")
+def test_then_the_operator_may_and_the_broker_may_not(sandbox: Sandbox, account: dict[str, Any]) -> None:
+    installed = sandbox.play("site")
+    requests = len(sandbox.audit())
+
+    play = sandbox.play("site", variables={**BROKER, "mcp_gateway_servers": json.dumps(SERVERS[1:])})
+
+    assert installed.exit_code == 0, installed.output
+    assert play.exit_code != 0
+    assert "MCPGatewayExtension mcp-system/mcp-gateway serves listener mcps" in play.message
+    assert sandbox.writes(requests) == []
