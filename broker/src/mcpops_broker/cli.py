@@ -32,10 +32,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.config}: valid, {len(config.servers)} servers, {len(config.virtual_servers)} virtual servers")
         return 0
 
-    from mcpops_broker.serve import listen, serve  # noqa: PLC0415 - `check` needs no server
+    from mcpops_broker.serve import Tls, listen, serve  # noqa: PLC0415 - `check` needs no server
     from mcpops_broker.workers import Workers  # noqa: PLC0415 - one process needs no supervisor
 
     logs.setup(options.log_level, options.log_format)
+    tls = Tls(options.tls_certificate, options.tls_key) if options.tls_certificate else None
+    problem = tls.problem() if tls else "--tls-key needs --tls-certificate, too" if options.tls_key else ""
+    if problem:
+        print(problem, file=sys.stderr)
+        return EXIT_USAGE
     try:
         listener = listen(options.host, options.port)
     except OSError as error:
@@ -45,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     host = f"[{host}]" if ":" in host else host
     logs.info(
         "listening",
-        url=f"http://{host}:{port}/mcp",
+        url=f"{'https' if tls else 'http'}://{host}:{port}/mcp",
         version=__version__,
         config=options.config,
         servers=len(config.servers),
@@ -54,8 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     settings = Options(options.config, secret, options.public_host)
     if options.workers == 1:
-        return serve(listener, settings, config)
-    return Workers(options.workers, lambda worker: serve(listener, settings, config, worker)).run()
+        return serve(listener, settings, config, tls=tls)
+    return Workers(options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls)).run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--workers", type=_count, default=1, help="processes that share the port (default %(default)s)")
     serve.add_argument("--public-host", help="name under which clients reach the broker; its web pages may call it")
+    serve.add_argument("--tls-certificate", type=Path, help="PEM file with the certificate and its chain: serve https")
+    serve.add_argument("--tls-key", type=Path, help="PEM file with its private key (default: in the same file)")
     serve.add_argument(
         "--log-level", type=_level, default="info", help="debug, info, warning, error, or the operator's number"
     )

@@ -7,6 +7,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -21,6 +24,28 @@ from mcpops_broker.workers import Worker
 KEEP_ALIVE = 650
 """Seconds that an idle client connection stays open: longer than the idle times of proxies in front, so that it is
 they who close it and never a request that meets a connection just being closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Where certificate and private key are; without `key` both are in one file. Read at the start."""
+
+    certificate: Path
+    key: Path | None = None
+
+    def problem(self) -> str:
+        """Tell in a sentence why they cannot be used; empty when they can."""
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.certificate, self.key)
+        except FileNotFoundError:
+            missing = self.certificate if not self.certificate.exists() else self.key
+            return f"{missing}: there is no such file; give --tls-certificate and --tls-key files that exist"
+        except PermissionError:
+            return f"{self.certificate}, {self.key}: they cannot be read by this user"
+        except ssl.SSLError as error:
+            said = error.reason or error
+            return f"{self.certificate}: certificate and private key cannot be used together ({said})"
+        return ""
 
 
 class _Server(uvicorn.Server):
@@ -52,7 +77,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, options: Options, config: Config, worker: Worker | None = None) -> int:
+def serve(
+    listener: socket.socket, options: Options, config: Config, worker: Worker | None = None, *, tls: Tls | None = None
+) -> int:
     """Serve until SIGTERM or SIGINT, or as one of several workers until their parent is gone; return the exit code."""
 
     def parent_gone(alive: int) -> None:
@@ -80,6 +107,8 @@ def serve(listener: socket.socket, options: Options, config: Config, worker: Wor
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=max(1, round(config.broker.drain)),
         ),

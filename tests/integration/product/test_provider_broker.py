@@ -127,11 +127,9 @@ def test_the_second_run_changes_nothing(sandbox: Sandbox, account: dict[str, Any
 def test_other_servers_need_no_new_pod(sandbox: Sandbox, account: dict[str, Any]) -> None:
     before = pods(sandbox)
     servers = [{**SERVERS[0], "prefix": "w_"}, {**SERVERS[1], "state": "disabled"}]
-    settings = "instructions: Ask politely."
+    change = {"mcp_gateway_servers": servers, "mcp_gateway_broker_settings": "instructions: Ask politely."}
 
-    play = sandbox.play(
-        "site", variables={**account, "mcp_gateway_servers": servers, "mcp_gateway_broker_settings": settings}
-    )
+    play = sandbox.play("site", variables={**account, **change, "mcp_gateway_verify_call": {}})
 
     assert play.exit_code == 0, play.output
     assert changed_tasks(play) == ["mcpops.gateway.broker : present | Run the broker"]
