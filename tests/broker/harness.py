@@ -208,7 +208,7 @@ def _listening(broker: BrokerProcess) -> str:
     def find() -> str | None:
         if broker.process.poll() is not None:
             raise AssertionError(f"the broker ended with {broker.process.returncode}:\n{broker.log}")
-        match = re.search(r"listening url=(http://\S+?)/mcp", broker.log)
+        match = re.search(r"listening url=(https?://\S+?)/mcp", broker.log)
         return match[1] if match else None
 
     url: str = wait_until(find, "the broker listens")
