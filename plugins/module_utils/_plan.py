@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
@@ -273,21 +273,41 @@ def _bind(call: t.Callable[..., None], *arguments: t.Any) -> t.Callable[[], None
 
 
 def run_all(jobs: t.Sequence[t.Callable[[], t.Any]]) -> list[t.Any]:
-    """Run jobs side by side, results in order. After a failure nothing new is started, and it is raised."""
+    """Run jobs side by side, results in order. After a failure nothing new is started, and it is raised.
+
+    What runs then is waited for, so that a report is whole. When the task is interrupted or its time is up, nothing is
+    waited for: the threads end with the process (those of an executor would hold it).
+    """
     if len(jobs) <= 1:
         return [job() for job in jobs]
-    with ThreadPoolExecutor(max_workers=min(WORKERS, len(jobs))) as pool:
-        futures = [pool.submit(job) for job in jobs]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            for future in futures:
-                future.cancel()
-    for future in futures:
-        failure = None if future.cancelled() else future.exception()
-        if failure is not None:
-            raise failure
-    return [future.result() for future in futures]
+    results: list[t.Any] = [None] * len(jobs)
+    failures: list[BaseException] = []
+    waiting = iter(range(len(jobs)))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while not failures:
+            with lock:
+                place = next(waiting, None)
+            if place is None:
+                return
+            try:
+                results[place] = jobs[place]()
+            except BaseException as failure:  # raised again below
+                failures.append(failure)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(WORKERS, len(jobs)))]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException as interruption:
+        failures.append(interruption)
+        raise
+    if failures:
+        raise failures[0]
+    return results
 
 
 def run_steps(

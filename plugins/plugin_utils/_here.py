@@ -13,6 +13,7 @@ another host, another interpreter, become, async or variables of the environment
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -45,9 +46,11 @@ class HereActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no type
         self._load_name = f"mcpops.gateway.{self.module}"  # how messages about options call the module
         frame = importlib.import_module(f"{MODULES}.{self.module}")
         validation, options = self.validate_argument_spec(frame.SPEC, **frame.CONSTRAINTS)
-        done = perform(
-            frame.JOB, plain(options), check=bool(self._task.check_mode), diff=bool(self._task.diff), say=self._say
-        )
+        # As a module: where relative paths begin is the folder of the playbook.
+        with contextlib.chdir(self._loader.get_basedir()):
+            done = perform(
+                frame.JOB, plain(options), check=bool(self._task.check_mode), diff=bool(self._task.diff), say=self._say
+            )
         hidden = set(validation._no_log_values) | done.secrets
         result.update(remove_values(done.result, hidden))
         warnings = [str(text) for text in remove_values(done.warnings, hidden)]

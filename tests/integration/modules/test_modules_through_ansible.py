@@ -196,6 +196,20 @@ class TestInThisProcess:
         assert here["failed"] and "nowhere does not exist" in here["msg"]
         assert (here["msg"], here["requests"]) == (elsewhere["msg"], elsewhere["requests"])
 
+    def test_a_relative_path_begins_at_the_playbook(
+        self, ansible: Ansible, api_server: ApiServer, ns: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        definition = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "beside", "namespace": ns}}
+        (tmp_path / "beside.yml").write_text(yaml.safe_dump(definition))
+        task = {"src": "beside.yml", "kubeconfig": api_server.kubeconfig}
+
+        here = ansible.play([{"mcpops.gateway.apply": task}])
+        elsewhere = ansible.play([{"mcpops.gateway.apply": task, "vars": {"mcpops_in_process": False}}])
+
+        assert (changed(here), changed(elsewhere)) == (1, 0)
+
     @pytest.mark.parametrize("keyword", [{"environment": {"ANY": "thing"}}, {"async": 30, "poll": 1}])
     def test_what_speaks_against_it(self, ansible: Ansible, api_server: ApiServer, ns: str, keyword: Json) -> None:
         definition = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": ns}}
