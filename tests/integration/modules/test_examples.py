@@ -22,7 +22,17 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py
 ENDPOINT = "mcpops.gateway.endpoint"
 """Needs an MCP endpoint; its own tests call it against real ones."""
 MANIFEST = "{apiVersion: v1, kind: ConfigMap, metadata: {name: from-a-file, namespace: default}}"
-FILES = {"manifests/servers.yml": MANIFEST, "templates/issuer.yml.j2": MANIFEST}
+ISSUER = """
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata: {name: ours}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ours}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+"""
+FILES = {"manifests/servers.yml": MANIFEST, "templates/issuer.yml.j2": ISSUER}
 """Files that examples name."""
 
 
