@@ -8,40 +8,29 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
+from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_checks import (
+    check_delegation,
+    check_providers,
+    check_rivals,
+    check_target,
+    option_problems,
+)
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
-from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError, Forbidden, Refused
+from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import addresses_of, records_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION as GATEWAY_API
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import GROUP as GATEWAY_GROUP
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Conditions
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
-from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import NEIGHBOUR_GRACE, POLICY_FAILURES
 from ansible_collections.mcpops.gateway.plugins.module_utils._report import Report
-from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET, label_of
-from ansible_collections.mcpops.gateway.plugins.module_utils._values import duration
+from ansible_collections.mcpops.gateway.plugins.module_utils._resource import label_of
 
 Params = dict[str, t.Any]
 API_VERSION = "kuadrant.io/v1"
 KIND = "DNSPolicy"
-PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
-    "kuadrant.io/aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-    "kuadrant.io/gcp": ("GOOGLE", "PROJECT_ID"),
-    "kuadrant.io/azure": ("azure.json",),
-    "kuadrant.io/coredns": (),
-    "kuadrant.io/endpoint": (),
-    "kuadrant.io/inmemory": (),
-}
-"""Kuadrant's types of a provider's Secret, and the data entries without which its DNS operator refuses each."""
-DEFAULT_PROVIDER = "kuadrant.io/default-provider"
-"""The label (``"true"``) of the Secret that is used when a policy names none."""
-MOST_EXCLUDED = 20
-HEALTH_PORTS = "80, 443 or 1024 to 49151"
-_PATH = re.compile(r"[/?][\w\-.~:/?#\[\]@!$&'()*+,;=]+[a-zA-Z0-9/]")
 
 
 def dns_policy_job(engine: Engine, params: Params) -> tuple[Report, Params]:
@@ -53,14 +42,14 @@ def dns_policy_job(engine: Engine, params: Params) -> tuple[Report, Params]:
     if found:
         raise ConfigError(f"{label_of(manifest)} is not changed: {'; '.join(found)}.")
     steps = engine.plan([manifest])
-    _check_delegation(manifest, steps[0].live)
+    check_delegation(manifest, steps[0].live)
     gateway = engine.read(GATEWAY_API, "Gateway", params["gateway"], params["namespace"])
     if steps[0].difference:
-        _check_target(engine, manifest, gateway)
-        _check_rivals(engine, manifest, steps[0])
-        _check_providers(engine, manifest)
+        check_target(engine, manifest, gateway)
+        check_rivals(engine, manifest, steps[0])
+        check_providers(engine, manifest)
     records = records_of(gateway or {}, params["listener"])
-    if gateway is not None and not _addresses(gateway):
+    if gateway is not None and not addresses_of(gateway):
         engine.warn(
             f"Gateway {params['namespace']}/{params['gateway']} has no address yet, so {label_of(manifest)} has "
             "nothing to publish (is there a load balancer, for example MetalLB?)."
@@ -118,143 +107,3 @@ def dns_policy_manifest(params: Params) -> Manifest:
         spec["delegate"] = params["delegate"]
     manifest["spec"] = spec
     return manifest
-
-
-def option_problems(params: Params) -> list[str]:
-    """The rules of the DNSPolicy's definition that the options break."""
-    found = []
-    secrets, excluded = params["provider_secrets"] or [], params["exclude_addresses"] or []
-    if len(secrets) > 1:
-        found.append(f"provider_secrets has {', '.join(secrets)}, and Kuadrant takes one")
-    if secrets and params["delegate"]:
-        found.append("delegate and provider_secrets exclude each other: the provider is that of the other cluster")
-    if len(excluded) > MOST_EXCLUDED:
-        found.append(f"exclude_addresses has {len(excluded)} entries, and Kuadrant takes at most {MOST_EXCLUDED}")
-    balancing, check = params["load_balancing"] or {}, params["health_check"] or {}
-    if balancing and len(balancing["geo"]) < 2:
-        found.append(f"load_balancing.geo {balancing['geo']!r} is no code of a region, such as EU or US-NY")
-    if balancing and balancing["weight"] < 0:
-        found.append(f"load_balancing.weight {balancing['weight']} is less than 0")
-    port, threshold = check.get("port"), check.get("failure_threshold")
-    if port is not None and port not in {80, 443} and not 1024 <= port <= 49151:
-        found.append(f"health_check.port {port} is none that Kuadrant takes ({HEALTH_PORTS})")
-    if threshold is not None and threshold < 1:
-        found.append(f"health_check.failure_threshold {threshold} is less than 1")
-    if check.get("path") and not _PATH.fullmatch(check["path"]):
-        found.append(f"health_check.path {check['path']!r} is none; write a path such as /healthz")
-    if check.get("interval") and not duration(check["interval"]):
-        found.append(f"health_check.interval {check['interval']!r} is no time; write it as 5m or 90s")
-    return found
-
-
-def _check_delegation(manifest: Manifest, live: Object | None) -> None:
-    """Kuadrant: ``delegate`` stays as it was made."""
-    before, after = bool(((live or {}).get("spec") or {}).get("delegate")), bool(manifest["spec"].get("delegate"))
-    if live is not None and before != after:
-        raise Refused(
-            f"{label_of(manifest)} cannot change delegate from {str(before).lower()} to {str(after).lower()}; remove "
-            "the policy first (state absent) and make it again."
-        )
-
-
-def records_of(gateway: Object, listener: str | None) -> list[dict[str, str]]:
-    """The DNS records that make a Gateway's hosts reachable, whoever publishes them.
-
-    One a host name and address: ``name``, ``type`` (A, AAAA or CNAME) and ``value``.
-    """
-    listeners = (gateway.get("spec") or {}).get("listeners") or []
-    hosts = [one.get("hostname") for one in listeners if listener in {None, "", one.get("name")}]
-    return [
-        {"name": str(host), "type": _type(address), "value": address}
-        for host in dict.fromkeys(host for host in hosts if host)
-        for address in _addresses(gateway)
-    ]
-
-
-def _addresses(gateway: Object) -> list[str]:
-    return [str(one["value"]) for one in (gateway.get("status") or {}).get("addresses") or [] if one.get("value")]
-
-
-def _type(address: str) -> str:
-    try:
-        return "A" if ipaddress.ip_address(address).version == 4 else "AAAA"
-    except ValueError:
-        return "CNAME"
-
-
-def _check_target(engine: Engine, manifest: Manifest, gateway: Object | None) -> None:
-    target, place = manifest["spec"]["targetRef"], manifest["metadata"]["namespace"]
-    said = f"{label_of(manifest)} needs the Gateway {place}/{target['name']}"
-    if gateway is None:
-        engine.missing("gateway", f"{said}, which does not exist", "a DNSPolicy stands in its Gateway's namespace")
-        return
-    names = [str(one.get("name")) for one in (gateway.get("spec") or {}).get("listeners") or []]
-    section = target.get("sectionName")
-    if section and section not in names:
-        engine.missing(
-            "gateway", f"{said} with a listener {section} (there are: {', '.join(names)})", "correct listener"
-        )
-    if not any(one.get("hostname") for one in (gateway.get("spec") or {}).get("listeners") or []):
-        engine.warn(f"{said} with a listener that has a hostname; none of its listeners has one to publish.")
-
-
-def _check_rivals(engine: Engine, manifest: Manifest, step: Step) -> None:
-    """Kuadrant accepts only the oldest of several policies with the same target."""
-    if step.live is not None or step.resource is None:
-        return
-    place = manifest["metadata"]["namespace"]
-    for other in engine.client.list(step.resource, place)[0]:
-        if (other.get("spec") or {}).get("targetRef") == manifest["spec"]["targetRef"]:
-            name = other["metadata"]["name"]
-            raise Refused(
-                f"{label_of(manifest)} would be refused as Conflicted: the older {KIND} {place}/{name} has the same "
-                f"target; change that one (name: {name}), remove it first, or name another listener."
-            )
-
-
-def _check_providers(engine: Engine, manifest: Manifest) -> None:
-    spec, place = manifest["spec"], manifest["metadata"]["namespace"]
-    if not spec.get("providerRefs") and not spec.get("delegate"):
-        _check_default_provider(engine, manifest)
-    for reference in spec.get("providerRefs") or []:
-        said = f"{label_of(manifest)}: the Secret {place}/{reference['name']} of provider_secrets"
-        fix = "create it with the credentials of the DNS provider"
-        secret = engine.read_secret(reference["name"], place, said, missing="secret", fix=fix)
-        if secret is not None:
-            _check_provider(said, secret)
-
-
-def _check_default_provider(engine: Engine, manifest: Manifest) -> None:
-    place = manifest["metadata"]["namespace"]
-    try:
-        secrets = engine.client.list(SECRET, place, labels=f"{DEFAULT_PROVIDER}=true")[0]
-    except Forbidden:
-        return
-    if not secrets:
-        engine.missing(
-            "secret",
-            f"{label_of(manifest)} names no provider_secrets, and no Secret of namespace {place} has the label "
-            f'{DEFAULT_PROVIDER}: "true"',
-            "name the Secret with the credentials in provider_secrets, or label it",
-        )
-    if len(secrets) > 1:
-        names = ", ".join(sorted(one["metadata"]["name"] for one in secrets))
-        raise Refused(
-            f"{label_of(manifest)}: the Secrets {names} of namespace {place} all have the label {DEFAULT_PROVIDER}, "
-            "and Kuadrant takes one; name one in provider_secrets, or take the label from the others."
-        )
-    for secret in secrets:
-        _check_provider(
-            f"{label_of(manifest)}: the default provider's Secret {place}/{secret['metadata']['name']}", secret
-        )
-
-
-def _check_provider(said: str, secret: Object) -> None:
-    kind = str(secret.get("type"))
-    if kind not in PROVIDER_KEYS:
-        raise Refused(
-            f"{said} has the type {kind}; Kuadrant reads {', '.join(PROVIDER_KEYS)}. Make it again with one of them."
-        )
-    missing = [key for key in PROVIDER_KEYS[kind] if not (secret.get("data") or {}).get(key)]
-    if missing:
-        raise Refused(f"{said} has no data entry {' and none '.join(missing)}, which the type {kind} needs; add it.")

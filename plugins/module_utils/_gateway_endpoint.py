@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import typing as t
 
@@ -31,13 +32,39 @@ def url_of(host: str, listener: Object, path: str = "/mcp") -> str:
     return f"{scheme}://{authority}{path}"
 
 
+def addresses_of(gateway: Object) -> list[str]:
+    """The addresses and host names that a Gateway has, as they are."""
+    return [str(one["value"]) for one in (gateway.get("status") or {}).get("addresses") or [] if one.get("value")]
+
+
 def address_of(gateway: Object, listener: Object) -> str:
     """``address:port`` of a listener at the Gateway's first address (IPv6 in brackets), empty while it has none."""
-    addresses = (gateway.get("status") or {}).get("addresses") or []
-    address = next((str(one["value"]) for one in addresses if one.get("value")), "")
+    address = next(iter(addresses_of(gateway)), "")
     if not address or not listener:
         return ""
     return f"[{address}]:{listener.get('port')}" if ":" in address else f"{address}:{listener.get('port')}"
+
+
+def records_of(gateway: Object, listener: str | None) -> list[dict[str, str]]:
+    """The DNS records that make a Gateway's hosts reachable, whoever publishes them.
+
+    One a host name and address: ``name``, ``type`` (A, AAAA or CNAME) and ``value``.
+    """
+    listeners = (gateway.get("spec") or {}).get("listeners") or []
+    hosts = [one.get("hostname") for one in listeners if listener in {None, "", one.get("name")}]
+    return [
+        {"name": str(host), "type": record_type(address), "value": address}
+        for host in dict.fromkeys(host for host in hosts if host)
+        for address in addresses_of(gateway)
+    ]
+
+
+def record_type(address: str) -> str:
+    """The type of the DNS record that leads to an address or host name."""
+    try:
+        return "A" if ipaddress.ip_address(address).version == 4 else "AAAA"
+    except ValueError:
+        return "CNAME"
 
 
 def endpoint_of(gateway: Object | None, wanted: t.Mapping[str, t.Any]) -> dict[str, str]:

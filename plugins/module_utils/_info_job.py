@@ -14,7 +14,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils import _conditions
 from ansible_collections.mcpops.gateway.plugins.module_utils import _extension_rules as extension_rules
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient, Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import envoy_filter
-from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import address_of, url_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import address_of, addresses_of, url_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._goals import Conditions
 from ansible_collections.mcpops.gateway.plugins.module_utils._info_read import EXTENSION, MCP, POLICIES, Reader
 from ansible_collections.mcpops.gateway.plugins.module_utils._readiness import GatewayReady, RouteReady, verdicts_on
@@ -110,7 +110,7 @@ def _gateway(gateway: Object) -> Summary:
     return {
         **_named(gateway),
         "class": spec.get("gatewayClassName"),
-        "addresses": [one.get("value") for one in status.get("addresses") or []],
+        "addresses": addresses_of(gateway),
         "programmed": _is_true(gateway, status.get("conditions"), "Programmed"),
         "problem": GatewayReady([str(one.get("name")) for one in listeners]).judge(gateway).seen,
         "listeners": [

@@ -54,6 +54,9 @@ requirements:
   - PyYAML
 seealso:
   - module: mcpops.gateway.endpoint
+    description: Proves the endpoint that is found here.
+  - module: mcpops.gateway.info
+    description: Everything that the MCP gateway consists of.
 """
 
 EXAMPLES = r"""
@@ -122,9 +125,8 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import ApiClient
 from ansible_collections.mcpops.gateway.plugins.module_utils._discovery import Discovery
-from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_job import records_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._fields import managers_of
-from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of, records_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import API_VERSION
 from ansible_collections.mcpops.gateway.plugins.module_utils._module import run_info
 
