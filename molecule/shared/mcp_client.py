@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the official MCP client gets from an endpoint, as JSON: the tools, and the answer of one of them.
 
-usage: mcp_client.py URL [--connect-to HOST:PORT] [--cacert FILE] [--token TOKEN] [--call JSON]
+usage: MCP_TOKEN=TOKEN mcp_client.py URL [--connect-to HOST:PORT] [--cacert FILE] [--call JSON]
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import socket
 import ssl
 from typing import Any
@@ -34,7 +35,8 @@ def connect_to(address: str) -> None:
 async def ask(options: argparse.Namespace) -> dict[str, Any]:
     """The endpoint's tools and what `--call` answered (empty without it)."""
     trusted = ssl.create_default_context(cafile=options.cacert or None)
-    headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+    token = os.environ.get("MCP_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = ""
     async with (
         httpx2.AsyncClient(verify=trusted, headers=headers, timeout=30) as http,
@@ -55,7 +57,6 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--connect-to")
     parser.add_argument("--cacert", help="authorities to trust instead of the system's")
-    parser.add_argument("--token", help="bearer token")
     parser.add_argument("--call", type=json.loads, help="a tool to call")
     options = parser.parse_args()
     if options.connect_to:

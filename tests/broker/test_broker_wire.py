@@ -28,7 +28,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
                 "limits": {"body": 100_000, "headers": 8192, "batch": 3},
             },
         }
-        with run_broker(tmp_path_factory.mktemp("wire"), config, "--public-host", "mcp.example.com") as broker:
+        options = ["--public-host", "mcp.example.com", "--allowed-origin", "https://chat.example.com"]
+        with run_broker(tmp_path_factory.mktemp("wire"), config, *options) as broker:
             broker.wait_ready("ns/raw")
             yield broker
 
@@ -221,6 +222,7 @@ def test_blanks_around_header_values_do_not_count(broker: BrokerProcess) -> None
         "http://[::1]:1",
         "https://mcp.example.com",
         "https://tools.example.com",
+        "https://chat.example.com",
     ],
 )
 def test_allowed_origins(broker: BrokerProcess, origin: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from mcpops_broker import logs
 from mcpops_broker.background import Background
 from mcpops_broker.catalogue.catalogue import Catalogue, Source
-from mcpops_broker.config.model import Config
+from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.mcp.calls import Calls
@@ -44,6 +44,8 @@ class Options:
     secret: bytes
     """From which the key of session ids is derived."""
     public_host: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    """Beside those of the configuration."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Broker:
             idle=settings.session_idle,
             dropped=self._session_dropped,
         )
-        self.origins = OriginPolicy(settings.allowed_origins, options.public_host)
+        self.origins = self._origins(settings)
         self._rebuild: asyncio.TimerHandle | None = None
         self._sources: dict[str, tuple[ToolList, Source]] = {}
 
@@ -134,6 +136,10 @@ class Broker:
         await self.apply(config)
         logs.info("config.loaded", file=self.options.config, servers=len(config.servers))
 
+    def _origins(self, settings: BrokerOptions) -> OriginPolicy:
+        allowed = (*settings.allowed_origins, *self.options.allowed_origins)
+        return OriginPolicy(allowed, self.options.public_host)
+
     async def apply(self, config: Config) -> None:
         """Make a configuration the current one. Upstreams that did not change keep running untouched."""
         old = self.config
@@ -143,7 +149,7 @@ class Broker:
             settings = config.broker
             self.sessions.capacity, self.sessions.idle = settings.limits.sessions, settings.session_idle
             self.sessions.sealer.max_age = settings.session_length
-            self.origins = OriginPolicy(settings.allowed_origins, self.options.public_host)
+            self.origins = self._origins(settings)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
         stopped = self._replace_upstreams(old, config)

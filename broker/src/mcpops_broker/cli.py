@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         workers=options.workers,
         sessionKey=source,
     )
-    settings = Options(options.config, secret, options.public_host)
+    settings = Options(options.config, secret, options.public_host, tuple(options.allowed_origin))
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
     return Workers(options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls)).run()
@@ -81,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--public-host", help="name under which clients reach the broker; its web pages may call it")
     serve.add_argument("--tls-certificate", type=Path, help="PEM file with the certificate and its chain: serve https")
     serve.add_argument("--tls-key", type=Path, help="PEM file with its private key (default: in the same file)")
+    serve.add_argument(
+        "--allowed-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help='web pages from there may call it, too; "*" for any (may be given several times)',
+    )
     serve.add_argument(
         "--log-level", type=_level, default="info", help="debug, info, warning, error, or the operator's number"
     )

@@ -17,7 +17,7 @@ INTEGRATION = Path(__file__).parents[1]
 sys.path[:0] = [str(INTEGRATION / part) for part in ("product", "sandbox", "roles")]
 
 from harness import Sandbox, running  # noqa: E402
-from token_issuer import TokenIssuer  # noqa: E402
+from sandbox.servers.token_issuer import TokenIssuer  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import kubernetes
 import pytest
 from asking import ask, asking_on
 from harness import Play, Sandbox
-from token_issuer import TokenIssuer
+from sandbox.servers.token_issuer import TokenIssuer
 
 GATEWAY = "openshift-ingress"
 AUTH = ("kuadrant.io/v1", "AuthPolicy")

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from dataplane_box import APPS, INFRA, Box, Json, conditions, listener, local_port, until
 from sandbox.kinds import AUTH_POLICIES, GATEWAYS, HTTP_ROUTES, KUADRANTS
-from token_issuer import TokenIssuer
+from sandbox.servers.token_issuer import TokenIssuer
 
 HOST = "weather.mcp.local"
 METADATA = f"http://{HOST}/.well-known/oauth-protected-resource/mcp"

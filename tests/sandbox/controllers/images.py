@@ -108,6 +108,7 @@ def _broker(container: Json, place: Place) -> Program:
     port = place.ports[_broker_port(container) or 0]
     command = [*python("mcpops_broker", "serve"), "--config", place.on_host(config)]
     command += ["--host", "127.0.0.1", "--port", str(port)]
+    command += ["--allowed-origin", "*"]  # the operator's own looks at no Origin
     for flag, ours in (("mcp-gateway-public-host", "--public-host"), ("log-level", "--log-level")):
         if value := _flag(container, flag):
             command += [ours, value]

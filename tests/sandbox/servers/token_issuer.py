@@ -1,22 +1,34 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An OpenID Connect issuer on 127.0.0.1: discovery, JWKS, and tokens signed with RSA or EC keys."""
+"""An OpenID Connect issuer on 127.0.0.1: discovery, JWKS, and tokens signed with RSA or EC keys.
+
+    python -m sandbox.servers.token_issuer --dir .sandbox [--claims JSON]
+
+serves one until SIGTERM. ``DIR/outside/issuer.json`` gets its address and a token with these claims, valid for a day.
+"""
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import base64
 import json
+import signal
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from sandbox.processes import write_private
 
 Json = dict[str, Any]
+DAY = 86400.0
+"""Seconds."""
 
 
 def _b64(data: bytes) -> str:
@@ -77,3 +89,27 @@ class TokenIssuer:
             r, s = decode_dss_signature(self.ec.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
             signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
         return f"{text}.{_b64(signature)}"
+
+
+async def serve(file: Path, claims: Json) -> None:
+    """An issuer until SIGTERM; its address and a token with the claims are in ``file``."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    async with TokenIssuer() as issuer:
+        told = {"url": issuer.url, "token": issuer.token(lifetime=DAY, **claims)}
+        write_private(file, json.dumps(told) + "\n")
+        await ended.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="An issuer of tokens (OpenID Connect) for a sandbox")
+    parser.add_argument("--dir", type=Path, required=True, help="the sandbox's state directory")
+    parser.add_argument("--claims", type=json.loads, default={}, help="claims of the token, as a JSON object")
+    options = parser.parse_args()
+    outside = options.dir / "outside"
+    outside.mkdir(exist_ok=True)
+    asyncio.run(serve(outside / "issuer.json", options.claims))
+
+
+if __name__ == "__main__":
+    main()
