@@ -26,6 +26,7 @@ ISSUER = """
 apiVersion: cert-manager.io/v1
 kind: Issuer
 metadata: {name: ours}
+spec: {selfSigned: {}}
 ---
 apiVersion: v1
 kind: Service
