@@ -34,7 +34,7 @@ class Verdict(t.NamedTuple):
 
 
 Failing: t.TypeAlias = "t.Mapping[str, t.Mapping[str, Remedy] | t.Collection[str]]"
-"""Condition types to the reasons with which they end a wait, with what helps where that is known."""
+"""Condition types to the reasons with which they end a wait; as a mapping of reasons to Remedy, also what helps."""
 
 
 class Goal(t.Protocol):

@@ -85,5 +85,5 @@ def refers_to(reference: Object, gateway: Object, namespace: str) -> bool:
 def _matches(hostname: str, pattern: str) -> bool:
     if hostname == pattern:
         return True
-    label, _, rest = hostname.partition(".")
+    label, _dot, rest = hostname.partition(".")
     return pattern.startswith("*.") and bool(label) and rest == pattern[2:]
