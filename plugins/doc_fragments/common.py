@@ -80,8 +80,8 @@ options:
 requirements:
   - python >= 3.11
   - PyYAML
-  - kubernetes and openshift (only for exec plugins, OIDC and other auth providers, proxies, and user name with
-    password)
+  - kubernetes and openshift (only for exec plugins, OIDC and other auth providers, and proxies, also those of the
+    environment variables E(HTTPS_PROXY) and E(ALL_PROXY))
 notes:
   - Check mode asks the API server with dry runs, so it needs the same permissions as a real run. What cannot be asked
     because a namespace or kind does not exist yet is predicted, with a warning that names it.
