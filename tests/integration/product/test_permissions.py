@@ -85,6 +85,19 @@ def test_the_main_job(sandbox: Sandbox, account: dict[str, str]) -> None:
     assert first.recap()["changed"] > 0 and again.recap()["changed"] == 0
 
 
+def test_policies_come_and_go(sandbox: Sandbox, account: dict[str, str]) -> None:
+    """The rights of role auth: what protects the listeners is made and removed."""
+    kuadrant = {"apiVersion": "kuadrant.io/v1beta1", "kind": "Kuadrant"}
+    kubectl(sandbox, "apply", "-f", "-", given={**kuadrant, "metadata": {"name": "kuadrant", "namespace": PLACE}})
+    limits = {"mcp_gateway_rate_limits": "[{name: all, limit: 10000, window: 1h}]"}
+
+    made = sandbox.play("site", variables={**account, **limits})
+    removed = sandbox.play("site", variables=account)
+
+    assert (made.exit_code, removed.exit_code) == (0, 0), made.output + removed.output
+    assert made.recap()["changed"] > 0 and removed.recap()["changed"] == 1
+
+
 def test_its_end(sandbox: Sandbox, account: dict[str, str]) -> None:
     gone = sandbox.play("teardown", variables=account)
     again = sandbox.play("teardown", variables=account)
