@@ -24,12 +24,8 @@ def ansible_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server with all CRDs and no controllers."""
-    server = ApiServer(tmp_path_factory.mktemp("api") / "server")
-    try:
-        server.install()
+    with ApiServer.running(tmp_path_factory.mktemp("api") / "server") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

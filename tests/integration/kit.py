@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from ansible.module_utils import basic
@@ -62,6 +62,18 @@ class ApiServer:
         self._context = ssl.create_default_context(cadata=authority)
         self._context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         self._until(self._ready)
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls, path: Path, operator: str = "0.9.0") -> Iterator[Self]:
+        """An API server in a new folder, with the CRDs of that version of the operator (empty: with none)."""
+        server = cls(path)
+        try:
+            if operator:
+                server.install(operator)
+            yield server
+        finally:
+            server.stop()
 
     @property
     def kubeconfig(self) -> str:

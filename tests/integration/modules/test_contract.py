@@ -100,8 +100,7 @@ def original(
 ) -> Iterator[tuple[ApiServer, str]]:
     """An API server with the original CRDs, and the operator's version."""
     version = str(request.param)
-    server = ApiServer(tmp_path_factory.mktemp("original") / "server")
-    try:
+    with ApiServer.running(tmp_path_factory.mktemp("original") / "server", operator="") as server:
         paths = [
             path
             for path in sorted(Path(FOLDER).rglob("*.yaml"))
@@ -110,8 +109,6 @@ def original(
         documents = [found for path in paths for found in yaml.safe_load_all(path.read_text()) if found]
         server.install_crds([found for found in documents if found["kind"] == "CustomResourceDefinition"])
         yield server, version
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize("module", list(OF_0_9))

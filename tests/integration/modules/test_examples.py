@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ FILES = {"manifests/servers.yml": MANIFEST, "templates/issuer.yml.j2": ISSUER}
 """Files that examples name."""
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """An API server of this file alone: one example asserts that every registration is ready."""
+    with ApiServer.running(tmp_path_factory.mktemp("api") / "server") as server:
+        yield server
+
+
 def examples(module: str) -> list[dict[str, Any]]:
     found = importlib.import_module(f"ansible_collections.mcpops.gateway.plugins.modules.{module}").EXAMPLES
     tasks = yaml.safe_load(found)
@@ -45,12 +53,12 @@ def examples(module: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "endpoint"])
-def test_examples_run_in_check_mode(api_server: ApiServer, tmp_path: Path, module: str) -> None:
+def test_examples_run_in_check_mode(empty: ApiServer, tmp_path: Path, module: str) -> None:
     play = {
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
-        "module_defaults": {"group/mcpops.gateway.all": {"kubeconfig": api_server.kubeconfig}},
+        "module_defaults": {"group/mcpops.gateway.all": {"kubeconfig": empty.kubeconfig}},
         "tasks": [task for task in examples(module) if ENDPOINT not in task],
     }
     book = tmp_path / "play.yml"
@@ -60,7 +68,7 @@ def test_examples_run_in_check_mode(api_server: ApiServer, tmp_path: Path, modul
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    with api_server.watched() as requests:
+    with empty.watched() as requests:
         done = subprocess.run(
             [str(Path(sys.executable).parent / "ansible-playbook"), "--check", "--diff", str(book)],
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_NOCOLOR": "1"},

@@ -154,16 +154,13 @@ class TestWaiting:
 
 
 def test_without_the_operator_the_message_says_what_to_install(tmp_path_factory: pytest.TempPathFactory) -> None:
-    server = ApiServer(tmp_path_factory.mktemp("api") / "bare")
-    try:
+    with ApiServer.running(tmp_path_factory.mktemp("api") / "bare", operator="") as server:
         run = Modules(server)
         server.namespace("there")
         said = run.fails("extension", **options("there", "there"))
         said_of_olm = run.fails("olm_subscription", namespace="there")
         planned = run("extension", check=True, **options("not-there", "not-there"))
         gone = run("extension", name="ext", namespace="not-there", state="absent")
-    finally:
-        server.stop()
 
     assert "MCPGatewayExtension" in said and "olm_subscription" in said
     assert "install the Operator Lifecycle Manager (part of OpenShift" in said_of_olm

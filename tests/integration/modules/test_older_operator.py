@@ -19,12 +19,8 @@ ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/{ns}/httproutes"
 
 @pytest.fixture(scope="module")
 def old_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    server = ApiServer(tmp_path_factory.mktemp("api") / "old")
-    try:
-        server.install(operator="0.6.0")
+    with ApiServer.running(tmp_path_factory.mktemp("api") / "old", operator="0.6.0") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
