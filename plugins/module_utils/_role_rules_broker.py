@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config import address_problem
@@ -24,6 +25,7 @@ SHAPES: dict[str, Shape] = {
     "broker_resources": "dict",
     "broker_node_selector": "dict",
     "broker_tolerations": "list",
+    "broker_packages": "list",
     "broker_settings": "dict",
     "broker_allowed_origins": "list",
     "broker_oauth_protected_resource": "dict",
@@ -42,7 +44,10 @@ def broker_problems(values: Values) -> Problems:
     """Every broken rule of the role's own options as a sentence. ``values`` are checked options."""
     if values.get("broker_state") == "absent":
         return
-    if not values.get("broker_image"):
+    on_host = values.get("broker_target") == "host"
+    if on_host:
+        yield from _host_problems(values)
+    elif not values.get("broker_image"):
         yield (
             "broker_image is missing: build broker/Containerfile, push the image where the cluster can pull it,"
             " and give its name (mcp_gateway_broker_image)"
@@ -71,6 +76,25 @@ def broker_problems(values: Values) -> Problems:
                 f"servers_virtual ({virtual.get('name')}): prompts are not known to the broker; remove them, or"
                 " use mcp_gateway_provider: operator"
             )
+
+
+def _host_problems(values: Values) -> Problems:
+    """What has no meaning without Kubernetes, and folders that are none."""
+    for server in values.get("broker_servers") or []:
+        if server.get("state") != "absent" and not server.get("url"):
+            yield f"servers_list ({server.get('name')}): url is missing; on a host there are no Services to name"
+        for option in ("credential_secret", "ca_cert_secret"):
+            if server.get(option):
+                yield (
+                    f"servers_list ({server.get('name')}): {option} names a Secret of a cluster; on a host give"
+                    f" {option.removesuffix('_secret')} instead"
+                )
+    for option in ("broker_install_dir", "broker_config_dir", "broker_log_dir"):
+        folder = values.get(option)
+        if folder is not None and not re.fullmatch(r"(/[\w.@+-]+){2,}/?", folder):
+            yield f"{option} {folder!r} is not the absolute path of a folder of its own, such as /opt/mcpops-broker"
+    if bool(values.get("broker_tls_certificate")) != bool(values.get("broker_tls_key")):
+        yield "broker_tls_certificate and broker_tls_key need each other; give both files, or none"
 
 
 def as_servers(values: Values) -> dict[str, t.Any]:

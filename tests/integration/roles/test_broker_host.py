@@ -1,0 +1,174 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The broker as a service of this machine: folders of its own, no systemd, no rights. A story in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox.seed import self_signed
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  roles:
+    - role: mcpops.gateway.broker
+      broker_target: host
+      broker_supervisor: supervisord
+      broker_create_user: false
+"""
+SECRET = "Bearer never-to-be-shown"
+
+
+class Host:
+    """This machine, with the role's folders in one of the test's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "play.yml").write_text(PLAY)
+        certificate, key = self_signed("localhost")
+        self.certificate, self.key = folder / "tls.crt", folder / "tls.key"
+        self.certificate.write_bytes(certificate)
+        self.key.write_bytes(key)
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            self.port = unused.getsockname()[1]
+
+    def run(self, *words: str, **variables: Any) -> tuple[int, str]:
+        """Exit code and output of the role."""
+        given = {
+            "broker_install_dir": str(self.folder / "opt"),
+            "broker_config_dir": str(self.folder / "etc"),
+            "broker_log_dir": str(self.folder / "log"),
+            "broker_port": self.port,
+            "broker_servers": [{"name": "a", "url": "http://127.0.0.1:9/mcp", "credential": SECRET}],
+            **variables,
+        }
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_REMOTE_TEMP": str(self.folder / "ansible" / "remote"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "play.yml", "-e", json.dumps(given), *words]
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert SECRET not in done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    def healthy(self, scheme: str = "http") -> bool:
+        trusting = ssl.create_default_context(cafile=str(self.certificate)) if scheme == "https" else None
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
+        )
+        with opener.open(f"{scheme}://localhost:{self.port}/healthz", timeout=30) as answer:
+            return bool(answer.status == 200)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log" / "broker.log").read_text()
+
+
+def changes(output: str) -> int:
+    found = re.search(r"changed=(\d+)", output)
+    assert found, output
+    return int(found[1])
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    made = Host(tmp_path_factory.mktemp("host"))
+    yield made
+    made.run(broker_state="absent")
+
+
+@pytest.fixture(scope="module")
+def first(host: Host) -> tuple[int, str]:
+    return host.run("--diff", "-vvv")
+
+
+def test_wrong_input_is_told_together(host: Host) -> None:
+    servers = [{"name": "a", "port": 1}, {"name": "b", "url": "http://b/mcp", "credential_secret": {"name": "x"}}]
+
+    code, output = host.run(broker_servers=servers, broker_install_dir="/opt", broker_tls_key="x")
+
+    assert code != 0
+    for said in (
+        "servers_list (a): url is missing",
+        "servers_list (b): credential_secret names a Secret of a cluster; on a host give credential instead",
+        "broker_install_dir '/opt' is not the absolute path of a folder of its own",
+        "broker_tls_certificate and broker_tls_key need each other",
+    ):
+        assert said in output
+
+
+def test_it_runs(host: Host, first: tuple[int, str]) -> None:
+    assert first[0] == 0, first[1]
+    assert host.healthy() and "sessionKey=GATEWAY_SIGNING_KEY" in host.log
+
+
+@pytest.mark.usefixtures("first")
+def test_again_without_a_change(host: Host) -> None:
+    starts = host.log.count("listening")
+
+    code, output = host.run()
+
+    assert (code, changes(output), host.log.count("listening")) == (0, 0, starts), output
+
+
+@pytest.mark.usefixtures("first")
+def test_other_servers_restart_nothing_and_a_certificate_does(host: Host) -> None:
+    servers = [{"name": "b", "url": "http://127.0.0.1:9/mcp"}]
+
+    code, output = host.run(broker_servers=servers)
+    assert (code, changes(output), host.log.count("listening")) == (0, 1, 1), output
+
+    code, output = host.run(broker_tls_certificate=str(host.certificate), broker_tls_key=str(host.key))
+    assert code == 0, output
+    assert host.healthy("https")
+
+
+@pytest.mark.usefixtures("first")
+def test_a_release_that_is_not_well_is_taken_back(host: Host) -> None:
+    broken = host.folder / "broken"
+    shutil.copytree(ROOT / "broker", broken)
+    serve = broken / "src" / "mcpops_broker" / "serve.py"
+    serve.write_text(serve.read_text().replace("    app = App(make_broker)\n", '    raise SystemExit("broken")\n'))
+    assert host.run()[0] == 0
+    before, config = (host.folder / "opt" / "current").resolve(), (host.folder / "etc" / "config.yaml").read_text()
+
+    code, output = host.run(broker_source=str(broken), broker_servers=[], broker_wait_timeout=5)
+
+    assert code != 0
+    assert "What ran before is back and serves." in output
+    assert (host.folder / "opt" / "current").resolve() == before
+    assert (host.folder / "etc" / "config.yaml").read_text() == config
+    assert host.healthy()
+
+
+@pytest.mark.usefixtures("first")
+def test_nothing_is_left(host: Host) -> None:
+    code, output = host.run(broker_state="absent")
+    again, repeated = host.run(broker_state="absent")
+
+    assert (code, again, changes(repeated)) == (0, 0, 0), output + repeated
+    assert not [name for name in ("opt", "etc", "log") if (host.folder / name).exists()]
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", host.port)) != 0
