@@ -227,7 +227,8 @@ def _extension_problems(values: Values) -> Problems:
         label = f"extension_list ({one.get('namespace')}): " if several else ""
         own = {**values, **{prefix + name: value for name, value in one.items()}}
         if several:
-            yield from (label + problem for problem in _name_problems({prefix + name: one[name] for name in one}))
+            names = {prefix + name: one.get(name) for name in ("name", "namespace", "gateway", "gateway_namespace")}
+            yield from (label + problem for problem in _name_problems(names))
         yield from (label + problem for problem in _one_extension(own))
     yield from _rivals(values, wanted)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_policies import policies
 from integration.kit import ApiServer, Json, Modules
 
 FOLDER = os.environ.get("MCPOPS_CRD_DIR", "")
@@ -125,3 +126,25 @@ def test_the_original_definitions_accept_what_is_written(original: tuple[ApiServ
 
     assert {one["action"] for one in planned["objects"]} == {"created"}
     assert planned["requests"]["writes"] == len(planned["objects"])
+
+
+def test_the_original_definitions_accept_the_policies_of_the_roles(original: tuple[ApiServer, str]) -> None:
+    server, _version = original
+    namespace = server.namespace("c-policies")
+    settings = {
+        "name": "mcp", "gateway": "gw", "gateway_namespace": namespace, "listener": "mcps", "calls_listener": "calls",
+        "issuer": "https://sso.example.com/realms/mcp", "audiences": ["a", "b"], "scopes": ["mcp"],
+        "url": "https://mcp.example.com/mcp", "servers_namespace": "servers", "tool_roles": True,
+        "tools": [{"tools": ["x"], "groups": ["g"], "claims": {"a.b": ["c"]}}],
+        "rate_limits": [
+            {"name": "all", "limit": 1, "window": "1m", "counters": ["request.host"], "when": ["true"]},
+            {"name": "calls", "limit": 1, "window": "1h30m", "scope": "calls"},
+        ],
+        "rules": {"metadata": {"x": {"http": {"url": "https://x.example.com"}}}},
+    }  # fmt: skip
+    for enforce in ("defaults", "overrides"):
+        result = Modules(server)(
+            "apply", definition=policies({**settings, "enforce": enforce}, wanted="present"), wait=False
+        )
+        assert len(result["objects"]) == 4
+        assert result["changed"]

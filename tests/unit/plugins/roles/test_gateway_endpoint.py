@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import endpoint_of, report_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import (
+    dns_report_of,
+    endpoint_of,
+    report_of,
+    reports_together,
+    targets_of,
+)
 
 
 def gateway(*addresses: str, **listener: Any) -> dict[str, Any]:
@@ -123,3 +129,49 @@ def test_a_failure_after_the_handshake_is_no_working_gateway() -> None:
 
     assert report["works"] is False
     assert report["problem"] == "the tool weather_list_cities is missing"
+
+
+RECORD = {"name": "mcp.example.com", "type": "A", "value": "192.0.2.1"}
+
+
+def test_the_record_to_create_is_named_with_type_and_value() -> None:
+    by_hand = dns_report_of([RECORD, {**RECORD, "name": "localhost"}], published=False, total=0)
+    made = dns_report_of([RECORD], published=True, total=3)
+
+    assert "create these DNS records" in by_hand["text"][0]
+    assert by_hand["text"][1:] == ["mcp.example.com  A  192.0.2.1"]
+    assert by_hand["records"] == [RECORD]
+    assert "keeps 3 records" in made["text"][0]
+
+
+def test_names_of_this_machine_and_gateways_without_address_need_no_record() -> None:
+    local = dns_report_of([{**RECORD, "name": "mcp.localhost"}], published=False, total=0)
+
+    assert local["text"] == ["No DNS record is needed."]
+    assert "the Gateway has no address" in dns_report_of([], published=False, total=0)["text"][0]
+
+
+PLACE = {"gateway": "gw", "gateway_namespace": "infra", "listener": "mcps", "public_host": ""}
+
+
+def test_every_extension_has_an_endpoint_that_lists_its_own_servers() -> None:
+    servers = [{"name": "weather"}, {"name": "time"}]
+    several = "[{namespace: a, listener: x, servers: [time]}, {namespace: b}, {namespace: c, state: absent}]"
+
+    found = targets_of(several, servers, PLACE)
+
+    assert [one["listener"] for one in found] == ["x", "mcps"]
+    assert [one["servers"] for one in found] == [[servers[1]], []]
+    assert targets_of([], servers, PLACE) == [{**PLACE, "servers": servers}]
+    assert targets_of([{"namespace": "a"}], servers, PLACE) == [{**PLACE, "servers": servers}]
+
+
+def test_one_broken_endpoint_is_the_problem_of_all() -> None:
+    good, bad = report_of(ANSWER), report_of({"msg": "refused"})
+
+    together = reports_together([good, bad])
+
+    assert (together["works"], together["problem"], together["url"]) == (False, "refused", ANSWER["url"])
+    assert together["text"] == [*good["text"], *bad["text"]]
+    assert together["endpoints"] == [good, bad]
+    assert reports_together([good])["works"] is True

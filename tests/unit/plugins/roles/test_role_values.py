@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import listeners
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_values import certificate_grants, listeners
 
 
 def guide(given: Any = "", servers: Any = ()) -> list[dict[str, Any]]:
@@ -47,3 +47,29 @@ def test_given_listeners_stay_as_they_are_apart_from_defaults() -> None:
 
     assert made[0] == {"name": "a", "port": 1, "protocol": "HTTP", "allowed_routes": {"namespaces": {"from": "All"}}}
     assert made[1]["allowed_routes"] == same
+
+
+def test_without_a_certificate_there_is_no_https_listener() -> None:
+    made = listeners(
+        [], hostname="h", port=1, https_hostname="h", certificate="", servers_hostname="*.mcp.local", servers=[{"a": 1}]
+    )
+
+    assert [one["name"] for one in made] == ["http", "mcps", "mcp-servers"]
+
+
+def test_certificates_of_other_namespaces_are_granted_one_by_one() -> None:
+    def https(name: str, *references: dict[str, str]) -> dict[str, Any]:
+        return {"name": name, "tls": {"certificate_refs": list(references)}}
+
+    wanted = [
+        https("a", {"name": "x", "namespace": "certs"}, {"name": "own"}),
+        https("b", {"name": "x", "namespace": "certs"}, {"name": "y", "namespace": "certs", "kind": "Secret"}),
+        https("c", {"name": "z", "namespace": "gw"}, {"name": "other", "namespace": "certs", "kind": "ConfigMap"}),
+        {"name": "plain"},
+    ]
+
+    (grant,) = certificate_grants(wanted, gateway="public", namespace="gw")
+
+    assert grant["metadata"] == {"name": "gw-public-certificates", "namespace": "certs"}
+    assert grant["spec"]["from"] == [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gw"}]
+    assert [one["name"] for one in grant["spec"]["to"]] == ["x", "y"]
