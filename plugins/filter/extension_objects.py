@@ -27,9 +27,10 @@ options:
   part:
     description:
       - V(namespaces), V(secrets) and V(grants) are to be made.
+      - V(routes) are the custom routes (setting C(route_name)) to be removed.
       - V(itself) is the extension, V(leftovers) what stays when it goes, V(remains) all that must be gone then.
     type: str
-    choices: [namespaces, secrets, grants, itself, leftovers, remains]
+    choices: [namespaces, secrets, grants, routes, itself, leftovers, remains]
     required: true
 """
 

@@ -63,12 +63,13 @@ def without_contents(extension: Settings) -> Object:
 
 
 def objects(found: t.Sequence[Settings], part: str) -> list[Object]:
-    """Manifests: ``namespaces``, ``secrets`` and ``grants`` to be made; the extension ``itself``, ``leftovers`` of it
-    when it goes, and ``remains``, all that belongs to it and must be gone then."""
+    """Manifests: ``namespaces``, ``secrets`` and ``grants`` to be made; custom ``routes``, by name only; the extension
+    ``itself``, ``leftovers`` of it when it goes, and ``remains``, all that belongs to it and must be gone then."""
     makers: dict[str, t.Callable[[Settings], list[Object]]] = {
         "namespaces": _namespaces,
         "secrets": _secrets,
         "grants": _grants,
+        "routes": _routes,
         "itself": _itself,
         "leftovers": _leftovers,
         "remains": _remains,
@@ -112,6 +113,10 @@ def _grants(extension: Settings) -> list[Object]:
     grant = _object(f"{GATEWAY_GROUP}/v1beta1", "ReferenceGrant", extension["reference_grant_name"], place)
     source = {"group": GROUP, "kind": KIND, "namespace": extension["namespace"]}
     return [{**grant, "spec": {"from": [source], "to": [{"group": GATEWAY_GROUP, "kind": "Gateway"}]}}]
+
+
+def _routes(extension: Settings) -> list[Object]:
+    return [_object(f"{GATEWAY_GROUP}/v1", "HTTPRoute", extension["route_name"], extension["namespace"])]
 
 
 def _itself(extension: Settings) -> list[Object]:

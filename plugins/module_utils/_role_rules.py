@@ -45,6 +45,7 @@ SHAPES: dict[str, Shape] = {
     "extension_session_store": "dict",
     "extension_oauth_protected_resource": "dict",
     "extension_ca_cert_bundle_ref": "dict",
+    "route_extensions": "list",
     "route_additional_parents": "list",
     "route_hostnames": "list",
     "route_cors": "dict",
