@@ -55,6 +55,11 @@ def dns_problems(values: Values) -> Problems:
         yield f"dns_health_check: port {port} is not between 1 and 65535"
 
 
+def has_policies(values: Values) -> bool:
+    """Whether role auth has anything to make."""
+    return any(values.get(f"auth_{option}") for option in ("issuer", "jwks_url", "rate_limits"))
+
+
 def auth_problems(values: Values) -> Problems:
     """Rules without an issuer, addresses that are none, limits that cannot be."""
     for option in ("auth_issuer", "auth_jwks_url", "auth_metadata_url", "auth_url"):

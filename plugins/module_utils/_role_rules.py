@@ -22,6 +22,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import 
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_protection_rules import (
     auth_problems,
     dns_problems,
+    has_policies,
     route_problems,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import (
@@ -135,7 +136,7 @@ def rule_problems(values: Values) -> list[str]:
         found += _listener_reference(values, "dns_listener", "dns_gateway", needs_host=False)
     if values.get("auth_state") != "absent":
         found += auth_problems(values)
-        for option in ("auth_listener", "auth_calls_listener"):
+        for option in ("auth_listener", "auth_calls_listener") if has_policies(values) else ():
             found += _listener_reference(values, option, "auth_gateway", needs_host=False)
     found += _server_problems(values)
     if "broker_servers" in values:

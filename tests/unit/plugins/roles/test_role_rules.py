@@ -33,6 +33,13 @@ def test_the_listeners_of_the_guide_have_no_problems() -> None:
     assert rule_problems({**GATEWAY, **EXTENSION}) == []
 
 
+def test_listeners_of_policies_count_only_when_there_are_policies() -> None:
+    auth = {"auth_gateway": "mcp-gateway", "auth_gateway_namespace": "gw", "auth_listener": "other"}
+
+    assert rule_problems({**GATEWAY, **auth}) == []
+    assert rule_problems({**GATEWAY, **auth, "auth_issuer": "https://sso.example.com"}) != []
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
