@@ -76,12 +76,12 @@ def test_finalizers_are_taken_off_only_when_asked_and_only_those(run: Modules, a
     stripped = run("apply", definition=both[:1], state="absent", strip_finalizers=strip, wait_timeout=10)
     other = run.fails("apply", definition=both[1:], state="absent", strip_finalizers=strip, wait_timeout=1)
 
-    assert f"held by the finalizer {FINALIZER}" in refused
+    assert "held by the finalizer" in refused and FINALIZER in refused
     assert predicted["changed"]
     assert still
     assert stripped["changed"]
     assert f"The finalizer {FINALIZER} was taken off ConfigMap {ns}/a" in warnings_of(stripped)[0]
     assert not there(api_server, ns, "a")
-    assert "held by the finalizer example.com/other " in other
+    assert "example.com/other" in other and FINALIZER not in other
     api_server.merge(f"/api/v1/namespaces/{ns}/configmaps/b", {"metadata": {"finalizers": None}})
     assert not run("apply", definition=both, state="absent", strip_finalizers=strip)["changed"]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_policies import policies
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import server_objects
 from integration.kit import ApiServer, Json, Modules
 
 FOLDER = os.environ.get("MCPOPS_CRD_DIR", "")
@@ -148,3 +149,32 @@ def test_the_original_definitions_accept_the_policies_of_the_roles(original: tup
         )
         assert len(result["objects"]) == 4
         assert result["changed"]
+
+
+def test_the_original_definitions_accept_the_objects_of_servers_outside(original: tuple[ApiServer, str]) -> None:
+    server, _version = original
+    namespace = server.namespace("c-servers")
+    outside = {"name": "x", "url": "https://mcp.example.com/mcp", "credential": "Bearer x", "gateway_ca_secret": "ca"}
+    manifests = server_objects(
+        [outside],
+        [],
+        wanted="present",
+        state="present",
+        namespace=namespace,
+        virtual_namespace=namespace,
+        gateway="gw",
+        gateway_namespace="gateways",
+        listener="mcp-servers",
+        domain="mcp.local",
+    )
+
+    planned: Json = Modules(server)("apply", check=True, assume=EVERYTHING, definition=manifests, wait=False)
+
+    assert [one["kind"] for one in planned["objects"] if one["action"] == "created"] == [
+        "Secret",
+        "ServiceEntry",
+        "DestinationRule",
+        "HTTPRoute",
+        "MCPServerRegistration",
+    ]
+    assert planned["requests"]["writes"] == len(planned["objects"])

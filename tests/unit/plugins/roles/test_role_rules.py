@@ -66,6 +66,13 @@ def test_listeners_of_policies_count_only_when_there_are_policies() -> None:
         ({"extension_backend_ping_interval": "5"}, "not a number of seconds between 10 and 7200"),
         ({"servers_list": [{"name": "weather"}]}, "port is missing; give the port of the Service weather"),
         ({"servers_list": [{**SERVER, "prefix": "W-"}]}, "prefix 'W-' may only hold"),
+        ({"servers_list": [{"name": "x", "url": "http://a.b/"}]}, "url 'http://a.b/' must begin with https://"),
+        ({"servers_list": [{"name": "x", "url": "https://a_b/"}]}, "url 'https://a_b/' does not name a host"),
+        ({"servers_list": [{**SERVER, "url": "https://a.b/"}]}, "port is for a server in the cluster"),
+        ({"servers_list": [{**SERVER, "credential": "Bearer x\n"}]}, "credential holds a line break"),
+        ({"servers_list": [{**SERVER, "ca_cert": "cert"}]}, "ca_cert is no certificate in PEM form"),
+        ({"servers_list": [{**SERVER, "gateway_ca_secret": "ca"}]}, "is for servers that speak TLS"),
+        ({"servers_virtual": [{"name": "A", "tools": ["x"]}]}, "servers_virtual (A): name is not a name"),
         ({"servers_list": [{**SERVER, "path": "mcp"}]}, "path 'mcp' must begin with /"),
         ({"servers_list": [{**SERVER, "hostname": "a_b"}]}, "hostname 'a_b' is not a host name"),
         ({"servers_list": [{**SERVER, "category": list("abcd")}]}, "category has more than 3 entries"),
@@ -111,3 +118,10 @@ def test_a_public_host_makes_a_listener_without_hostname_usable() -> None:
     values = {**GATEWAY, **EXTENSION, "extension_listener": "http", "extension_public_host": "mcp.example.com"}
 
     assert rule_problems(values) == []
+
+
+def test_a_secret_in_an_address_is_not_shown() -> None:
+    problems = rule_problems({"servers_list": [{"name": "x", "url": "https://me:hidden-word@a.b/"}]})
+
+    assert "secrets belong into credential" in problems[0]
+    assert "hidden-word" not in problems[0]
