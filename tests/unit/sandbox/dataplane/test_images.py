@@ -56,6 +56,18 @@ def test_operators_broker_becomes_our_broker(image: str, tmp_path: Path) -> None
     assert "--log-level" not in command
 
 
+def test_the_brokers_own_image_keeps_its_arguments(tmp_path: Path) -> None:
+    one = container("registry.example.com/mcp/mcpops-broker:0.1.0", port=8080)
+    one["args"] = ["serve", "--config", "/config/config.yaml", "--host", "0.0.0.0", "--port", "8080", "--workers", "2"]
+
+    command = list(program(one, images.Place({8080: 4000}, {"/config": tmp_path})).command)
+
+    assert command[1:] == [
+        "-m", "mcpops_broker", "serve", "--config", f"{tmp_path}/config.yaml", "--host", "127.0.0.1", "--port", "4000",
+        "--workers", "2",
+    ]  # fmt: skip
+
+
 def test_operators_controller_is_only_pretended() -> None:
     found = images.find("ghcr.io/kuadrant/mcp-controller:v0.9.0")
     assert found is not None
