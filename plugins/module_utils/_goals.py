@@ -164,13 +164,19 @@ def _held_by(live: dict[str, t.Any], finalizers: list[str]) -> str:
             f"look for finalizers on those that are left: kubectl get {names.get('plural')}."
             f"{live['spec'].get('group')} --all-namespaces"
         )
-    others = [name for name in finalizers if name not in OF_KUBERNETES]
+    others = finalizers_of_controllers(live)
     if others:
+        noun, owned = ("finalizer", "it") if len(others) == 1 else ("finalizers", "them")
         said.append(
-            f"it is held by the finalizers {', '.join(others)}; the controller that owns them has to let go (is it "
-            "still installed and running?)"
+            f"it is held by the {noun} {', '.join(others)}; the controller that owns {owned} has to let go (is it still "
+            "installed and running?)"
         )
     return "; ".join(said)
+
+
+def finalizers_of_controllers(live: t.Mapping[str, t.Any]) -> list[str]:
+    """The finalizers of an object that a controller beside Kubernetes itself has to take off."""
+    return [name for name in live["metadata"].get("finalizers") or [] if name not in OF_KUBERNETES]
 
 
 @dataclass

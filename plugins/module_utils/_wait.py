@@ -37,7 +37,9 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._goals import (
     PENDING,
     CrdEstablished,
     Goal,
+    Gone,
     Verdict,
+    finalizers_of_controllers,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._pods import Pods, has_pods, selector_of
 from ansible_collections.mcpops.gateway.plugins.module_utils._progress import Progress
@@ -346,11 +348,14 @@ def timed_out(
     first = pending[0]
     names = ", ".join(target.label for target in pending[1:6])
     more = f" ({len(pending) - 1} more objects are not ready: {names})" if names else ""
+    leaving = [target.live for target in pending if isinstance(target.goal, Gone) and target.live is not None]
+    holding = sorted({name for live in leaving for name in finalizers_of_controllers(live)})
     return WaitTimeout(
         f"Waited {deadline.seconds:g} s for {first.label} to {first.goal.what}; last seen: "
         f"{first.last.seen}{more}{blind(troubles) or hint_of(first.last.remedy.fix or first.goal.fix)}",
         waited_for=first.goal.what,
         last_seen=first.last.seen,
+        **({"finalizers": holding} if holding else {}),
     )
 
 

@@ -269,6 +269,14 @@ last_seen:
   returned: when a wait failed
   type: str
   sample: "Ready is False (Waiting: no address yet)"
+finalizers:
+  description:
+    - Finalizers, other than those of Kubernetes itself, on objects that were to be removed and are still there. Their
+      controllers have to take them off; O(strip_finalizers) does it in their place.
+  returned: when a wait for a removal failed because of them
+  type: list
+  elements: str
+  sample: [mcp.kuadrant.io/finalizer]
 verb:
   description: The right that is missing, in the words of RBAC; RV(resource) and RV(namespace) say on what.
   returned: when the job failed because this user may not do something

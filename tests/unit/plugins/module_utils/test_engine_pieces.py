@@ -212,9 +212,11 @@ class TestGoals:
 
     def test_finalizers_are_named_with_their_owner(self) -> None:
         assert Gone().judge({"metadata": {"finalizers": ["a/b"]}}).seen == (
-            "it is held by the finalizers a/b; the controller that owns them has to let go (is it still installed and "
+            "it is held by the finalizer a/b; the controller that owns it has to let go (is it still installed and "
             "running?)"
         )
+        two = Gone().judge({"metadata": {"finalizers": ["a/b", "c/d", "foregroundDeletion"]}}).seen
+        assert "held by the finalizers a/b, c/d; the controller that owns them" in two
 
     def test_finalizers_of_kubernetes_itself_are_nobody_elses(self) -> None:
         spec = {"group": "example.com", "names": {"plural": "things"}}
