@@ -30,15 +30,6 @@ LOG_LEVELS = {"warn": "warning"}
 """The operator's words that the broker has another one for."""
 
 
-def session_key_secret(name: str, namespace: str) -> Object:
-    """Identity of the Secret with the key that seals session ids; its content is made once and then left alone."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": f"{name}-session-key", "namespace": namespace, "labels": labels(name)},
-    }
-
-
 def labels(name: str) -> dict[str, str]:
     """Labels of every object."""
     return {**_selector(name), "app.kubernetes.io/managed-by": "mcpops.gateway"}

@@ -168,8 +168,8 @@ def _held_by(live: dict[str, t.Any], finalizers: list[str]) -> str:
     if others:
         noun, owned = ("finalizer", "it") if len(others) == 1 else ("finalizers", "them")
         said.append(
-            f"it is held by the {noun} {', '.join(others)}; the controller that owns {owned} has to let go (is it still "
-            "installed and running?)"
+            f"it is held by the {noun} {', '.join(others)}; the controller that owns {owned} has to let go (is it "
+            "still installed and running?)"
         )
     return "; ".join(said)
 

@@ -34,3 +34,15 @@ def excerpt(data: bytes | str, limit: int = 120) -> str:
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def wrong_url(option: str, url: str, why: str, *, credentials: str) -> EndpointError:
+    """The failure for a URL that is none (``why`` completes "option URL ...").
+
+    One that may hold a password is not shown; ``credentials`` is the option that takes them.
+    """
+    if "@" in url:
+        text = f"{option} must not hold a user name or password; send credentials with the option {credentials}"
+    else:
+        text = f"{option} {url!r} {why}"
+    return EndpointError("input", text, retry=False)

@@ -14,7 +14,7 @@ import socket
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError, excerpt
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError, excerpt, wrong_url
 
 LONGEST_HEAD = 64 * 1024
 """Bytes that a proxy may take to answer CONNECT."""
@@ -40,12 +40,14 @@ def parse_proxy(url: str, headers: t.Mapping[str, str]) -> Proxy:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError as error:
-        raise _input(f"proxy {url!r} is not a URL ({error}); write it as http://host:port") from error
-    if parts.username or parts.password:
-        raise _input("proxy must not hold a user name or password; send Proxy-Authorization in proxy_headers")
-    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
-        raise _input(f"proxy {url!r} is no address of an HTTP proxy; write it as http://host:port")
+        raise _wrong(url, f"is not a URL ({error}); write it as http://host:port") from error
+    if "@" in parts.netloc or parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
+        raise _wrong(url, "is no address of an HTTP proxy; write it as http://host:port")
     return Proxy(parts.hostname, port or 80, headers)
+
+
+def _wrong(url: str, why: str) -> EndpointError:
+    return wrong_url("proxy", url, why, credentials="proxy_headers (Proxy-Authorization)")
 
 
 def open_tunnel(sock: socket.socket, proxy: Proxy, url: str, dialed: str) -> None:
@@ -55,7 +57,7 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, url: str, dialed: str) -> Non
     """
     lines = [f"CONNECT {dialed} HTTP/1.1", f"Host: {dialed}", *(f"{k}: {v}" for k, v in proxy.headers.items())]
     if any("\r" in line or "\n" in line for line in lines):
-        raise _input("proxy_headers must not hold line breaks")
+        raise EndpointError("input", "proxy_headers must not hold line breaks", retry=False)
     sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
     head = b""
     while b"\r\n\r\n" not in head:
@@ -85,7 +87,3 @@ def proxy_refusal(url: str, proxy: Proxy, dialed: str, status: int, reason: str)
         why = "its rules forbid that address or port: have it allowed, or go without a proxy"
     text = f"{url}: the proxy {proxy} does not connect to {dialed} (HTTP {status} {excerpt(reason)}); {why}"
     return EndpointError("http", text, retry=status >= 500, http_status=status)
-
-
-def _input(message: str) -> EndpointError:
-    return EndpointError("input", message, retry=False)

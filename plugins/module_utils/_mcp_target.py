@@ -13,7 +13,7 @@ import socket
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError, wrong_url
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_proxy import Proxy
 
 DialRule = t.Literal["always", "unresolved"]
@@ -68,13 +68,13 @@ def parse_target(url: str, connect_to: str | None = None, rule: DialRule = "alwa
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError as error:
-        raise _input(f"url {url!r} is not a URL ({error}); write it as http://host:port/mcp") from error
+        raise _wrong(url, f"is not a URL ({error}); write it as http://host:port/mcp") from error
     if parts.scheme not in ("http", "https"):
-        raise _input(f"url {url!r} must begin with http:// or https://, for example http://mcp.example.com:8080/mcp")
+        raise _wrong(url, "must begin with http:// or https://, for example http://mcp.example.com:8080/mcp")
     if not parts.hostname:
-        raise _input(f"url {url!r} names no host; write it as {parts.scheme}://host:port/mcp")
-    if parts.username or parts.password:
-        raise _input("url must not hold a user name or password; send credentials with the option headers")
+        raise _wrong(url, f"names no host; write it as {parts.scheme}://host:port/mcp")
+    if "@" in parts.netloc:
+        raise _wrong(url, "holds a user name or password")
     host = parts.hostname
     port = port or (443 if parts.scheme == "https" else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -83,6 +83,10 @@ def parse_target(url: str, connect_to: str | None = None, rule: DialRule = "alwa
         address = (host, port)
     dial_host, dial_port = address
     return Target(url.strip(), parts.scheme, host, port, path, dial_host, dial_port)
+
+
+def _wrong(url: str, why: str) -> EndpointError:
+    return wrong_url("url", url, why, credentials="headers")
 
 
 def split_address(address: str, default_port: int) -> tuple[str, int]:

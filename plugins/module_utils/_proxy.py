@@ -20,6 +20,11 @@ class Proxy:
     url: str
     headers: dict[str, t.Any] = field(default_factory=dict)
 
+    @property
+    def password(self) -> str:
+        """The password in the URL as it stands there, empty without one; also of a URL that is none."""
+        return self.url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+
 
 def choose_proxy(
     host: str, auth: t.Mapping[str, t.Any], env: t.Mapping[str, str], of_kubeconfig: Proxy | None

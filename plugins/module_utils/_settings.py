@@ -237,7 +237,8 @@ def _read(path: str, asked_by: str) -> str:
 
 def secrets_of(settings: Settings) -> set[str]:
     """Values that must never be shown. Shorter ones are no secrets, and hiding them would spoil every message."""
-    given = (settings.token, settings.client_key, settings.basic, _password(settings))
+    proxy = settings.proxy.password if settings.proxy else ""
+    given = (settings.token, settings.client_key, settings.basic, _password(settings), proxy)
     found = {value for value in given if value and len(value) >= SHORTEST_SECRET}
     return found | {base64.b64encode(value.encode()).decode() for value in found}
 

@@ -119,6 +119,13 @@ def test_a_wrong_proxy_is_named(proxy: str, layer: str, said: str) -> None:
     assert failed.layer == layer and said in str(failed)
 
 
+@pytest.mark.parametrize("place", ["http://u:s3cret@x", "u:s3cret@x:80", "http://u:s3cret@x:y", "http://u:s3/cret@x"])
+def test_a_password_in_an_address_is_refused_and_not_shown(place: str) -> None:
+    for failed in (failure(Wanted(place)), failure(Wanted("http://mcp.example.com/mcp", proxy=place))):
+        assert failed.layer == "input" and "must not hold a user name or password" in str(failed)
+        assert "s3" not in str(failed)
+
+
 def test_headers_without_a_proxy_are_wrong_input() -> None:
     assert "without proxy" in str(failure(Wanted("http://x/mcp", proxy_headers={"a": "b"})))
 

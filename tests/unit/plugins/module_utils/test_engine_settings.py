@@ -123,6 +123,10 @@ class TestOptionsAndVariables:
 
         assert "k3y-of-8" in found and base64.b64encode(b"k3y-of-8").decode() in found
 
+    @pytest.mark.parametrize("proxy", ["http://bob:long-enough@proxy:3128", "http://bob:long-enough@[proxy"])
+    def test_the_password_of_a_proxy_is_a_secret(self, proxy: str) -> None:
+        assert "long-enough" in secrets_of(resolve({"host": SERVER, "api_key": "k", "proxy": proxy}, {}))
+
     def test_a_file_that_is_not_there_is_named_with_its_option(self) -> None:
         with pytest.raises(ConfigError, match=r"/no/such/ca.*ca_cert"):
             resolve({"host": SERVER, "api_key": "k", "ca_cert": "/no/such/ca"}, {})
