@@ -67,7 +67,9 @@ def _allowed_routes(allowed: Options) -> dict[str, t.Any]:
         if namespaces.get("selector") is not None:
             chosen["selector"] = _selector(namespaces["selector"])
     if allowed.get("kinds"):
-        manifest["kinds"] = [{"group": kind.get("group") or GROUP, "kind": kind["kind"]} for kind in allowed["kinds"]]
+        manifest["kinds"] = [
+            {"group": kind.get("group") or GROUP, **_said(kind, ("kind",))} for kind in allowed["kinds"]
+        ]
     return manifest
 
 

@@ -123,7 +123,7 @@ def _route_problems(name: str, protocol: str, allowed: t.Mapping[str, t.Any]) ->
         found += [f"{option}.namespaces.selector {why}" for why in selector_problems(selector)]
     fitting = ROUTE_KINDS.get(protocol, ())
     for entry in kinds:
-        if fitting and entry.get("group") == GROUP and entry["kind"] not in fitting:
+        if fitting and entry.get("group") == GROUP and entry.get("kind") not in {None, *fitting}:
             found.append(
                 f"{option}.kinds has {entry['kind']}, and with protocol {protocol} only {' and '.join(fitting)} "
                 "can attach"

@@ -11,12 +11,13 @@ Everything here is known without a cluster. What only the cluster knows is check
 
 from __future__ import annotations
 
-import collections
 import re
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils import _role_rules_broker as broker
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_rules import PublicHostError, public_host
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_manifest import listener_manifest
+from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_rules import problems as listener_problems
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_extensions import extensions
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_protection_rules import (
@@ -167,11 +168,10 @@ def _gateway_problems(values: Values) -> Problems:
             " listeners (mcp_gateway_listeners)"
         )
         return
-    wanted = gateway_listeners_of(values)
-    for index, listener in enumerate(wanted):
-        label = f"gateway_listeners[{index}] ({listener.get('name')})" if given else f"listener {listener['name']}"
-        yield from _listener_problems(label, listener)
-    yield from _clashes(wanted)
+    # Without name and port, which are said to be missing already, nothing can be judged.
+    complete = [one for one in gateway_listeners_of(values) if one.get("name") and one.get("port") is not None]
+    prefix = "gateway_listeners: " if given else ""
+    yield from (prefix + problem for problem in listener_problems([listener_manifest(one) for one in complete]))
 
 
 def gateway_listeners_of(values: Values) -> list[dict[str, t.Any]]:
@@ -185,40 +185,6 @@ def gateway_listeners_of(values: Values) -> list[dict[str, t.Any]]:
         servers_hostname=values.get("gateway_servers_hostname", ""),
         servers=values.get("servers_list") or [],
     )
-
-
-def _listener_problems(label: str, listener: Values) -> Problems:
-    name, hostname, port = listener.get("name"), listener.get("hostname"), listener.get("port")
-    if name and not _is_subdomain(name):
-        yield f"{label}: name {name!r} is not a listener name (lower case letters, digits, '-' and '.')"
-    if hostname and not _is_hostname(hostname):
-        yield (
-            f"{label}: hostname {hostname!r} is not a host name; write it in lower case without scheme, port and path,"
-            " for example mcp.example.com or *.example.com"
-        )
-    if isinstance(port, int) and not 1 <= port <= 65535:
-        yield f"{label}: port {port} is not between 1 and 65535"
-    tls = listener.get("tls") or {}
-    if listener.get("protocol") == "HTTPS" and not tls.get("certificate_refs") and not tls.get("options"):
-        yield f"{label}: protocol HTTPS needs tls.certificate_refs with the Secret of a certificate"
-    if listener.get("protocol") == "HTTP" and tls:
-        yield f"{label}: tls has no meaning with protocol HTTP; remove it, or set protocol to HTTPS"
-
-
-def _clashes(wanted: t.Sequence[Values]) -> Problems:
-    names = collections.Counter(listener.get("name") for listener in wanted)
-    for name, times in names.items():
-        if name and times > 1:
-            yield f"gateway_listeners: {times} listeners have the name {name}; every listener needs a name of its own"
-    seen: dict[tuple[t.Any, ...], Values] = {}
-    for listener in wanted:
-        port, protocol, hostname = listener.get("port"), listener.get("protocol"), listener.get("hostname") or ""
-        first = seen.setdefault((port, protocol, hostname), listener)
-        if first is not listener and first.get("name") != listener.get("name"):
-            yield (
-                f"gateway_listeners: {first.get('name')} and {listener.get('name')} have the same port {port}, protocol"
-                f" {protocol} and {f'hostname {hostname}' if hostname else 'no hostname'}; change one of the three"
-            )
 
 
 def _extension_problems(values: Values) -> Problems:
@@ -389,8 +355,3 @@ def _verify_problems(values: Values) -> Problems:
 
 def _is_subdomain(text: str) -> bool:
     return len(text) <= 253 and _SUBDOMAIN.fullmatch(text) is not None
-
-
-def _is_hostname(text: str) -> bool:
-    """Gateway API Hostname: a subdomain, a wildcard as its first label, no IP address."""
-    return _is_subdomain(text.removeprefix("*.")) and re.fullmatch(r"[0-9.]+", text) is None

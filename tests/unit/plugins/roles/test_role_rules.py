@@ -47,15 +47,21 @@ def test_listeners_of_policies_count_only_when_there_are_policies() -> None:
         ({**GATEWAY, "gateway_name": "MCP"}, "gateway_name 'MCP' is not a name of a Kubernetes object"),
         ({**GATEWAY, "gateway_namespace": "a.b"}, "gateway_namespace 'a.b' is not a name of a namespace"),
         ({"operator_namespace": "x" * 64}, "is not a name of a namespace"),
-        ({**GATEWAY, "gateway_hostname": "http://x/"}, "listener mcps: hostname 'http://x/' is not a host name"),
-        ({**GATEWAY, "gateway_listeners": [listener(hostname="1.2.3.4")]}, "(mcps): hostname '1.2.3.4' is not a host"),
+        ({**GATEWAY, "gateway_hostname": "http://x/"}, "listener mcps: hostname http://x/ is a URL"),
+        (
+            {**GATEWAY, "gateway_listeners": [listener(hostname="1.2.3.4")]},
+            "gateway_listeners: listener mcps: hostname 1.2.3.4 is an IP",
+        ),
         ({**GATEWAY, "gateway_listeners": [listener(port=70000)]}, "port 70000 is not between 1 and 65535"),
         ({**GATEWAY, "gateway_listeners": [listener(protocol="HTTPS")]}, "needs tls.certificate_refs"),
-        ({**GATEWAY, "gateway_listeners": [listener(tls={"mode": "Terminate"})]}, "tls has no meaning"),
-        ({**GATEWAY, "gateway_listeners": [listener(), listener(port=1)]}, "2 listeners have the name mcps"),
+        (
+            {**GATEWAY, "gateway_listeners": [listener(tls={"mode": "Terminate"})]},
+            "tls must not be set with protocol HTTP",
+        ),
+        ({**GATEWAY, "gateway_listeners": [listener(), listener(port=1)]}, "the name mcps is used by two listeners"),
         (
             {**GATEWAY, "gateway_listeners": [listener(), listener(name="again")]},
-            "mcps and again have the same port 8080, protocol HTTP and hostname mcp.example.com",
+            "mcps and again clash: both have port 8080, protocol HTTP and hostname mcp.example.com",
         ),
         (
             {**GATEWAY, **EXTENSION, "extension_listener": "x"},
@@ -90,6 +96,31 @@ def test_a_broken_rule_is_named(values: dict[str, Any], problem: str) -> None:
 
     assert len(problems) == 1
     assert problem in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"allowed_routes": {"namespaces": {"from": "Selector"}}}, "needs allowed_routes.namespaces.selector"),
+        ({"allowed_routes": {"kinds": [{"kind": "TCPRoute"}]}}, "kinds has TCPRoute"),
+        ({"hostname": "MCP.example.com"}, "write mcp.example.com"),
+        ({"name": "more", "hostname": "b.example.com", "protocol": "TCP"}, "a hostname has no meaning"),
+        ({"name": "more", "protocol": "TLS", "tls": {"mode": "Passthrough"}}, "cannot speak both HTTP and TLS"),
+    ],
+)
+def test_listeners_are_judged_as_the_modules_judge_them(change: dict[str, Any], problem: str) -> None:
+    wanted = [listener(**change)] if "name" not in change else [listener(), listener(**change)]
+
+    assert any(problem in said for said in rule_problems({**GATEWAY, "gateway_listeners": wanted}))
+
+
+def test_listeners_with_something_missing_are_judged_as_far_as_possible() -> None:
+    kinds = {"kinds": [{"group": "gateway.networking.k8s.io"}]}  # that something is missing is told by their types
+    wanted = [{"name": "x"}, {"port": 80}, listener(allowed_routes=kinds), listener(name="b", port=0)]
+
+    assert rule_problems({**GATEWAY, "gateway_listeners": wanted}) == [
+        "gateway_listeners: listener b: port 0 is not between 1 and 65535"
+    ]
 
 
 def test_two_servers_may_not_share_prefix_host_or_name() -> None:
