@@ -8,18 +8,13 @@
 
 from __future__ import annotations
 
-import re
-import typing as t
-
 from ansible_collections.mcpops.gateway.plugins.module_utils._client import Object
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Forbidden, Refused
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import Manifest
 from ansible_collections.mcpops.gateway.plugins.module_utils._plan import Step
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import SECRET, label_of
-from ansible_collections.mcpops.gateway.plugins.module_utils._values import duration
 
-Params = dict[str, t.Any]
 PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     "kuadrant.io/aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     "kuadrant.io/gcp": ("GOOGLE", "PROJECT_ID"),
@@ -31,36 +26,6 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
 """Kuadrant's types of a provider's Secret, and the data entries without which its DNS operator refuses each."""
 DEFAULT_PROVIDER = "kuadrant.io/default-provider"
 """The label (``"true"``) of the Secret that is used when a policy names none."""
-MOST_EXCLUDED = 20
-HEALTH_PORTS = "80, 443 or 1024 to 49151"
-_PATH = re.compile(r"[/?][\w\-.~:/?#\[\]@!$&'()*+,;=]+[a-zA-Z0-9/]")
-
-
-def option_problems(params: Params) -> list[str]:
-    """The rules of the DNSPolicy's definition that the options break."""
-    found = []
-    secrets, excluded = params["provider_secrets"] or [], params["exclude_addresses"] or []
-    if len(secrets) > 1:
-        found.append(f"provider_secrets has {', '.join(secrets)}, and Kuadrant takes one")
-    if secrets and params["delegate"]:
-        found.append("delegate and provider_secrets exclude each other: the provider is that of the other cluster")
-    if len(excluded) > MOST_EXCLUDED:
-        found.append(f"exclude_addresses has {len(excluded)} entries, and Kuadrant takes at most {MOST_EXCLUDED}")
-    balancing, check = params["load_balancing"] or {}, params["health_check"] or {}
-    if balancing and len(balancing["geo"]) < 2:
-        found.append(f"load_balancing.geo {balancing['geo']!r} is no code of a region, such as EU or US-NY")
-    if balancing and balancing["weight"] < 0:
-        found.append(f"load_balancing.weight {balancing['weight']} is less than 0")
-    port, threshold = check.get("port"), check.get("failure_threshold")
-    if port is not None and port not in {80, 443} and not 1024 <= port <= 49151:
-        found.append(f"health_check.port {port} is none that Kuadrant takes ({HEALTH_PORTS})")
-    if threshold is not None and threshold < 1:
-        found.append(f"health_check.failure_threshold {threshold} is less than 1")
-    if check.get("path") and not _PATH.fullmatch(check["path"]):
-        found.append(f"health_check.path {check['path']!r} is none; write a path such as /healthz")
-    if check.get("interval") and not duration(check["interval"]):
-        found.append(f"health_check.interval {check['interval']!r} is no time; write it as 5m or 90s")
-    return found
 
 
 def check_delegation(manifest: Manifest, live: Object | None) -> None:

@@ -15,8 +15,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_checks 
     check_providers,
     check_rivals,
     check_target,
-    option_problems,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_rules import option_problems
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import Engine
 from ansible_collections.mcpops.gateway.plugins.module_utils._errors import ConfigError
 from ansible_collections.mcpops.gateway.plugins.module_utils._gateway_endpoint import addresses_of, records_of

@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_rules import option_problems
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_access import KINDS, claim_path
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import is_true
 from ansible_collections.mcpops.gateway.plugins.module_utils._route_rules import cors_problems, path_problems
 
 Values = t.Mapping[str, t.Any]
@@ -20,6 +22,7 @@ Problems = t.Iterator[str]
 WINDOW = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 """Gateway API: a duration."""
 RESERVED_RULES = ("authentication", "metadata", "authorization", "response", "callbacks")
+_DNS_OPTIONS = ("provider_secrets", "load_balancing", "health_check", "exclude_addresses")
 _URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
 
@@ -50,9 +53,8 @@ def dns_problems(values: Values) -> Problems:
     asked = [name for name in ("provider_secrets", "load_balancing", "health_check") if values.get(f"dns_{name}")]
     if asked and values.get("dns_policy") is False:
         yield f"dns_{asked[0]} has no effect without a DNSPolicy; set dns_policy (mcp_gateway_dns_policy) to true"
-    port = (values.get("dns_health_check") or {}).get("port")
-    if port is not None and not 1 <= port <= 65535:
-        yield f"dns_health_check: port {port} is not between 1 and 65535"
+    options = {option: values.get(f"dns_{option}") for option in _DNS_OPTIONS}
+    yield from (f"dns_{problem}" for problem in option_problems({**options, "delegate": is_true(delegate)}))
 
 
 def has_policies(values: Values) -> bool:

@@ -41,7 +41,7 @@ def test_good_input_has_no_problems() -> None:
         "auth_open_paths": ["/healthz"],
         "dns_policy": True,
         "dns_provider_secrets": ["aws"],
-        "dns_delegate": "true",
+        "dns_health_check": {"path": "/healthz", "port": 8443, "interval": "90s"},
     }
 
     assert rule_problems(values) == []
@@ -61,7 +61,9 @@ def test_good_input_has_no_problems() -> None:
          "route_listener 'x' is none of the Gateway's listeners (mcps, again)"),
         ({"dns_policy": False, "dns_provider_secrets": ["aws"]}, "has no effect without a DNSPolicy"),
         ({"dns_delegate": "maybe"}, "dns_delegate 'maybe' must be true or false"),
-        ({"dns_health_check": {"port": 0}}, "port 0 is not between"),
+        ({"dns_health_check": {"port": 8}}, "dns_health_check.port 8 is none that Kuadrant takes"),
+        ({"dns_delegate": "yes", "dns_provider_secrets": ["aws"]}, "dns_delegate and provider_secrets exclude each"),
+        ({"dns_load_balancing": {"geo": "E"}}, "dns_load_balancing.geo 'E' is no code of a region"),
         ({"auth_issuer": "sso.example.com"}, "auth_issuer 'sso.example.com' is not an address"),
         ({"auth_audiences": ["a"]}, "auth_audiences needs to know whose tokens are meant"),
         ({**AUTH, "auth_calls_listener": "", "auth_tool_roles": True}, "need auth_calls_listener"),
