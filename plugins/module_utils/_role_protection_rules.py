@@ -14,7 +14,11 @@ import typing as t
 from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_rules import option_problems
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_access import KINDS, claim_path
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import is_true
-from ansible_collections.mcpops.gateway.plugins.module_utils._route_rules import cors_problems, path_problems
+from ansible_collections.mcpops.gateway.plugins.module_utils._route_rules import (
+    cors_problems,
+    hostnames_problems,
+    path_problems,
+)
 
 Values = t.Mapping[str, t.Any]
 Problems = t.Iterator[str]
@@ -27,7 +31,9 @@ _URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
 
 def route_problems(values: Values) -> Problems:
-    """CORS that cannot work, and an operator that would bring its own route back."""
+    """Host names and CORS that cannot work, and an operator that would bring its own route back."""
+    hostnames = [str(host) for host in values.get("route_hostnames") or []]
+    yield from (f"route_{problem}" for problem in hostnames_problems(hostnames))
     yield from (f"route_cors: {problem}" for problem in cors_problems(values.get("route_cors")))
     path = values.get("route_path")
     if path:

@@ -52,10 +52,11 @@ def external_of(server: Server) -> External | None:
         parts = urlsplit(str(url).strip())
         port = parts.port or 443
     except ValueError as error:
-        raise ValueError(f"is no address ({error})") from error
+        # What is before an @ may be a password.
+        raise ValueError("is no address" + ("" if "@" in str(url) else f" ({error})")) from error
     if parts.scheme != "https" or not parts.hostname:
         raise ValueError("must begin with https:// and name a host: the operator reaches servers outside by TLS only")
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must not hold a user, a query or a fragment; secrets belong into credential")
     if ":" in parts.hostname or re.fullmatch(r"[0-9.]+", parts.hostname):
         raise ValueError("names an IP address; the certificate and Istio's ServiceEntry need a host name")

@@ -35,7 +35,7 @@ _ORIGIN = re.compile(r"(?P<scheme>[a-z][-a-z0-9+.]*)://(?P<host>\[[0-9a-f:.]+\]|
 def refuse_route(label: str, params: Params, hostnames: t.Sequence[str], rules: int) -> None:
     """Raise ConfigError with everything that is wrong; ``rules`` is how many the route would have."""
     found = [
-        *_hostname_problems(hostnames),
+        *hostnames_problems(hostnames),
         *path_problems(params["path"]),
         *cors_problems(params["cors"]),
     ]
@@ -52,7 +52,8 @@ def refuse_route(label: str, params: Params, hostnames: t.Sequence[str], rules: 
         raise ConfigError(f"{label} is not changed: {'; '.join(found)}.")
 
 
-def _hostname_problems(hostnames: t.Sequence[str]) -> list[str]:
+def hostnames_problems(hostnames: t.Sequence[str]) -> list[str]:
+    """Why the Gateway API does not take the host names of a route."""
     found = [f"hostnames has {host}, which {hostname_problem(host)}" for host in hostnames if hostname_problem(host)]
     if len(hostnames) > MOST_HOSTNAMES:
         found.append(f"hostnames has {len(hostnames)} entries, and the Gateway API takes at most {MOST_HOSTNAMES}")

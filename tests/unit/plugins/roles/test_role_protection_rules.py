@@ -53,6 +53,7 @@ def test_good_input_has_no_problems() -> None:
         ({**ROUTE, "route_cors": {"allow_origins": ["*"], "allow_credentials": True}}, "refused by every browser"),
         ({**ROUTE, "route_cors": {"allow_origins": ["chat.example.com"]}}, "chat.example.com"),
         ({**ROUTE, "route_cors": {"allow_origins": []}}, "cors.allow_origins is empty"),
+        ({**ROUTE, "route_hostnames": ["https://mcp.example.com"]}, "route_hostnames has https://mcp.example.com,"),
         ({**ROUTE, "route_path": "mcp"}, "route_path: path 'mcp' is none"),
         ({**ROUTE, "route_backend_port": 0}, "route_backend_port 0 is not between 1 and 65535"),
         ({**ROUTE, "route_rules": ["x"]}, "route_rules[0] must be a dictionary"),

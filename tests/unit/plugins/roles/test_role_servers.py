@@ -215,10 +215,12 @@ def test_an_address_is_host_port_and_path(url: str, place: tuple[str, int, str])
         ("http://mcp.example.com/mcp", "must begin with https://"),
         ("mcp.example.com", "must begin with https://"),
         ("https://user:secret@mcp.example.com/", "secrets belong into credential"),
+        ("https://:secret@mcp.example.com/", "secrets belong into credential"),
         ("https://mcp.example.com/?token=secret", "secrets belong into credential"),
         ("https://192.0.2.1/mcp", "names an IP address"),
         ("https://[2001:db8::1]/mcp", "names an IP address"),
         ("https://mcp.example.com:99999/", "is no address"),
+        ("https://user:sec/ret@mcp.example.com/", "is no address$"),
     ],
 )
 def test_an_address_that_cannot_be_reached_is_refused(url: str, said: str) -> None:
