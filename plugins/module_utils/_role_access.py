@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import is_true, prefix_of
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import is_true, structured
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import prefix_of
 
 Object = dict[str, t.Any]
 Settings = t.Mapping[str, t.Any]

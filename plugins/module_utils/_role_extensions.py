@@ -11,11 +11,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._extension_manifest import GROUP, KIND, ROUTE, envoy_filter
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import is_true, structured
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import (
     GATEWAY_GROUP,
     SECRET_LABELS,
-    is_true,
     without_spec,
 )
 

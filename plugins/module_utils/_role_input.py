@@ -54,6 +54,11 @@ def structured(value: t.Any, shape: Shape) -> t.Any:
     return value
 
 
+def is_true(value: t.Any) -> bool:
+    """A boolean, or text of one as surveys send it."""
+    return str(value).strip().lower() in _TRUE
+
+
 def check_options(
     spec: Spec, values: t.Mapping[str, t.Any], shapes: t.Mapping[str, Shape]
 ) -> tuple[dict[str, t.Any], list[str]]:
@@ -155,8 +160,8 @@ def _scalar(kind: str, value: t.Any) -> t.Any:
         raise _UnfitError(f"must be one value, not a {'list' if isinstance(value, list) else 'dictionary'}")
     text = str(value).strip()
     if kind == "bool":
-        if text.lower() in _TRUE or text.lower() in _FALSE:
-            return text.lower() in _TRUE
+        if is_true(value) or text.lower() in _FALSE:
+            return is_true(value)
         raise _UnfitError("must be true or false")
     if kind in ("int", "float"):
         return _number(kind, value, text)

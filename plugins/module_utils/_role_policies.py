@@ -16,8 +16,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_access import access_rules, quoted
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import GATEWAY_GROUP, is_true, without_spec
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import is_true, structured
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import GATEWAY_GROUP, without_spec
 
 Object = dict[str, t.Any]
 Settings = t.Mapping[str, t.Any]

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._dns_policy_rules import option_problems
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_access import KINDS, claim_path
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import is_true
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import is_true
 from ansible_collections.mcpops.gateway.plugins.module_utils._route_rules import (
     cors_problems,
     hostnames_problems,

@@ -16,7 +16,7 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import is_true, structured
 from ansible_collections.mcpops.gateway.plugins.module_utils._secret_references import SECRET_LABEL
 
 Object = dict[str, t.Any]
@@ -284,11 +284,6 @@ def _registration_spec(server: Object, external: External | None) -> Object:
     if server.get("hint"):
         spec["hint"] = server["hint"]
     return spec
-
-
-def is_true(value: t.Any) -> bool:
-    """A boolean, or text of one as surveys send it."""
-    return str(value).strip().lower() in ("1", "true", "t", "yes", "y", "on")
 
 
 def _virtual_server(server: Object) -> Object:
