@@ -19,7 +19,7 @@ export ANSIBLE_INVENTORY_UNPARSED_WARNING := False
 export PYTHONDONTWRITEBYTECODE := 1
 export LC_ALL := C.UTF-8
 
-.PHONY: help demo demo-down test check bench setup setup-test lock build clean
+.PHONY: help demo demo-down test check bench setup setup-test docs lock build clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: setup-test ## every check that must hold
 
 bench: setup-test ## measure, print a table, write tests/bench/results.json
 	@"$(VENV)/bin/python" -m bench
+
+docs: setup-test ## write docs/roles/ from the argument_specs
+	@"$(VENV)/bin/python" tests/setup/role_docs.py write
 
 build: setup-test ## the collection's archive in dist/
 	@"$(VENV)/bin/ansible-galaxy" collection build --force --output-path dist

@@ -43,6 +43,7 @@ CHECKS = [
     Check("types: broker", "python tests/setup/typecheck.py broker", fast=True),
     Check("yaml", "yamllint --strict .", fast=True),
     Check("changelog", "antsibull-changelog lint", fast=True),
+    Check("role docs", "python tests/setup/role_docs.py check", fast=True),
     Check("unit", f"{PYTEST} tests/unit -n 2 --ignore {STAND_INS}", fast=True),
     Check("stand-ins", f"{PYTEST} {STAND_INS} -n 2"),
     Check("ansible-lint", "ansible-lint --offline"),
