@@ -52,6 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             values.update(checked)
             problems += found
         problems += rule_problems(values)
+        problems = _as_written(problems, task_vars)
         result.update(changed=False, problems=problems)
         warnings = _unknown(shared)
         if warnings:
@@ -69,6 +70,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                 except AnsibleError as error:
                     problems.append(f"{name} cannot be worked out: {' '.join(str(error).split())}")
         return given
+
+
+def _as_written(problems: t.Iterable[str], task_vars: t.Mapping[str, t.Any]) -> list[str]:
+    """The problems under the names of the variables that people gave, each once.
+
+    A role's variable that is still its default, such as ``{{ mcp_gateway_port | default(8080) }}``, has its value from
+    the first of these shared ones that is given; what is wrong with it is then wrong for several roles.
+    """
+
+    def shared(match: re.Match[str]) -> str:
+        default = str(task_vars.get(match[0]))
+        names = re.findall(rf"\b{PREFIX}\w+", default) if default.startswith("{{ " + PREFIX) else []
+        return next((name for name in names if name in task_vars), match[0])
+
+    return list(dict.fromkeys(re.sub(r"\A\w+", shared, problem) for problem in problems))
 
 
 def _options_of(role: str) -> dict[str, t.Any]:

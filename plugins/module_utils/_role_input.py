@@ -12,6 +12,7 @@ and an empty text stands for "not given".
 
 from __future__ import annotations
 
+import difflib
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._yaml import YamlError, load_yaml
@@ -103,14 +104,18 @@ def _elements(spec: Spec, values: list[t.Any], path: str, problems: list[str]) -
 
 
 def _suboptions(spec: Spec, values: t.Mapping[str, t.Any], path: str, problems: list[str]) -> dict[str, t.Any]:
+    """The values in their types; None for one that is wrong, so that nobody calls it missing as well."""
     checked: dict[str, t.Any] = {}
     for unknown in sorted(str(name) for name in values if name not in spec):
-        problems.append(f"{path}: {unknown!r} is not known here; known are {_names(spec)}")
+        problems.append(f"{path}: {unknown!r} is not known here; {_instead(unknown, spec)}")
     for name, option in spec.items():
         if option.get("required") and values.get(name) in (None, ""):
             problems.append(f"{path}: {name} is missing")
         elif name in values:
+            before = len(problems)
             _put(checked, name, _one(option, values[name], f"{path}: {name}", problems))
+            if len(problems) > before:
+                checked.setdefault(name, None)
         if name not in checked and "default" in option and values.get(name) is None:
             checked[name] = option["default"]
     return checked
@@ -176,6 +181,11 @@ def _number(kind: str, value: t.Any, text: str) -> int | float:
     except (ValueError, OverflowError) as error:
         raise _UnfitError("must be a whole number" if kind == "int" else "must be a number") from error
     return int(number) if kind == "int" else number
+
+
+def _instead(unknown: str, spec: Spec) -> str:
+    close = difflib.get_close_matches(unknown, spec, 1)
+    return f"did you mean {close[0]}?" if close else f"known are {_names(spec)}"
 
 
 def _names(spec: Spec) -> str:

@@ -284,20 +284,21 @@ def _server_problems(values: Values) -> Problems:
 def _one_server(label: str, server: Values, values: Values) -> Problems:
     if server.get("url"):
         yield from _external_problems(label, server)
-    elif server.get("port") is None:
+    elif "port" not in server:
         yield (
             f"{label}: port is missing; give the port of the Service {server.get('service') or server['name']}, or the"
             " url of a server outside the cluster"
         )
-    elif not 1 <= server["port"] <= 65535:
+    elif server["port"] is not None and not 1 <= server["port"] <= 65535:
         yield f"{label}: port {server['port']} is not between 1 and 65535"
     prefix = prefix_of(server)
-    if prefix and not _PREFIX.fullmatch(prefix):
+    named = _is_subdomain(server["name"])  # otherwise what follows from the name is wrong only because of it
+    if prefix and not _PREFIX.fullmatch(prefix) and (named or server.get("prefix")):
         yield f"{label}: prefix {prefix!r} may only hold lower case letters, digits and '_', and not begin with '_'"
     if server.get("user_specific_list") and not prefix:
         yield f"{label}: prefix is needed with user_specific_list"
     hostname = hostname_of(server, values.get("servers_domain", ""))
-    if not _is_subdomain(hostname):
+    if not _is_subdomain(hostname) and (named or server.get("hostname")):
         yield f"{label}: hostname {hostname!r} is not a host name; write it without scheme, port and path"
     if server.get("path") and not str(server["path"]).startswith("/"):
         yield f"{label}: path {server['path']!r} must begin with /"

@@ -65,15 +65,24 @@ def test_all_problems_of_all_roles_come_in_one_message(tmp_path: Path) -> None:
     assert code != 0
     assert "nothing was changed" in output
     for said in (
-        "operator_state 'gone' is none of 'present', 'absent'",
-        "gateway_port '80x' must be a whole number",
-        "extension_namespace 'MCP' is not a name of a namespace",
-        "servers_list[0]: 'nme' is not known here",
-        "servers_list[0]: name is missing",
+        "mcp_gateway_state 'gone' is none of 'present', 'absent'",
+        "mcp_gateway_port '80x' must be a whole number",
+        "mcp_gateway_namespace 'MCP' is not a name of a namespace",
+        "mcp_gateway_servers[0]: 'nme' is not known here; did you mean name?",
+        "mcp_gateway_servers[0]: name is missing",
         "gateway_hostname is missing",
-        "verify_wait_timeout 'soon' must be a number",
+        "mcp_gateway_wait_timeout 'soon' must be a number",
     ):
         assert said in output
+    message = output.partition("FAILED! => ")[2].partition('"problems"')[0]
+    assert message.count("'MCP' is not a name of a namespace") == 1, "what several roles share is told once"
+
+
+def test_a_variable_of_one_role_is_told_under_its_own_name(tmp_path: Path) -> None:
+    code, output = check(tmp_path, {**SURVEY, "gateway_port": "80x"})
+
+    assert code != 0
+    assert "nothing was changed: gateway_port '80x' must be a whole number" in output
 
 
 SURVEY = {
@@ -119,7 +128,7 @@ def test_a_wrong_credential_is_not_shown(tmp_path: Path) -> None:
     code, output = check(tmp_path, {**SURVEY, "mcp_gateway_servers": servers})
 
     assert code != 0
-    assert "servers_list[0] (w): credential must be one value, not a list" in output
+    assert "mcp_gateway_servers[0] (w): credential must be one value, not a list" in output
     assert "hidden-word" not in output
 
 
