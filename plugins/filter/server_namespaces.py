@@ -10,7 +10,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers impor
 
 DOCUMENTATION = r"""
 name: server_namespaces
-short_description: Namespaces that MCP servers outside the cluster need
+short_description: Namespaces of MCP servers, those outside the cluster or those in it
 version_added: 0.1.0
 author:
   - mcpops contributors (@mcpops)
@@ -27,6 +27,10 @@ options:
     description: Namespace of servers that name none.
     type: str
     required: true
+  outside:
+    description: Whether those of the servers outside the cluster are wanted, or of those in it.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""

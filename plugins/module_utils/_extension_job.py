@@ -237,7 +237,11 @@ def _await(engine: Engine, report: Report, manifest: Manifest, resource: Resourc
     ready = Conditions(
         {"Ready": "True"},
         {"Ready": REFUSALS},
-        fix=f"look at the Deployment mcp-gateway in namespace {namespace}, its pods, and the operator's log",
+        fix=(
+            f"look at the Deployment mcp-gateway in namespace {namespace}, its pods, and the operator's log. Its pods"
+            " are not ready either while MCP servers are registered and none of them answers: remove their"
+            " registrations, and register them again afterwards"
+        ),
         grace=NEIGHBOUR_GRACE,
     )
     target = Target(resource, name, namespace, ready, live)

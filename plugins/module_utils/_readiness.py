@@ -93,6 +93,9 @@ POLICY_FAILURES: dict[str, tuple[str, ...]] = {
 NO_ROUTES = "not in the path to any existing routes"
 """Kuadrant's words, under the reason Unknown, for a policy that has nothing to be enforced on."""
 OPERATOR_LOG = "look at its Ready condition and the operator's log"
+REGISTRATION = (
+    "look at its Ready condition, the MCPGatewayExtension of its Gateway (is it Ready?), and the operator's log"
+)
 NEIGHBOUR_GRACE = 5.0
 """Seconds for which a complaint about another object (Secret, grant, Gateway) is taken for a controller that lags."""
 
@@ -290,6 +293,6 @@ MAKERS: dict[tuple[str, str], t.Callable[[], Goal]] = {
         grace=NEIGHBOUR_GRACE,
     ),
     ("mcp.kuadrant.io", "MCPGatewayExtension"): lambda: Conditions({"Ready": "True"}, fix=OPERATOR_LOG),
-    ("mcp.kuadrant.io", "MCPServerRegistration"): lambda: Conditions({"Ready": "True"}, fix=OPERATOR_LOG),
+    ("mcp.kuadrant.io", "MCPServerRegistration"): lambda: Conditions({"Ready": "True"}, fix=REGISTRATION),
 }
 """Group and kind to when an object of it is ready."""

@@ -114,11 +114,14 @@ def disabled_waits(servers: t.Any, *, namespace: str) -> list[Object]:
     ]
 
 
-def server_namespaces(servers: t.Any, *, namespace: str) -> list[str]:
-    """Namespaces of servers outside the cluster that are to be there: no Service of theirs has made one already."""
+def server_namespaces(servers: t.Any, *, namespace: str, outside: bool = True) -> list[str]:
+    """Namespaces of servers outside the cluster that are to be there: no Service of theirs has made one already.
+
+    Or (``outside`` is false) those of servers in the cluster, whose Services have.
+    """
     entries: list[Object] = structured(servers, "list")
-    external = [entry for entry in entries if entry.get("url") and entry.get("state") != "absent"]
-    return list(dict.fromkeys(str(entry.get("namespace") or namespace) for entry in external))
+    wanted = [entry for entry in entries if bool(entry.get("url")) is outside and entry.get("state") != "absent"]
+    return list(dict.fromkeys(str(entry.get("namespace") or namespace) for entry in wanted))
 
 
 def server_objects(

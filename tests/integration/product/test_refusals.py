@@ -70,6 +70,11 @@ def test_missing_certificate_secret_is_named(sandbox: Sandbox) -> None:
     refused(sandbox, "site", "no-such-cert", "openshift-ingress", mcp_gateway_listeners=https)
 
 
+def test_missing_namespace_of_a_server_is_named(sandbox: Sandbox) -> None:
+    away = [{"name": "time", "namespace": "no-such-namespace", "port": 8000}]
+    refused(sandbox, "site", "do not exist: no-such-namespace", mcp_gateway_servers=away)
+
+
 def test_wrong_token(sandbox: Sandbox, tmp_path: Path) -> None:
     config = yaml.safe_load((sandbox.folder / "kubeconfig").read_text())
     config["users"][0]["user"] = {"token": "not-the-token"}

@@ -246,6 +246,10 @@ def test_only_servers_outside_need_a_namespace_made() -> None:
         "mcp-servers",
         "team-a",
     ]
+    assert server_namespaces([*servers, {"name": "x", "port": 1}], namespace="mcp-servers", outside=False) == [
+        "team-b",
+        "mcp-servers",
+    ]
 
 
 def test_tools_that_a_server_must_offer_have_its_prefix() -> None:
