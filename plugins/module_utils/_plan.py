@@ -296,7 +296,7 @@ def run_all(jobs: t.Sequence[t.Callable[[], t.Any]]) -> list[t.Any]:
             except BaseException as failure:  # raised again below
                 failures.append(failure)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(WORKERS, len(jobs)))]
+    threads = [threading.Thread(target=work, daemon=True) for _thread in range(min(WORKERS, len(jobs)))]
     try:
         for thread in threads:
             thread.start()
