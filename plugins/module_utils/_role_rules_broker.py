@@ -36,15 +36,19 @@ NAMESPACES = ("broker_namespace", "broker_servers_namespace", "broker_gateway_na
 SAME_OPTIONS = {"broker_servers": ("servers", "servers_list"), "broker_virtual_servers": ("servers", "servers_virtual")}
 """Options that hold what another role's option holds: their elements are specified there."""
 
+_OWN_FOLDER = re.compile(r"(?!.*/\.\.?(/|$))(?=.*(mcp|broker))(/[\w.@+-]+){2,}/?")
+"""Never /usr/local, /var/log or the like: with the role's state absent the folder goes as a whole."""
 MAX_WORKERS = 256
 """The broker's own bound of ``--workers``."""
 
 
 def broker_problems(values: Values) -> Problems:
     """Every broken rule of the role's own options as a sentence. ``values`` are checked options."""
+    on_host = values.get("broker_target") == "host"
+    if on_host:
+        yield from _folder_problems(values)
     if values.get("broker_state") == "absent":
         return
-    on_host = values.get("broker_target") == "host"
     if on_host:
         yield from _host_problems(values)
     elif not values.get("broker_image"):
@@ -78,8 +82,19 @@ def broker_problems(values: Values) -> Problems:
             )
 
 
+def _folder_problems(values: Values) -> Problems:
+    """Also with state absent, when they are removed."""
+    for option in ("broker_install_dir", "broker_config_dir", "broker_log_dir"):
+        folder = values.get(option)
+        if folder is not None and not _OWN_FOLDER.fullmatch(folder):
+            yield (
+                f"{option} {folder!r} is not the absolute path of a folder of its own, such as /opt/mcpops-broker (it"
+                " is removed with all that is in it, so a part of the path has to name mcp or the broker)"
+            )
+
+
 def _host_problems(values: Values) -> Problems:
-    """What has no meaning without Kubernetes, and folders that are none."""
+    """What has no meaning without Kubernetes."""
     for server in values.get("broker_servers") or []:
         if server.get("state") != "absent" and not server.get("url"):
             yield f"servers_list ({server.get('name')}): url is missing; on a host there are no Services to name"
@@ -89,10 +104,6 @@ def _host_problems(values: Values) -> Problems:
                     f"servers_list ({server.get('name')}): {option} names a Secret of a cluster; on a host give"
                     f" {option.removesuffix('_secret')} instead"
                 )
-    for option in ("broker_install_dir", "broker_config_dir", "broker_log_dir"):
-        folder = values.get(option)
-        if folder is not None and not re.fullmatch(r"(/[\w.@+-]+){2,}/?", folder):
-            yield f"{option} {folder!r} is not the absolute path of a folder of its own, such as /opt/mcpops-broker"
     if bool(values.get("broker_tls_certificate")) != bool(values.get("broker_tls_key")):
         yield "broker_tls_certificate and broker_tls_key need each other; give both files, or none"
 

@@ -94,7 +94,7 @@ def changes(output: str) -> int:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    made = Host(tmp_path_factory.mktemp("host"))
+    made = Host(tmp_path_factory.mktemp("broker-host"))
     yield made
     made.run(broker_state="absent")
 

@@ -235,6 +235,8 @@ GOOD = {
     "broker_servers": [{"name": "weather", "port": 9090, "state": "enabled"}], "broker_servers_namespace": "ns",
 }  # fmt: skip
 
+HOST = {**GOOD, "broker_target": "host", "broker_servers": [{"name": "a", "url": "http://10.0.0.1:9090/mcp"}]}
+
 
 class TestRules:
     def test_good_input(self) -> None:
@@ -277,3 +279,14 @@ class TestRules:
 
     def test_removal_needs_no_image(self) -> None:
         assert rule_problems({**GOOD, "broker_image": "", "broker_state": "absent"}) == []
+
+    @pytest.mark.parametrize("state", ["present", "absent"])
+    @pytest.mark.parametrize("folder", ["/", "/var/log", "/opt/mcpops-broker/..", "/opt/../mcp/x", "opt/mcp", "/mcp"])
+    def test_no_folder_of_others_is_ever_removed(self, state: str, folder: str) -> None:
+        values = {**HOST, "broker_state": state, "broker_log_dir": folder}
+
+        assert [said for said in rule_problems(values) if said.startswith(f"broker_log_dir {folder!r} is not")]
+
+    @pytest.mark.parametrize("folder", ["/opt/mcpops-broker", "/opt/mcpops-broker/", "/srv/mcp/logs", "/opt/a..b/mcp"])
+    def test_folders_of_its_own(self, folder: str) -> None:
+        assert rule_problems({**HOST, "broker_log_dir": folder}) == []
