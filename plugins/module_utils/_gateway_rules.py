@@ -193,10 +193,10 @@ def hostname_problem(hostname: str) -> str:
         return "holds a port; write the port in the option port"
     if hostname != hostname.lower():
         return f"has capital letters; write {hostname.lower()}"
-    if "*" in hostname and not hostname.startswith("*."):
-        return "has a wildcard in the middle; only the whole first label may be *, such as *.example.com"
     if hostname == "*":
         return "matches everything; leave it out for that"
+    if "*" in hostname and not hostname.startswith("*."):
+        return "has a wildcard in the middle; only the whole first label may be *, such as *.example.com"
     if not _HOSTNAME.fullmatch(hostname) or len(hostname) > 253 or any(len(part) > 63 for part in hostname.split(".")):
         return "is no DNS name (lower case letters, digits and '-' in labels of up to 63, joined by dots)"
     return ""

@@ -67,8 +67,8 @@ GATEWAY_FAILURES: dict[str, dict[str, Remedy]] = {
     "Programmed": {"AddressNotUsable": Remedy("ask for other addresses, or leave them out", at_once=True)},
 }
 NO_ADDRESS = Remedy(
-    "the Gateway's Service gets no address: install a load balancer (for example MetalLB) or let the implementation "
-    "make a Service of another type"
+    "the Gateway's Service has no address or no running pod behind it: look at both; a Service of type LoadBalancer "
+    "needs a load balancer (for example MetalLB)"
 )
 ROUTE_FAILURES: dict[str, dict[str, Remedy]] = {
     "Accepted": {

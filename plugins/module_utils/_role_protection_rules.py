@@ -81,6 +81,12 @@ def auth_problems(values: Values) -> Problems:
                 f"auth_{option} needs to know whose tokens are meant; set auth_issuer (mcp_gateway_auth_issuer), or"
                 " auth_jwks_url"
             )
+    calls = values.get("auth_calls_listener")
+    if calls and calls == values.get("auth_listener") and has_policies(values):
+        yield (
+            f"auth_calls_listener {calls!r} is the endpoint's listener, and a listener takes one policy of a kind: "
+            "give the routes of MCP servers a listener of their own (mcp_gateway_servers_listener)"
+        )
     yield from _tool_problems(values)
     yield from _limit_problems(values)
     unknown = sorted(set(values.get("auth_rules") or {}) - set(RESERVED_RULES))

@@ -50,7 +50,8 @@ POLICY_SAID = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^'
 TOO_LARGE = re.compile(r"request is too large|message larger than max|Request entity too large", re.IGNORECASE)
 INVALID_STRUCTURE = re.compile(r"^(?:Invalid|Unsupported) value: .*[}\]]: (?P<rule>[^{}\[\]]+)$", re.DOTALL)
 """A cause with a whole structure as its value, which is too long to be shown."""
-IMMUTABLE = "field is immutable"
+IMMUTABLE = "is immutable"
+"""In what the API server says of a field (built-in kinds) and in rules of definitions (a registration's prefix)."""
 MANAGER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"(?: with subresource "[^"]*")?( using )?')
 """A manager in a conflict. The API server adds `` using VERSION`` for one that did not use server-side apply."""
 

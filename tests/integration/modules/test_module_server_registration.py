@@ -353,6 +353,7 @@ def test_a_prefix_stays(run: Modules, api_server: ApiServer, ns: str) -> None:
     message = run.fails("server_registration", check=True, **options(ns, prefix="other_"))
 
     assert "prefix is immutable once set" in message
+    assert "remove the object and make it again" in message
 
 
 def test_user_lists_need_a_prefix(run: Modules, ns: str) -> None:

@@ -68,6 +68,7 @@ def test_good_input_has_no_problems() -> None:
         ({"auth_issuer": "sso.example.com"}, "auth_issuer 'sso.example.com' is not an address"),
         ({"auth_audiences": ["a"]}, "auth_audiences needs to know whose tokens are meant"),
         ({**AUTH, "auth_calls_listener": "", "auth_tool_roles": True}, "need auth_calls_listener"),
+        ({**AUTH, "auth_listener": "mcp-servers"}, "a listener takes one policy of a kind"),
         ({**AUTH, "auth_tools": [{}]}, "auth_tools[0] says nothing"),
         ({**AUTH, "auth_tools": [{"server": "wether"}], "auth_servers": [{"name": "weather"}]},
          "server 'wether' is none of the registered servers (weather)"),
