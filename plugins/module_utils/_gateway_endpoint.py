@@ -147,14 +147,19 @@ def reports_together(reports: t.Sequence[Object]) -> dict[str, t.Any]:
     return {**reports[0], "works": not broken, **problem, "text": text, "endpoints": list(reports)}
 
 
+TOLD = ("name", "state", "prefix", "expect_tools")
+"""What of a registered server tells its tools."""
+
+
 def targets_of(extensions: t.Any, servers: t.Any, defaults: Object) -> list[dict[str, t.Any]]:
     """What role verify asks: one endpoint for each extension of the list, or the one of the ``defaults``.
 
     Each has ``gateway``, ``gateway_namespace``, ``listener``, ``public_host``, and the ``servers`` whose tools it must
-    list: all for the only endpoint, else those that the extension names.
+    list: all for the only endpoint, else those that the extension names. Of a server there is only what tells its
+    tools: Ansible shows what a loop goes over, and a server may have a credential.
     """
     entries = [one for one in structured(extensions, "list") if one.get("state") != "absent"]
-    known = structured(servers, "list")
+    known = [{key: one[key] for key in TOLD if key in one} for one in structured(servers, "list")]
     if not entries:
         return [{**defaults, "servers": known}]
     targets = []

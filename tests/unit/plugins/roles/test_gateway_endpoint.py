@@ -166,6 +166,13 @@ def test_every_extension_has_an_endpoint_that_lists_its_own_servers() -> None:
     assert targets_of([{"namespace": "a"}], servers, PLACE) == [{**PLACE, "servers": servers}]
 
 
+def test_what_is_looped_over_has_no_credential() -> None:
+    servers = [{"name": "weather", "prefix": "w_", "credential": "Bearer secret", "ca_cert": "x", "port": 1}]
+
+    assert targets_of([], servers, PLACE)[0]["servers"] == [{"name": "weather", "prefix": "w_"}]
+    assert targets_of([{"servers": ["weather"]}], servers, PLACE)[0]["servers"] == [{"name": "weather", "prefix": "w_"}]
+
+
 def test_one_broken_endpoint_is_the_problem_of_all() -> None:
     good, bad = report_of(ANSWER), report_of({"msg": "refused"})
 
