@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -103,9 +104,15 @@ def controller(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Co
     base = tmp_path_factory.mktemp("controller")
     _galaxy("build", "--output-path", str(base), collections=ROOT / ".collections")
     archive = next(base.glob("mcpops-gateway-*.tar.gz"))
-    project, installed, home, temporary = (base / name for name in ("job/project", "installed", "home", "tmp"))
-    for path in (project / "collections", home, temporary, installed):
+    project, installed, home, temporary, programs = (
+        base / name for name in ("job/project", "installed", "home", "tmp", "bin")
+    )
+    for path in (project / "collections", home, temporary, installed, programs):
         path.mkdir(parents=True)
+    # ansible-runner asks access(2) for the program, which knows no capabilities; the folder of this one may be closed.
+    playbook = programs / "ansible-playbook"
+    playbook.write_text(f'#!/bin/sh\nexec {shlex.quote(str(Path(sys.executable).parent / playbook.name))} "$@"\n')
+    playbook.chmod(0o755)
     requirements = project / "collections" / "requirements.yml"
     requirements.write_text(yaml.safe_dump({"collections": [{"name": str(archive), "type": "file"}]}))
     shutil.copyfile(ROOT / "playbooks" / "vars" / "openshift.yml", project / "vars.yml")
@@ -121,7 +128,7 @@ def controller(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Co
         "K8S_AUTH_HOST": config["clusters"][0]["cluster"]["server"],
         "K8S_AUTH_API_KEY": config["users"][0]["user"]["token"],
         "K8S_AUTH_SSL_CA_CERT": str(authority),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}/usr/bin{os.pathsep}/bin",
+        "PATH": f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin",
         "HOME": str(home),
         "ANSIBLE_COLLECTIONS_PATH": str(installed),
         # As in an execution environment, only a folder for temporary files can be written.
