@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -150,12 +151,16 @@ class ApiServer:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[list[str]]:
-        """Collects the module's requests made inside the block, as ``verb uri``; dry runs are marked with ``dry``."""
-        before = len(self.audit())
+        """Collects the module's requests made inside the block, as ``verb uri``; dry runs are marked with ``dry``.
+
+        A watch from before is written down when it ends, which may be now.
+        """
+        began = datetime.now(UTC)
         seen: list[str] = []
         yield seen
-        for event in self.audit()[before:]:
-            if event.get("stage", "ResponseComplete") == "ResponseComplete" and event["userAgent"] == MODULE_AGENT:
+        for event in self.audit():
+            ours = event.get("stage", "ResponseComplete") == "ResponseComplete" and event["userAgent"] == MODULE_AGENT
+            if ours and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= began:
                 dry = "dry " if "dryRun=All" in event["requestURI"] else ""
                 seen.append(f"{dry}{event['verb']} {event['requestURI']}")
 

@@ -52,7 +52,7 @@ CHECKS = [
     Check("sanity", "python tests/setup/sanity.py ansible-test"),
     Check("api battery", f"{PYTEST} tests/sandbox/battery", show=True),
     Check("broker", f"{PYTEST} tests/broker", show=True),
-    Check("integration", f"{PYTEST} tests/integration", show=True),
+    Check("integration", f"{PYTEST} tests/integration -n 2 --dist loadfile", show=True),
     Check("molecule", "molecule test --all", show=True),
 ]
 
