@@ -17,6 +17,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,9 +100,15 @@ def _galaxy(*words: str, collections: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def controller(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Controller:
+def controller(sandbox: Sandbox) -> Iterator[Controller]:
+    """A controller in a folder that everybody may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(prefix="controller-") as folder:
+        Path(folder).chmod(0o755)
+        yield _controller(Path(folder), sandbox)
+
+
+def _controller(base: Path, sandbox: Sandbox) -> Controller:
     """A controller with the project, its collections installed as a project update does."""
-    base = tmp_path_factory.mktemp("controller")
     _galaxy("build", "--output-path", str(base), collections=ROOT / ".collections")
     archive = next(base.glob("mcpops-gateway-*.tar.gz"))
     project, installed, home, temporary, programs = (
@@ -146,9 +153,6 @@ def controller(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Co
     if os.getuid() == 0:
         for path in (base / "job", temporary, *(base / "job").rglob("*")):
             os.chown(path, NOBODY, NOBODY)
-        for path in (base, *base.parents):
-            if path.is_relative_to(base.parents[1]):
-                path.chmod(path.stat().st_mode | 0o055)
     return Controller(base / "job", environment)
 
 
