@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
 from mcpops_broker.mcp import methods
-from mcpops_broker.mcp.methods import Exchange
+from mcpops_broker.mcp.methods import SessionExchange
 from mcpops_broker.protocol import jsonrpc, sse
 from mcpops_broker.protocol.jsonrpc import Kind, RpcError
 from mcpops_broker.protocol.versions import (
@@ -129,7 +129,8 @@ class McpEndpoint:
             await _refuse(out.send, error, request_id)
             return
         if kind is Kind.REQUEST:
-            exchange = Exchange(session, _virtual_server(headers), out.notify if out.takes_events else None)
+            notify = out.notify if out.takes_events else None
+            exchange = SessionExchange(session, message["id"], _virtual_server(headers), notify)
             work = methods.answer(self._broker, exchange, message)
             await _UntilGone(session, receive).run(work, out)
         else:
@@ -146,8 +147,8 @@ class McpEndpoint:
             raise _bad(400, f"MCP {session.key.version} has no batches: send one message in a body")
         if not 0 < len(batch) <= limit:
             raise _bad(400, f"a batch holds 1 to {limit} messages, this one {len(batch)}")
-        exchange = Exchange(session, _virtual_server(headers), None)
-        work = [self._element(exchange, message) for message in batch]
+        virtual_server = _virtual_server(headers)
+        work = [self._element(session, virtual_server, message) for message in batch]
 
         async def together() -> bytes:
             responses = [response for response in await asyncio.gather(*work) if response is not None]
@@ -155,18 +156,17 @@ class McpEndpoint:
 
         await _UntilGone(session, receive).run(together(), out)
 
-    async def _element(self, exchange: Exchange, message: Any) -> bytes | None:
+    async def _element(self, session: Session, virtual_server: str | None, message: Any) -> bytes | None:
         """Handle one message of a batch: its response, or None when there is none to give."""
         try:
             kind = jsonrpc.classify(message)
         except RpcError as error:
             return jsonrpc.error_bytes(jsonrpc.id_of(message), error)
         if kind is Kind.REQUEST:
-            return await methods.answer(
-                self._broker, Exchange(exchange.session, exchange.virtual_server, None), message
-            )
+            exchange = SessionExchange(session, message["id"], virtual_server, None)
+            return await methods.answer(self._broker, exchange, message)
         if kind is Kind.NOTIFICATION:
-            methods.take_notification(self._broker, exchange.session, message)
+            methods.take_notification(self._broker, session, message)
         return None
 
     async def _get(self, headers: Headers, receive: Receive, send: Send) -> None:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,6 +18,7 @@ from mcpops_broker.protocol.jsonrpc import Id, Message, RpcError
 from mcpops_broker.protocol.versions import negotiate
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
+from mcpops_broker.upstream.exchange import Exchange
 from mcpops_broker.upstream.transport import OnNotification
 from mcpops_broker.upstream.upstream import Upstream
 
@@ -27,14 +29,32 @@ REQUEST_CANCELLED = -32800
 """Answer to a request that its client has cancelled; clients ignore it. Outside the codes that JSON-RPC reserves."""
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One request of a session."""
+class SessionExchange(Exchange):
+    """A request of a client session."""
 
-    session: Session
-    virtual_server: str | None
-    notify: OnNotification | None
-    """Takes notifications that belong to the request; None when the client cannot get any."""
+    resolves_input = True
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    __slots__ = ("_notify", "client", "request_id", "session", "virtual_server")
+
+    def __init__(
+        self, session: Session, request_id: Id, virtual_server: str | None, notify: OnNotification | None
+    ) -> None:
+        self.session = session
+        self.request_id = request_id
+        self.virtual_server = virtual_server
+        self.client = session.client
+        self._notify = notify
+        """Takes notifications that belong to the request; None when the client cannot get any."""
+
+    async def notify(self, raw: bytes) -> None:
+        """Pass on a notification that belongs to the request."""
+        if self._notify is not None:
+            await self._notify(raw)
+
+    async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Refuse: no client declares anything here yet."""
+        raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method {jsonrpc.excerpt(method)} is not supported by this client")
 
 
 def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
@@ -50,7 +70,7 @@ def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
     return jsonrpc.result_bytes(message["id"], orjson.dumps(result)), broker.sessions.start(version)
 
 
-async def answer(broker: Broker, exchange: Exchange, message: Message) -> bytes:
+async def answer(broker: Broker, exchange: SessionExchange, message: Message) -> bytes:
     """Carry out a request and return its response; errors of the request become error responses."""
     request_id: Id = message["id"]
     try:
@@ -94,7 +114,7 @@ def cancel(broker: Broker, identity: str, params: dict[str, Any]) -> bool:
     return True
 
 
-async def _call_tool(broker: Broker, exchange: Exchange, message: Message) -> bytes:
+async def _call_tool(broker: Broker, exchange: SessionExchange, message: Message) -> bytes:
     """Relay `tools/call` to the tool's upstream.
 
     The request is written anew from its parsed form, never passed on as bytes: with a duplicate key the upstream
@@ -114,7 +134,8 @@ async def _call_tool(broker: Broker, exchange: Exchange, message: Message) -> by
     params["name"] = route.tool
     call = broker.calls.begin(identity, request_id, upstream)
     try:
-        return await upstream.call(identity, orjson.dumps(message), request_id, exchange.notify)
+        reply = await upstream.request(exchange, "tools/call", params)
+        return reply.for_request(request_id)
     except asyncio.CancelledError:
         if not call.stopped:
             raise

@@ -90,6 +90,22 @@ def result_bytes(request_id: Id, result: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":' + orjson.dumps(request_id) + b',"result":' + result + b"}"
 
 
+def restamp(raw: bytes, message: Message, request_id: Id) -> bytes:
+    """Return a response with another id; `message` is `raw` parsed, and is changed.
+
+    The usual spelling, id second, is changed in place: serializing a large result again costs far more.
+    """
+    old = message["id"]
+    if old == request_id and type(old) is type(request_id):
+        return raw
+    start = b'{"jsonrpc":"2.0","id":'
+    head = start + orjson.dumps(old) + b","
+    if raw.startswith(head):
+        return start + orjson.dumps(request_id) + raw[len(head) - 1 :]
+    message["id"] = request_id
+    return orjson.dumps(message)
+
+
 def error_bytes(request_id: Id | None, error: RpcError) -> bytes:
     """Build an error response; an unknown id is null, as JSON-RPC asks."""
     body: dict[str, Any] = {"code": error.code, "message": error.message}

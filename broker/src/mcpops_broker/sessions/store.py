@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mcpops_broker.sessions.seal import Sealer, SessionKey
+from mcpops_broker.upstream.exchange import Client
 
 MAX_ENDED = 50_000
 """Ended sessions remembered. Beyond that the oldest is forgotten: whoever still holds its id could use it again."""
@@ -28,6 +29,11 @@ class Session:
     """Monotonic seconds of the last request."""
     busy: int = 0
     """Requests and streams that hold the session now."""
+
+    @property
+    def client(self) -> Client:
+        """The client that holds the session, for upstreams."""
+        return Client(self.key.identity, self.key.version)
 
 
 class SessionStore:

@@ -19,11 +19,12 @@ from mcpops_broker.background import Background
 from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.protocol import jsonrpc
-from mcpops_broker.protocol.jsonrpc import Id, Message
+from mcpops_broker.protocol.jsonrpc import Message
 from mcpops_broker.protocol.versions import LATEST_SESSION_VERSION, SESSION_VERSIONS
 from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.exchange import Exchange, Reply
 from mcpops_broker.upstream.session import UpstreamSession
-from mcpops_broker.upstream.transport import OnNotification, Transport
+from mcpops_broker.upstream.transport import Transport
 
 CONTROL_TIMEOUT = 30.0
 """Seconds for the broker's own requests (initialize, lists), unless the configured total is shorter."""
@@ -78,17 +79,17 @@ class UpstreamLink:
             _, response = await self._transport.response(session, answer, request_id, None)
         return self._transport.result(response)
 
-    async def relay(
-        self, session: UpstreamSession, body: bytes, request_id: Id, notify: OnNotification | None
-    ) -> bytes:
-        """Send a client's request and return the response as the upstream wrote it.
+    async def relay(self, session: UpstreamSession, body: bytes, exchange: Exchange) -> Reply:
+        """Send a client's request and return the response.
 
-        Notifications that come before it go to `notify` as they are. Raises `StaleSessionError` when nothing was
-        carried out and a new session would help.
+        Notifications that come before it go to the client. Raises `StaleSessionError` when nothing was carried out
+        and a new session would help.
         """
+        if exchange.upstream_id is None:
+            raise RuntimeError("a request needs an id")
         async with _Deadline(self.name, self._total):
             answer = await self._transport.post(session, body)
-            return (await self._transport.response(session, answer, request_id, notify))[0]
+            return Reply(*await self._transport.response(session, answer, exchange.upstream_id, exchange.notify))
 
     async def notify(self, session: UpstreamSession, message: Message) -> None:
         """Send a notification or a response."""

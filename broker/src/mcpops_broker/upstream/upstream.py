@@ -9,6 +9,9 @@ import random
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
+
+import orjson
 
 from mcpops_broker import logs
 from mcpops_broker.background import Background
@@ -16,11 +19,11 @@ from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.upstream.errors import StaleSessionError, UpstreamError
+from mcpops_broker.upstream.exchange import Exchange, Reply
 from mcpops_broker.upstream.link import UpstreamLink
 from mcpops_broker.upstream.pool import SessionPool
 from mcpops_broker.upstream.session import UpstreamSession
 from mcpops_broker.upstream.tools import ToolList, list_tools
-from mcpops_broker.upstream.transport import OnNotification
 from mcpops_broker.upstream.watch import watch
 
 FIRST_BACKOFF = 1.0
@@ -102,23 +105,27 @@ class Upstream:
         """List the tools again soon."""
         self._again.set()
 
-    async def call(self, identity: str, body: bytes, request_id: jsonrpc.Id, notify: OnNotification | None) -> bytes:
-        """Send a request of a client session and return the response as the upstream wrote it.
+    async def request(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
+        """Carry out a client's request and return the response, a result or an error.
 
-        A session that the upstream has forgotten is replaced and the request sent once more, which is safe: the
-        upstream refused it because of the session. Raises `UpstreamError`.
+        `params` are as the upstream knows them (names without prefix). A session that the upstream has forgotten is
+        replaced and the request sent once more, which is safe: the upstream refused it because of the session.
+        Raises `UpstreamError`.
         """
         if self.active >= self._options.limits.calls_per_upstream:
             raise UpstreamError(self.server.name, "busy", f"{self.active} calls are in flight already; try again later")
         self.active += 1
         try:
+            identity = exchange.client.identity
+            exchange.upstream_id = exchange.request_id
+            body = orjson.dumps(jsonrpc.request(exchange.request_id, method, params))
             session = await self._session_for(identity)
             try:
-                return await self._link.relay(session, body, request_id, notify)
+                return await self._link.relay(session, body, exchange)
             except StaleSessionError:
                 logs.info("upstream.session.stale", upstream=self.server.name, session=identity)
                 self.sessions.forget(identity, session)
-                return await self._link.relay(await self.sessions.get(identity), body, request_id, notify)
+                return await self._link.relay(await self.sessions.get(identity), body, exchange)
         finally:
             self.active -= 1
             if not self.active:
