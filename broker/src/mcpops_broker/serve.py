@@ -17,7 +17,7 @@ import uvicorn
 from mcpops_broker import logs
 from mcpops_broker.broker import Broker, Options
 from mcpops_broker.config.model import Config
-from mcpops_broker.mcp import methods
+from mcpops_broker.mcp import session_methods
 from mcpops_broker.web.app import App
 from mcpops_broker.workers import Worker
 
@@ -133,6 +133,6 @@ def _from_worker(broker: Broker, kind: str, value: object) -> None:
         for session_id in value:
             broker.session_ended(session_id)
     elif kind == "cancel" and isinstance(value, dict):
-        methods.cancel(broker, value["identity"], value["params"])
+        session_methods.cancel(broker, value["identity"], value["params"])
     elif kind == "started":
         broker.tell_workers("ended", broker.sessions.ended())

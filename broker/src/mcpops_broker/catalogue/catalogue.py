@@ -20,6 +20,9 @@ import orjson
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError, excerpt
 
+Scope = str | None
+"""What a client sees of the catalogue: the tools of a virtual server, or all of them for None."""
+
 
 class Source:
     """What one upstream contributes, serialized once however often the catalogue is built again."""
@@ -119,7 +122,7 @@ class Catalogue:
         self._virtual = {server.name: server.tools for server in virtual_servers}
         self._views: dict[str | None, View] = {}
 
-    def view(self, virtual_server: str | None) -> View:
+    def view(self, virtual_server: Scope) -> View:
         """Return the tools of a virtual server, or all of them for None.
 
         Raises `RpcError` -32602 for a name that is not configured: a typing error must not open everything.

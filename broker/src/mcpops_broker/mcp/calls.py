@@ -7,8 +7,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from mcpops_broker.mcp.exchange import ClientExchange
 from mcpops_broker.protocol.jsonrpc import Id
-from mcpops_broker.upstream.upstream import Upstream
 
 CANCEL_GRACE = 2.0
 """Seconds that an upstream gets to end a cancelled call by itself."""
@@ -16,9 +16,9 @@ CANCEL_GRACE = 2.0
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A request that an upstream works on."""
+    """A request of a session that is being carried out."""
 
-    upstream: Upstream
+    exchange: ClientExchange
     task: asyncio.Task[object]
     stopped: bool = False
     """Whether `stop` ended it, as opposed to somebody cancelling the task."""
@@ -38,18 +38,19 @@ class Calls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def begin(self, identity: str, request_id: Id, upstream: Upstream) -> Call:
-        """Remember a call that the current task makes."""
+    def begin(self, exchange: ClientExchange) -> Call:
+        """Remember a request that the current task carries out."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call is made by a task")
-        call = self._calls[identity, request_id] = Call(upstream, task)
+        call = self._calls[exchange.client.identity, exchange.request_id] = Call(exchange, task)
         return call
 
-    def end(self, identity: str, request_id: Id, call: Call) -> None:
+    def end(self, call: Call) -> None:
         """Forget a call; another one that has taken its id since stays."""
-        if self._calls.get((identity, request_id)) is call:
-            del self._calls[identity, request_id]
+        key = (call.exchange.client.identity, call.exchange.request_id)
+        if self._calls.get(key) is call:
+            del self._calls[key]
 
     def find(self, identity: str, request_id: object) -> Call | None:
         """Return the call with this id in a session."""

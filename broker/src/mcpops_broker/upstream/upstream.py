@@ -137,6 +137,18 @@ class Upstream:
         if session is not None:
             await self._link.notify(session, message)
 
+    async def cancel(self, exchange: Exchange, reason: str | None) -> None:
+        """Tell the upstream that nobody waits for a request any more. A failure is logged: nobody waits for it."""
+        if exchange.upstream_id is None:
+            return  # it never heard of the request
+        params: dict[str, Any] = {"requestId": exchange.upstream_id}
+        if reason is not None:
+            params["reason"] = reason
+        try:
+            await self.notify(exchange.client.identity, jsonrpc.notification("notifications/cancelled", params))
+        except UpstreamError as error:
+            logs.debug("cancel.failed", upstream=error.upstream, problem=str(error))
+
     def end_session(self, identity: str) -> None:
         """End a client session's session at the upstream."""
         self.sessions.drop(identity)

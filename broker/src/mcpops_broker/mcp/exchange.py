@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""What the endpoint adds to an exchange: how much of the catalogue its client sees, and how its answer is written."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from mcpops_broker.upstream.exchange import Exchange, Reply
+
+if TYPE_CHECKING:
+    from mcpops_broker.catalogue.catalogue import Scope
+    from mcpops_broker.upstream.upstream import Upstream
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class ClientExchange(Exchange):
+    """A client's request at the endpoint. One kind for each era: `SessionExchange`, and one for requests without
+    sessions."""
+
+    scope: Scope
+    """What of the catalogue the client may see and use."""
+    upstream: Upstream | None = None
+    """Where the request went; None: it has not gone to any."""
+
+    @abstractmethod
+    def response(self, reply: Reply) -> bytes:
+        """Write an upstream's response as the client's revision has it, with the id of the client's request."""
