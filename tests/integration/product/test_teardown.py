@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -138,6 +140,45 @@ def test_without_an_operator_it_asks_before_it_strips_finalizers(
     )
     assert set(sandbox.snapshot()) == empty
     assert again.recap()["changed"] == 0, again.output
+
+
+def test_what_somebody_puts_back_is_found_by_the_proof(
+    sandbox: Sandbox, empty: set[str], installed: Callable[..., None]
+) -> None:
+    installed()
+    with kept(sandbox, "HTTPRoute", "weather", "mcp-servers"):
+        play = teardown(sandbox, mcp_gateway_remove_crds=False, mcp_gateway_remove_namespaces=False)
+    rest = teardown(sandbox)
+
+    assert play.exit_code != 0
+    assert "Prove that no server, route or policy is left" in play.output
+    assert "HTTPRoute mcp-servers/weather" in flat(play), play.output
+    assert rest.exit_code == 0, rest.output
+    assert set(sandbox.snapshot()) == empty
+
+
+@contextmanager
+def kept(sandbox: Sandbox, kind: str, name: str, namespace: str) -> Iterator[None]:
+    """Put an object back whenever it is gone, in the collection's name, as a GitOps tool that applies its manifests."""
+    client = sandbox.client
+    objects = client.resources.get(api_version="gateway.networking.k8s.io/v1", kind=kind)
+    found = objects.get(name=name, namespace=namespace).to_dict()
+    body = {key: found[key] for key in ("apiVersion", "kind", "spec")}
+    body["metadata"] = {"name": name, "namespace": namespace, "labels": found["metadata"].get("labels", {})}
+    done = threading.Event()
+
+    def keep() -> None:
+        while not done.wait(0.1):
+            if not objects.get(namespace=namespace, field_selector=f"metadata.name={name}").items:
+                objects.server_side_apply(body=body, namespace=namespace, field_manager="mcpops.gateway")
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
 
 
 def gone(sandbox: Sandbox, name: str) -> None:
