@@ -299,8 +299,7 @@ class Jmespath:
 
     def __init__(self, expression: str, value: t.Any = None, fix: str = "") -> None:
         try:
-            import jmespath  # noqa: PLC0415 - only this goal needs it
-            import jmespath.exceptions  # noqa: PLC0415
+            import jmespath.exceptions  # noqa: PLC0415 - only this goal needs it
         except ImportError as error:
             raise ConfigError(
                 "Waiting for a JMESPath expression needs the Python library jmespath, which is missing; install it "

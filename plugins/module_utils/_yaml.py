@@ -43,7 +43,7 @@ def load_all_yaml(text: str) -> list[t.Any]:
 @functools.cache
 def _strict(loader: t.Any) -> t.Any:
     """The loader, refusing a name that a mapping has twice: YAML forbids it, and PyYAML takes the last one silently."""
-    import yaml  # noqa: PLC0415
+    import yaml  # noqa: PLC0415 - the module must load without it
 
     class Strict(loader):  # type: ignore[misc]  # a base that is chosen at run time
         def construct_mapping(self, node: t.Any, deep: bool = False) -> t.Any:

@@ -16,8 +16,8 @@ import pytest
 INTEGRATION = Path(__file__).parents[1]
 sys.path[:0] = [str(INTEGRATION / part) for part in ("product", "sandbox", "roles")]
 
-from harness import Sandbox, running  # noqa: E402
-from sandbox.servers.token_issuer import TokenIssuer  # noqa: E402
+from harness import Sandbox, running  # noqa: E402 - found by the path above
+from sandbox.servers.token_issuer import TokenIssuer  # noqa: E402 - likewise
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ description: [Writes task, object and action of every change as lines of JSON.]
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no types
     """One line for every object that a task reports as changed, or for the task when it names none."""
 
     CALLBACK_VERSION = 2.0

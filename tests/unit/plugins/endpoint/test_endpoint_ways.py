@@ -164,7 +164,7 @@ class TestClientCertificate:
         ],
     )
     def test_wrong_files_are_named(self, options: dict[str, str], said: str) -> None:
-        failed = failure(Wanted("https://127.0.0.1:1/mcp", **options))  # type: ignore[arg-type]
+        failed = failure(Wanted("https://127.0.0.1:1/mcp", **options))  # type: ignore[arg-type]  # of several types
 
         assert failed.layer == "input" and said in str(failed)
 

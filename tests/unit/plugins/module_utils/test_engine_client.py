@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,6 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._client import ATTE
 from ansible_collections.mcpops.gateway.plugins.module_utils._resource import BUILT_IN
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import Settings
 from ansible_collections.mcpops.gateway.plugins.module_utils._transport import LightTransport
-from sandbox.seed import self_signed
 from unit.plugins.module_utils.scripted import (
     Reply,
     Server,
@@ -282,25 +280,6 @@ class TestConnections:
 
 
 class TestTls:
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def pem(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-        """A file for the server; the certificate, which is its own CA, and its key as text."""
-        chain, key = self_signed("api.example.com")
-        file = tmp_path_factory.mktemp("tls") / "tls.pem"
-        file.write_bytes(chain + key)
-        return file, chain.decode(), key.decode()
-
-    @pytest.fixture
-    @staticmethod
-    def secure(pem: tuple[Path, str, str]) -> Iterator[Server]:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem[0])
-        context.load_verify_locations(cadata=pem[1])
-        context.verify_mode = ssl.CERT_OPTIONAL
-        with serving(context) as running:
-            yield running
-
     def test_the_given_ca_and_server_name(self, secure: Server, pem: tuple[Path, str, str]) -> None:
         client, _slept = secure.client(ca=pem[1], server_name="api.example.com")
         secure.will(says(config_map()))

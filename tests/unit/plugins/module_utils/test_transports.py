@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +19,6 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import Conf
 from ansible_collections.mcpops.gateway.plugins.module_utils._settings import Settings
 from ansible_collections.mcpops.gateway.plugins.module_utils._transport import LightTransport, Transport
 from ansible_collections.mcpops.gateway.plugins.module_utils._transport_full import FullTransport
-from sandbox.seed import self_signed
 from unit.plugins.module_utils.scripted import (
     Handler,
     Reply,
@@ -233,24 +231,6 @@ class TestStreams:
 
 
 class TestTls:
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def pem(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-        chain, key = self_signed("api.example.com")
-        file = tmp_path_factory.mktemp("tls") / "tls.pem"
-        file.write_bytes(chain + key)
-        return file, chain.decode(), key.decode()
-
-    @pytest.fixture
-    @staticmethod
-    def secure(pem: tuple[Path, str, str]) -> Iterator[Server]:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem[0])
-        context.load_verify_locations(cadata=pem[1])
-        context.verify_mode = ssl.CERT_OPTIONAL
-        with serving(context) as running:
-            yield running
-
     def test_the_given_ca_name_and_client_certificate(
         self, make: Make, secure: Server, pem: tuple[Path, str, str]
     ) -> None:
