@@ -11,9 +11,9 @@ from mcpops_broker.mcp import session_methods
 from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now, scope_of
 from mcpops_broker.mcp.output import Output, UntilGone
 from mcpops_broker.mcp.session_exchange import SessionExchange
-from mcpops_broker.protocol import jsonrpc, sse
+from mcpops_broker.protocol import jsonrpc, meta, sse
 from mcpops_broker.protocol.jsonrpc import Kind, RpcError
-from mcpops_broker.protocol.versions import BATCH_VERSIONS, META_PROTOCOL_VERSION, SESSION_VERSIONS
+from mcpops_broker.protocol.versions import BATCH_VERSIONS, SESSION_VERSIONS
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.web.asgi import Headers, Receive, Send, respond, start_stream, stream, wait_for_disconnect
 
@@ -142,11 +142,7 @@ def _check_version(headers: Headers, message: Any) -> None:
     Without the header the session's own revision holds; MCP says to assume 2025-03-26, which differs in nothing
     that the broker does apart from batches, and those are a matter of the session.
     """
-    version: object = None
-    if isinstance(message, dict):
-        params = message.get("params")
-        meta = params.get("_meta") if isinstance(params, dict) else None
-        version = meta.get(META_PROTOCOL_VERSION) if isinstance(meta, dict) else None
+    version = meta.meta_of(message).get(meta.PROTOCOL_VERSION)
     header = headers.get(b"mcp-protocol-version")
     if version is None and header is not None:
         version = header.decode("latin-1")

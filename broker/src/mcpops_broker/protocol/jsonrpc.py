@@ -14,6 +14,10 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+HEADER_MISMATCH = -32020
+"""MCP 2026-07-28: a header is missing, malformed, or does not repeat what the body says."""
+MISSING_CAPABILITY = -32021
+"""MCP 2026-07-28: the request needs something that its client has not declared; `data` names it."""
 UNSUPPORTED_VERSION = -32022
 """MCP 2026-07-28: the request's revision is not served; `data` names those that are."""
 

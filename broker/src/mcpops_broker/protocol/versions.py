@@ -19,8 +19,10 @@ BATCH_VERSIONS = frozenset({"2025-03-26"})
 
 FIRST_STATELESS_VERSION = "2026-07-28"
 
-META_PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
-"""Key of `params._meta` that makes a request a stateless one."""
+STATELESS_VERSIONS = ("2026-07-28",)
+"""Oldest first."""
+
+LATEST_STATELESS_VERSION = STATELESS_VERSIONS[-1]
 
 
 def negotiate(requested: object) -> str:
