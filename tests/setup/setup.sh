@@ -13,7 +13,7 @@ log=$venv/setup.log
 
 # ---- is there anything to do?
 fingerprint() { # what the installed environment depends on
-    cat "$here/setup.sh" "$here/$1.lock" "$here/ansible.txt" "$here/inspector/package-lock.json" | cksum
+    cat "$here/setup.sh" "$here/$1.lock" "$here/legacy.lock" "$here/ansible.txt" "$here/node/package-lock.json" | cksum
 }
 current() { [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.stamp-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
 wanted_python() { # "" when any will do
@@ -100,19 +100,32 @@ PYTHON
     rm -rf "$download"
 fi
 
-# ---- the MCP Inspector's command line, a peer that the tests use
+# ---- peers that the tests use: MCP clients of Node.js, the conformance suite, the MCP SDK of the older revisions
 if [ "$stage" = test ]; then
-    inspector=$root/.cache/inspector
-    if ! cmp -s "$here/inspector/package-lock.json" "$inspector/package-lock.json"; then
-        say "MCP Inspector (a Node.js program, used by the tests only)"
-        rm -rf "$inspector"
-        mkdir -p "$inspector"
-        cp "$here/inspector/package.json" "$here/inspector/package-lock.json" "$inspector"
-        PATH=$venv/bin:$PATH npm ci --prefix "$inspector" --no-audit --no-fund --ignore-scripts >>"$log" 2>&1 || {
-            rm -rf "$inspector"
+    node=$root/.cache/node
+    if ! cmp -s "$here/node/package-lock.json" "$node/package-lock.json"; then
+        say "MCP Inspector, TypeScript SDK and conformance suite (Node.js programs, used by the tests only)"
+        rm -rf "$node"
+        mkdir -p "$node"
+        cp "$here/node/package.json" "$here/node/package-lock.json" "$node"
+        PATH=$venv/bin:$PATH npm ci --prefix "$node" --no-audit --no-fund --ignore-scripts >>"$log" 2>&1 || {
+            rm -rf "$node"
             tail -n 5 "$log" >&2
-            fail "npm could not install the MCP Inspector; the whole log is $log"
+            fail "npm could not install the Node.js programs of the tests; the whole log is $log"
         }
+    fi
+    legacy=$root/.venv-legacy
+    if ! cmp -s "$here/legacy.lock" "$legacy/legacy.lock" || ! "$legacy/bin/python" -c '' 2>/dev/null; then
+        say "MCP SDK 1.x in a virtual environment of its own, $(basename "$legacy") (used by the tests only)"
+        rm -rf "$legacy"
+        "$venv/bin/python" -m venv "$legacy" || fail "$venv/bin/python -m venv failed"
+        "$legacy/bin/python" -m pip --disable-pip-version-check --no-input install --progress-bar off \
+            --require-hashes -r "$here/legacy.lock" >>"$log" 2>&1 || {
+            rm -rf "$legacy"
+            tail -n 5 "$log" >&2
+            fail "pip could not install the MCP SDK 1.x of the tests; the whole log is $log"
+        }
+        cp "$here/legacy.lock" "$legacy/legacy.lock"
     fi
 fi
 

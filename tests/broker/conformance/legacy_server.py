@@ -1,8 +1,8 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The fixtures of the conformance suite on the official SDK 1.x: `python -m broker.conformance.legacy_server PORT`.
-"""An MCP server with sessions only, as the SDK made it before 2026-07-28. It runs in .venv-legacy, where that SDK is."""
+# The fixtures of the conformance suite on the official SDK 1.x: `python -m broker.conformance.legacy_server SOCKET`.
+"""An MCP server with sessions only, as the SDK made it before 2026-07-28. It runs in .venv-legacy, which has it."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def initialization_options(*arguments: Any) -> Any:
 
 
 def main() -> None:
-    """Serve on the port of the command line."""
+    """Serve on the listening socket that the command line gives by its number."""
     server.create_initialization_options = initialization_options  # type: ignore[method-assign]
     security = TransportSecuritySettings(allowed_hosts=LOCAL, allowed_origins=[f"http://{host}" for host in LOCAL])
     manager = StreamableHTTPSessionManager(server, Events(), security_settings=security, retry_interval=50)
@@ -207,7 +207,7 @@ def main() -> None:
             yield
 
     app = Starlette(routes=[Route("/mcp", StreamableHTTPASGIApp(manager))], lifespan=lifespan)
-    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
+    uvicorn.run(app, fd=int(sys.argv[1]), log_level="warning")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The fixtures of the conformance suite on the official SDK 2.x: `python -m broker.conformance.modern_server PORT`.
+# The fixtures of the conformance suite on the official SDK 2.x: `python -m broker.conformance.modern_server SOCKET`.
 """An MCP server of both eras, as the SDK makes it: stateless 2026-07-28, and sessions for older clients."""
 
 from __future__ import annotations
@@ -250,11 +250,12 @@ server.middleware.append(remember_session)
 
 
 def main() -> None:
-    """Serve on the port of the command line."""
+    """Serve on the listening socket that the command line gives by its number."""
     changes = NotificationOptions(prompts_changed=True, tools_changed=True)
     server.create_initialization_options = partial(server.create_initialization_options, changes)  # type: ignore[method-assign]  # the SDK has no other way to say listChanged over HTTP
     app = server.streamable_http_app(event_store=Events(), retry_interval=50)
-    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
+    # h11 takes the blanks around a header value away, as RFC 9110 wants it; httptools leaves those behind it
+    uvicorn.run(app, fd=int(sys.argv[1]), http="h11", log_level="warning")
 
 
 if __name__ == "__main__":

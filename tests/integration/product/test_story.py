@@ -108,7 +108,7 @@ async def test_the_official_client_lists_and_calls_tools_of_both_servers(url: st
 
 
 def test_the_inspectors_command_line_lists_tools(sandbox: Sandbox, url: str) -> None:
-    inspector = ROOT / ".cache" / "inspector" / "node_modules" / ".bin" / "mcp-inspector"
+    inspector = ROOT / ".cache" / "node" / "node_modules" / ".bin" / "mcp-inspector"
 
     done = subprocess.run(
         [str(inspector), "--cli", url, "--transport", "http", "--method", "tools/list"],
