@@ -23,6 +23,9 @@ PYTEST = "python -m pytest -q -p no:cacheprovider"
 STAND_INS = "tests/unit/sandbox/operators"
 """Each of these starts an API server and the stand-in controllers: not for the fast part."""
 
+CONFORMANCE = "tests/broker/conformance"
+"""The official suite and real clients against the broker: they use the programs of Node.js and MCP SDK 1.x."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -51,7 +54,8 @@ CHECKS = [
     Check("docs", "python tests/setup/sanity.py docs"),
     Check("sanity", "python tests/setup/sanity.py ansible-test"),
     Check("api battery", f"{PYTEST} tests/sandbox/battery", show=True),
-    Check("broker", f"{PYTEST} tests/broker", show=True),
+    Check("broker", f"{PYTEST} tests/broker --ignore {CONFORMANCE}", show=True),
+    Check("conformance", f"{PYTEST} {CONFORMANCE}", show=True),
     Check("integration", f"{PYTEST} tests/integration -n 2 --dist loadfile", show=True),
     Check("molecule", "molecule test --all", show=True),
 ]
