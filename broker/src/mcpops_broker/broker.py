@@ -14,7 +14,9 @@ from typing import Any
 
 from mcpops_broker import logs
 from mcpops_broker.background import Background
-from mcpops_broker.catalogue.catalogue import Catalogue, Source
+from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.source import Source
+from mcpops_broker.catalogue.view import Listings
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
@@ -22,6 +24,7 @@ from mcpops_broker.mcp.calls import Calls
 from mcpops_broker.mcp.streams import Streams
 from mcpops_broker.net.aiohttp_client import AiohttpClient
 from mcpops_broker.net.client import HttpClient
+from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
 from mcpops_broker.upstream.tools import ToolList
@@ -199,11 +202,13 @@ class Broker:
         self._sources = {name: self._source(upstream) for name, upstream in self.upstreams.items()}
         sources = (source for _, source in self._sources.values())
         old = self._catalogue
-        self._catalogue = Catalogue(sources, self.config.virtual_servers, self.config.broker.page_size)
+        settings = self.config.broker
+        listings = Listings(settings.page_size, ttl=round(settings.check_interval * 1000))
+        self._catalogue = Catalogue(sources, self.config.virtual_servers, listings)
         known = set(old.conflicts)
         for conflict in self._catalogue.conflicts:
             if conflict not in known:
-                logs.warning("tool.hidden", upstream=conflict.upstream, problem=str(conflict))
+                logs.warning("conflict", upstream=conflict.upstream, problem=str(conflict))
         self.streams.catalogue_changed(old, self._catalogue)
 
     def _source(self, upstream: Upstream) -> tuple[ToolList, Source]:
@@ -212,7 +217,7 @@ class Broker:
         known = self._sources.get(server.name)
         if known is not None and known[0] is listed and known[1].prefix == server.prefix:
             return known
-        return listed, Source(server.name, server.prefix, listed.tools)
+        return listed, Source(server.name, server.prefix, {Kind.TOOLS: listed.tools})
 
     def _session_dropped(self, session: Session) -> None:
         self.streams.end(session.key.identity)

@@ -120,7 +120,7 @@ def status(broker: Broker) -> Status:
             {
                 "name": server.name,
                 "tools": len(server.tools),
-                "missing": sorted(server.tools - broker.catalogue.routes.keys()),
+                "missing": sorted(name for name in server.tools if broker.catalogue.route_tool(name) is None),
             }
             for server in broker.config.virtual_servers
         ],
@@ -164,7 +164,7 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
         },
         "prefix": server.prefix,
         "state": upstream.state.value,
-        "hiddenTools": [{"name": one.name, "owner": one.owner, "reason": str(one)} for one in hidden],
+        "hiddenTools": [{"name": one.id, "owner": one.owner, "reason": str(one)} for one in hidden],
         "callsInFlight": upstream.active,
     }
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 from mcpops_broker import bus, logs
+from mcpops_broker.catalogue.scope import EVERYTHING
 from mcpops_broker.config.watch import signature, watch
-from mcpops_broker.mcp.streams import TOOLS_CHANGED, Streams
+from mcpops_broker.mcp.streams import CHANGED, Streams
 from mcpops_broker.net.target import address_of, target_for
+from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.tools import problems, sort_out
 from mcpops_broker.web import asgi
 from mcpops_broker.web.origin import OriginPolicy
@@ -97,16 +99,16 @@ def test_levels(level: str, number: int) -> None:
 
 
 async def test_messages_that_wait_are_not_repeated() -> None:
-    stream = Streams().open("client", None)
-    stream.put(TOOLS_CHANGED)
-    stream.put(TOOLS_CHANGED)
+    stream = Streams().open("client", EVERYTHING)
+    stream.put(CHANGED[Kind.TOOLS])
+    stream.put(CHANGED[Kind.TOOLS])
 
-    assert await stream.take(0) == [TOOLS_CHANGED]
+    assert await stream.take(0) == [CHANGED[Kind.TOOLS]]
     assert await stream.take(0) == []
 
 
 async def test_a_closed_stream_gives_what_waits_and_does_not_wait() -> None:
-    stream = Streams().open("client", None)
+    stream = Streams().open("client", EVERYTHING)
     stream.put(b"last")
     stream.close()
 

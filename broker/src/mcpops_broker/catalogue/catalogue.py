@@ -1,164 +1,122 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""Merging the tools of all upstreams into one catalogue. Pure: from lists to answers, no I/O.
+"""Merging what all upstreams offer into one catalogue. Pure: from lists to answers, no I/O.
 
-Names are prefix + original name. When two upstreams offer the same name, the one that stands first in the
-configuration has it; only that tool of the other is hidden, and the reason can be read in `/status`.
+Names of tools and prompts are prefix + original name, URIs stay as they are. When two upstreams offer the same, the
+one that stands first in the configuration has it; only that element of the other is hidden, and the reason can be
+read in `/status`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
-
+from mcpops_broker.catalogue.scope import EVERYTHING, Scope
+from mcpops_broker.catalogue.source import Item, Source
+from mcpops_broker.catalogue.templates import Templates
+from mcpops_broker.catalogue.view import DEFAULT_LISTINGS, Listings, View
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError, excerpt
+from mcpops_broker.protocol.kinds import Kind
 
-Scope = str | None
-"""What a client sees of the catalogue: the tools of a virtual server, or all of them for None."""
-
-
-class Source:
-    """What one upstream contributes, serialized once however often the catalogue is built again."""
-
-    __slots__ = ("prefix", "tools", "upstream")
-
-    def __init__(self, upstream: str, prefix: str, tools: Iterable[Mapping[str, Any]]) -> None:
-        self.upstream = upstream
-        self.prefix = prefix
-        self.tools = [
-            (tool["name"], orjson.dumps({**tool, "name": prefix + tool["name"]} if prefix else tool)) for tool in tools
-        ]
-        """Pairs of the name at the upstream and the tool as clients see it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a call goes."""
-
-    upstream: str
-    tool: str
-    """The name at the upstream."""
+MAX_VIEWS = 100
+"""Scopes whose lists are kept, beside the one that sees everything; the one used longest ago makes room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A tool that is hidden because another upstream has its name."""
+    """Something that is hidden because another upstream offers it under the same name or URI."""
 
+    kind: Kind
     upstream: str
-    tool: str
     name: str
-    """The name that clients would see."""
+    """The name or URI at the upstream."""
+    id: str
+    """The name or URI that clients would see."""
     owner: str
     """The upstream that has it."""
 
     def __str__(self) -> str:
         return (
-            f"tool {self.name} is hidden: upstream {self.owner}, which comes first in the configuration, has that name"
+            f"{self.kind.noun} {self.id} is hidden: upstream {self.owner}, which comes first in the configuration, "
+            f"has that {'name' if self.kind.identity == 'name' else 'URI'}"
         )
 
 
-class View:
-    """An ordered set of tools, as pages that are serialized once.
-
-    Order is by name, so it does not depend on when an upstream was reached, and a cursor stays valid when the list
-    changes: it means "after this name".
-    """
-
-    def __init__(self, tools: Mapping[str, bytes], page_size: int) -> None:
-        self.names = sorted(tools)
-        self._known = frozenset(self.names)
-        self._items = [tools[name] for name in self.names]
-        self._page_size = page_size
-        self._pages: dict[int, bytes] = {}
-        digest = hashlib.blake2b(digest_size=16)
-        for item in self._items:
-            digest.update(item)
-        self.digest = digest.digest()
-        """Equal for two views exactly when clients would see the same."""
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._known
-
-    def page(self, cursor: object) -> bytes:
-        """Return the serialized result of `tools/list` for a cursor (None: the first page).
-
-        Raises `RpcError` -32602 for a cursor that is not one of ours.
-        """
-        start = 0 if cursor is None else bisect_right(self.names, _read_cursor(cursor))
-        page = self._pages.get(start)
-        if page is None:
-            page = self._build(start)
-            if start % self._page_size == 0:  # others come from cursors of an older list: not worth keeping
-                self._pages[start] = page
-        return page
-
-    def _build(self, start: int) -> bytes:
-        end = start + self._page_size
-        page = b'{"tools":[' + b",".join(self._items[start:end]) + b"]"
-        if end < len(self.names):
-            page += b',"nextCursor":"' + _make_cursor(self.names[end - 1]) + b'"'
-        return page + b"}"
-
-
 class Catalogue:
-    """All tools, their owners, the conflicts, and the views of virtual servers."""
+    """Everything that is offered, who offers it, the conflicts, and what scopes see of it."""
 
     def __init__(
-        self, sources: Iterable[Source] = (), virtual_servers: Iterable[VirtualServer] = (), page_size: int = 1000
+        self,
+        sources: Iterable[Source] = (),
+        virtual_servers: Iterable[VirtualServer] = (),
+        listings: Listings = DEFAULT_LISTINGS,
     ) -> None:
-        self.routes: dict[str, Route] = {}
         self.conflicts: list[Conflict] = []
-        self._tools: dict[str, bytes] = {}
+        self._items: dict[Kind, dict[str, Item]] = {kind: {} for kind in Kind}
+        self._with_resources: list[str] = []
         for source in sources:
             self._add(source)
-        self._page_size = page_size
-        self._virtual = {server.name: server.tools for server in virtual_servers}
-        self._views: dict[str | None, View] = {}
+        self._templates = Templates(self._items[Kind.TEMPLATES].values())
+        self._virtual = {server.name: server for server in virtual_servers}
+        self._listings = listings
+        self._everything = View(self._items, EVERYTHING, None, listings)
+        self._views: dict[Scope, View] = {}
 
-    def view(self, virtual_server: Scope) -> View:
-        """Return the tools of a virtual server, or all of them for None.
+    def count(self, kind: Kind) -> int:
+        """Return how many elements of a kind there are."""
+        return len(self._items[kind])
 
-        Raises `RpcError` -32602 for a name that is not configured: a typing error must not open everything.
+    def __contains__(self, element: tuple[Kind, str]) -> bool:
+        kind, name = element
+        return name in self._items[kind]
+
+    def route_tool(self, name: str) -> Item | None:
+        """Return the tool with this name, as clients see it; None when there is none."""
+        return self._items[Kind.TOOLS].get(name)
+
+    def route_prompt(self, name: str) -> Item | None:
+        """Return the prompt with this name, as clients see it; None when there is none."""
+        return self._items[Kind.PROMPTS].get(name)
+
+    def route_resource(self, uri: str) -> tuple[str, ...]:
+        """Return the upstreams to ask for a resource, the likeliest first.
+
+        The one that lists it, or the template of which it is (given itself or filled in); otherwise every upstream
+        that has resources, since servers may offer some that they do not list.
         """
-        view = self._views.get(virtual_server)
+        owner = self._items[Kind.RESOURCES].get(uri) or self._items[Kind.TEMPLATES].get(uri)
+        if owner is not None:
+            return (owner.upstream,)
+        return self._templates.owners(uri) or tuple(self._with_resources)
+
+    def view(self, scope: Scope) -> View:
+        """Return what a scope sees.
+
+        Raises `RpcError` -32602 for a virtual server that is not configured: a typing error must not open everything.
+        """
+        if scope is EVERYTHING:
+            return self._everything
+        view = self._views.pop(scope, None)
         if view is None:
-            tools = self._tools
-            if virtual_server is not None:
-                allowed = self._virtual.get(virtual_server)
-                if allowed is None:
-                    raise RpcError(INVALID_PARAMS, f"Unknown virtual server: {excerpt(virtual_server)}")
-                tools = {name: tool for name, tool in tools.items() if name in allowed}
-            view = self._views[virtual_server] = View(tools, self._page_size)
+            virtual_server = None
+            if scope.virtual_server is not None:
+                virtual_server = self._virtual.get(scope.virtual_server)
+                if virtual_server is None:
+                    raise RpcError(INVALID_PARAMS, f"Unknown virtual server: {excerpt(scope.virtual_server)}")
+            view = View(self._items, scope, virtual_server, self._listings)
+            if len(self._views) >= MAX_VIEWS:
+                del self._views[next(iter(self._views))]
+        self._views[scope] = view  # at the end again: the first is the one used longest ago
         return view
 
     def _add(self, source: Source) -> None:
-        for original, tool in source.tools:
-            name = source.prefix + original
-            owner = self.routes.get(name)
-            if owner is not None:
-                self.conflicts.append(Conflict(source.upstream, original, name, owner.upstream))
-                continue
-            self.routes[name] = Route(source.upstream, original)
-            self._tools[name] = tool
-
-
-def _make_cursor(name: str) -> bytes:
-    return urlsafe_b64encode(name.encode())
-
-
-def _read_cursor(cursor: object) -> str:
-    try:
-        if isinstance(cursor, str):
-            name = urlsafe_b64decode(cursor.encode("ascii")).decode()
-            if _make_cursor(name).decode() == cursor:  # Python's decoder skips what is not base64
-                return name
-    except ValueError:  # not ASCII, not base64, not UTF-8
-        pass
-    raise RpcError(INVALID_PARAMS, "Invalid params: the cursor is not one that this server gave")
+        if source.resources:
+            self._with_resources.append(source.upstream)
+        for kind, items in source.items.items():
+            known = self._items[kind]
+            for item in items:
+                owner = known.setdefault(item.id, item)
+                if owner is not item:
+                    self.conflicts.append(Conflict(kind, source.upstream, item.name, item.id, owner.upstream))

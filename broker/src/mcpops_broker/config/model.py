@@ -84,10 +84,12 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class VirtualServer:
-    """A named subset of the tools (an element of `virtualServers`), by their full, prefixed names."""
+    """A named subset of the catalogue (an element of `virtualServers`), by full, prefixed names."""
 
     name: str
     tools: frozenset[str] = frozenset()
+    prompts: frozenset[str] = frozenset()
+    """Empty: all prompts, as in the operator's broker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ def _virtual_servers(top: Fields) -> Iterator[VirtualServer]:
         if not name or name in seen:
             fields.problem("name", name, "every virtual server needs a name, and no other may have the same")
         seen.add(name)
-        yield VirtualServer(name, frozenset(fields.texts("tools")))
+        yield VirtualServer(name, frozenset(fields.texts("tools")), frozenset(fields.texts("prompts")))
 
 
 def _broker(fields: Fields) -> BrokerOptions:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mcpops_broker.upstream.exchange import Exchange, Reply
 
 if TYPE_CHECKING:
-    from mcpops_broker.catalogue.catalogue import Scope
+    from mcpops_broker.catalogue.scope import Scope
     from mcpops_broker.upstream.upstream import Upstream
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})

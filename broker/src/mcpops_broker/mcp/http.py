@@ -5,7 +5,7 @@ JSON-RPC error that says why."""
 
 from __future__ import annotations
 
-from mcpops_broker.catalogue.catalogue import Scope
+from mcpops_broker.catalogue.scope import EVERYTHING, Scope
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import Id, RpcError
 from mcpops_broker.web.asgi import JSON, Headers, Send, respond
@@ -54,4 +54,4 @@ def accepted(headers: Headers) -> tuple[bool, bool]:
 def scope_of(headers: Headers) -> Scope:
     """Return how much of the catalogue the headers open: the virtual server that they name, or all of it."""
     name = headers.get(b"x-mcp-virtualserver")
-    return None if name is None else name.decode("latin-1")
+    return EVERYTHING if name is None else Scope(virtual_server=name.decode("latin-1"))

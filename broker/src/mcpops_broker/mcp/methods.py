@@ -14,6 +14,7 @@ from mcpops_broker import logs
 from mcpops_broker.mcp.exchange import ClientExchange
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
+from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
 from mcpops_broker.upstream.upstream import Upstream
 
@@ -65,15 +66,16 @@ async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -
     if not isinstance(name, str):
         raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "name" must be the name of a tool')
     catalogue = broker.catalogue
-    route = catalogue.routes.get(name)
-    if route is None or (exchange.scope is not None and name not in catalogue.view(exchange.scope)):
+    route = catalogue.route_tool(name)
+    if route is None or not catalogue.view(exchange.scope).allows_tool(name):
         raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
-    params["name"] = route.tool
+    params["name"] = route.name
     return await relay(broker, exchange, broker.upstreams[route.upstream], "tools/call", params)
 
 
 async def _list_tools(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
-    page = broker.catalogue.view(exchange.scope).page(params.get("cursor"))
+    stateless = exchange.client.stateless
+    page = broker.catalogue.view(exchange.scope).page(Kind.TOOLS, params.get("cursor"), stateless=stateless)
     return jsonrpc.result_bytes(exchange.request_id, page)
 
 

@@ -19,7 +19,7 @@ from mcpops_broker.web.asgi import Headers, Receive, Send, respond, start_stream
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
-    from mcpops_broker.catalogue.catalogue import Scope
+    from mcpops_broker.catalogue.scope import Scope
 
 KEEP_ALIVE = 15.0
 """Seconds between two comments on a quiet notification stream."""

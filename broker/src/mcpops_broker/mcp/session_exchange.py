@@ -14,7 +14,7 @@ from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.exchange import Reply
 
 if TYPE_CHECKING:
-    from mcpops_broker.catalogue.catalogue import Scope
+    from mcpops_broker.catalogue.scope import Scope
 
 Notify = Callable[[bytes], Awaitable[None]]
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 import orjson
 
 from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.protocol.jsonrpc import RpcError, notification
+from mcpops_broker.protocol.kinds import Kind
 
-TOOLS_CHANGED = orjson.dumps(notification("notifications/tools/list_changed"))
+CHANGED = {kind: orjson.dumps(notification(kind.changed)) for kind in Kind}
+"""What tells a client that a list has changed. Resources and templates share one notification."""
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +24,7 @@ class Stream:
     so a client that does not read costs a fixed amount of memory."""
 
     identity: str
-    virtual_server: str | None
+    scope: Scope
     closed: bool = False
     _waiting: dict[bytes, None] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,9 +63,9 @@ class Streams:
     def __len__(self) -> int:
         return self._count
 
-    def open(self, identity: str, virtual_server: str | None) -> Stream:
+    def open(self, identity: str, scope: Scope) -> Stream:
         """Add a stream of a session."""
-        stream = Stream(identity, virtual_server)
+        stream = Stream(identity, scope)
         self._streams.setdefault(identity, []).append(stream)
         self._count += 1
         return stream
@@ -90,12 +93,13 @@ class Streams:
         """Tell every session whose view differs, on one of its streams only (MCP: never on several)."""
         for streams in self._streams.values():
             stream = streams[-1]
-            if _digest(old, stream.virtual_server) != _digest(new, stream.virtual_server):
-                stream.put(TOOLS_CHANGED)
+            for kind in Kind:
+                if _digest(old, stream.scope, kind) != _digest(new, stream.scope, kind):
+                    stream.put(CHANGED[kind])
 
 
-def _digest(catalogue: Catalogue, virtual_server: str | None) -> bytes | None:
+def _digest(catalogue: Catalogue, scope: Scope, kind: Kind) -> bytes | None:
     try:
-        return catalogue.view(virtual_server).digest
+        return catalogue.view(scope).digest(kind)
     except RpcError:
         return None  # the virtual server does not exist in this catalogue

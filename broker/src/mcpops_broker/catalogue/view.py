@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Lists as clients see them: ordered, in pages that are serialized once."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mcpops_broker.catalogue.scope import EVERYTHING, Pairs, Scope
+from mcpops_broker.catalogue.source import Item
+from mcpops_broker.config.model import VirtualServer
+from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
+from mcpops_broker.protocol.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """How lists are written."""
+
+    page_size: int = 1000
+    ttl: int = 0
+    """Milliseconds for which a client without a session may take a list as current (`ttlMs`)."""
+    private: bool = False
+    """Whether a list depends on who asks, so that it must not be shared between users (`cacheScope`)."""
+    head: bytes = b""
+    """Members that begin every result for clients without sessions, serialized, each followed by a comma."""
+
+
+DEFAULT_LISTINGS = Listings()
+
+
+class View:
+    """What one scope sees and may use. What it does not see it may not use either."""
+
+    __slots__ = ("_items", "_listings", "_lists", "_scope", "_upstreams", "_virtual_server")
+
+    def __init__(
+        self,
+        items: Mapping[Kind, Mapping[str, Item]],
+        scope: Scope,
+        virtual_server: VirtualServer | None,
+        listings: Listings,
+    ) -> None:
+        self._items = items
+        self._scope = scope
+        self._virtual_server = virtual_server
+        self._listings = listings
+        self._lists: dict[tuple[Kind, bool], ListView] = {}
+        self._upstreams: frozenset[str] | None = None
+
+    def page(self, kind: Kind, cursor: object, *, stateless: bool = False) -> bytes:
+        """Return the serialized result of listing a kind for a cursor (None: the first page).
+
+        `stateless`: as clients without sessions get it (MCP 2026-07-28), with the members that tell how long it may
+        be kept. Raises `RpcError` -32602 for a cursor that is not one of ours.
+        """
+        return self._list(kind, stateless).page(cursor)
+
+    def digest(self, kind: Kind, *, stateless: bool = False) -> bytes:
+        """Return a value that is equal for two views exactly when clients would see the same list."""
+        return self._list(kind, stateless).digest
+
+    def ids(self, kind: Kind) -> list[str]:
+        """Return the names or URIs of what a client with a session sees, in order."""
+        return self._list(kind, False).ids
+
+    def allows_tool(self, name: str) -> bool:
+        """Tell whether a tool, by the name that clients see, may be called."""
+        return self._allows_id(Kind.TOOLS, name)
+
+    def allows_prompt(self, name: str) -> bool:
+        """Tell whether a prompt, by the name that clients see, may be used."""
+        return self._allows_id(Kind.PROMPTS, name)
+
+    def allows_resource(self, uri: str, upstream: str) -> bool:
+        """Tell whether a resource may be read from an upstream."""
+        if self._scope is EVERYTHING:
+            return True
+        authorized = self._scope.authorized
+        return _authorizes_uri(authorized.resources if authorized else None, upstream, uri) and self._has(upstream)
+
+    def _list(self, kind: Kind, stateless: bool) -> ListView:
+        view = self._lists.get((kind, stateless))
+        if view is None:
+            items = [item for item in self._items[kind].values() if self._allows(kind, item)]
+            head = b""
+            if stateless:
+                private = self._listings.private or self._scope != EVERYTHING
+                head = b'"resultType":"complete","ttlMs":%d,"cacheScope":"%s",%s' % (
+                    self._listings.ttl,
+                    b"private" if private else b"public",
+                    self._listings.head,
+                )
+            view = self._lists[kind, stateless] = ListView(kind, items, self._listings.page_size, head)
+        return view
+
+    def _allows_id(self, kind: Kind, name: str) -> bool:
+        if self._scope is EVERYTHING:
+            return True
+        item = self._items[kind].get(name)
+        return item is not None and self._allows(kind, item)
+
+    def _allows(self, kind: Kind, item: Item) -> bool:
+        scope, virtual_server = self._scope, self._virtual_server
+        authorized = scope.authorized
+        if kind is Kind.TOOLS:
+            return (
+                (scope.selection is None or item.id in scope.selection)
+                and (virtual_server is None or item.id in virtual_server.tools)
+                and (authorized is None or authorized.tools is None or (item.upstream, item.name) in authorized.tools)
+            )
+        if kind is Kind.PROMPTS:
+            return (virtual_server is None or not virtual_server.prompts or item.id in virtual_server.prompts) and (
+                authorized is None or authorized.prompts is None or (item.upstream, item.name) in authorized.prompts
+            )
+        return self.allows_resource(item.id, item.upstream)
+
+    def _has(self, upstream: str) -> bool:
+        """Tell whether the virtual server, if there is one, names a tool or prompt of this upstream: then it has its
+        resources as well, which it cannot name."""
+        if self._virtual_server is None:
+            return True
+        if self._upstreams is None:
+            tools, prompts = self._items[Kind.TOOLS], self._items[Kind.PROMPTS]
+            named = [tools.get(name) for name in self._virtual_server.tools]
+            named += [prompts.get(name) for name in self._virtual_server.prompts]
+            self._upstreams = frozenset(item.upstream for item in named if item is not None)
+        return upstream in self._upstreams
+
+
+def _authorizes_uri(pairs: Pairs | None, upstream: str, uri: str) -> bool:
+    if pairs is None or (upstream, uri) in pairs:
+        return True
+    authority = uri.partition("://")[2].partition("/")[0]
+    return bool(authority) and (upstream, authority) in pairs
+
+
+class ListView:
+    """The items of one kind that a scope may see.
+
+    Order is by name or URI, so it does not depend on when an upstream was reached, and a cursor stays valid when the
+    list changes: it means "after this one". `head` is what the result begins with, before the list.
+    """
+
+    __slots__ = ("_digest", "_head", "_items", "_key", "_page_size", "_pages", "ids")
+
+    def __init__(self, kind: Kind, items: Iterable[Item], page_size: int, head: bytes = b"") -> None:
+        self._items = sorted(items, key=lambda item: item.id)
+        self.ids = [item.id for item in self._items]
+        self._key = kind.key.encode()
+        self._page_size = page_size
+        self._head = head
+        self._pages: dict[int, bytes] = {}
+        self._digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for two lists exactly when clients would see the same."""
+        if self._digest is None:
+            digest = hashlib.blake2b(digest_size=16)
+            for item in self._items:
+                digest.update(item.raw)
+            self._digest = digest.digest()
+        return self._digest
+
+    def page(self, cursor: object) -> bytes:
+        """Return the serialized result of listing for a cursor (None: the first page).
+
+        Raises `RpcError` -32602 for a cursor that is not one of ours.
+        """
+        start = 0 if cursor is None else bisect_right(self.ids, _read_cursor(cursor))
+        page = self._pages.get(start)
+        if page is None:
+            page = self._build(start)
+            if start % self._page_size == 0:  # others come from cursors of an older list: not worth keeping
+                self._pages[start] = page
+        return page
+
+    def _build(self, start: int) -> bytes:
+        end = start + self._page_size
+        items = b",".join([item.raw for item in self._items[start:end]])
+        page = b"{" + self._head + b'"' + self._key + b'":[' + items + b"]"
+        if end < len(self._items):
+            page += b',"nextCursor":"' + _make_cursor(self.ids[end - 1]) + b'"'
+        return page + b"}"
+
+
+def _make_cursor(name: str) -> bytes:
+    return urlsafe_b64encode(name.encode())
+
+
+def _read_cursor(cursor: object) -> str:
+    try:
+        if isinstance(cursor, str):
+            name = urlsafe_b64decode(cursor.encode("ascii")).decode()
+            if _make_cursor(name).decode() == cursor:  # Python's decoder skips what is not base64
+                return name
+    except ValueError:  # not ASCII, not base64, not UTF-8
+        pass
+    raise RpcError(INVALID_PARAMS, "Invalid params: the cursor is not one that this server gave")
