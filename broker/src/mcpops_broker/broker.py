@@ -7,13 +7,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mcpops_broker import logs
 from mcpops_broker.background import Background
+from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.source import Source
 from mcpops_broker.catalogue.view import Listings
@@ -64,13 +63,11 @@ class ConfigState:
 class Broker:
     """Everything that the endpoints use. Make it inside a running event loop, then `start` it."""
 
-    def __init__(
-        self, options: Options, config: Config, tell_workers: Callable[[str, Any], None] | None = None
-    ) -> None:
+    def __init__(self, options: Options, config: Config, bus: Bus) -> None:
         self.options = options
         self.config = config
         self.config_state = ConfigState(time.time())
-        self.tell_workers: Callable[[str, Any], None] = tell_workers or (lambda kind, value: None)
+        self.bus = bus
         self.background = Background()
         self.http: HttpClient = AiohttpClient()
         self.upstreams: dict[str, Upstream] = {}
@@ -164,7 +161,7 @@ class Broker:
     def end_session(self, session_id: str) -> None:
         """End a client session here and in the other workers."""
         self.session_ended(session_id)
-        self.tell_workers("ended", [session_id])
+        self.bus.send("ended", [session_id])
 
     def session_ended(self, session_id: str) -> None:
         """End a client session in this worker."""

@@ -1,59 +1,172 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""Messages between the workers of one process group: sessions that ended, calls to cancel.
+"""Messages between the workers of one process group.
 
-Every worker slot has a pair of connected datagram sockets, made before the workers are forked, so a message needs no
-server, no file and no port. Sending never waits: a worker that does not read in time misses the message.
+Whatever a session needs of another worker goes this way: a response for a request that the other one asked, a stream
+that was begun there, the end of a session. A message is a kind and a JSON value, for one worker or for all others.
+From one worker to another messages arrive once, in order, and however large they are, as long as both live. A worker
+that is started again says so (`STARTED`), and what was under way for its predecessor is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
 
-_LARGEST = 60_000
-"""Bytes of one message."""
+from mcpops_broker import logs
 
-Handler = Callable[[str, Any], None]
+STARTED = "started"
+"""Kind of the message that a worker sends first."""
+LARGEST_QUEUE = 64 << 20
+"""Bytes that wait for one worker before messages to it are dropped: it hangs, or dies again and again."""
+_PIECE = 60_000
+"""Bytes of a message in one datagram: a few of them fit into a socket's buffer (212,992 bytes on Linux)."""
+_READS = 64
+"""Datagrams read before other work gets its turn."""
+_HEAD = struct.Struct(">HIII")
+"""Sender, the message's number at the sender, the piece's number, the number of pieces."""
+
+Handler = Callable[[Any, str], None]
+"""Takes the value of a message and the address of its sender."""
 
 
 class Bus:
-    """One worker's end."""
+    """One worker's end. This class is that of a worker that is alone: nobody hears what it sends."""
 
-    def __init__(self, inbox: socket.socket, others: list[socket.socket]) -> None:
+    def __init__(self, here: str = "0") -> None:
+        self.here = here
+        """This worker's address: letters and digits. The successor of a worker that died has its address."""
+        self._handlers: dict[str, Handler] = {}
+
+    def on(self, kind: str, handler: Handler) -> None:
+        """Call `handler` for every message of this kind."""
+        self._handlers[kind] = handler
+
+    def connect(self) -> None:
+        """Begin to receive, inside the running event loop, and tell the others that this worker is there."""
+
+    def send(self, kind: str, value: Any, to: str | None = None) -> None:
+        """Send a message to the worker with this address, or to all others. Never waits."""
+
+    def knows(self, address: str) -> bool:
+        """Tell whether another worker has this address."""
+        return False
+
+    def _received(self, message: bytes, sender: str) -> None:
+        kind, value = orjson.loads(message)
+        handler = self._handlers.get(kind)
+        if handler is None:
+            return  # a worker of another release, while the broker is replaced
+        try:
+            handler(value, sender)
+        except Exception as error:  # the messages after it must still be read
+            logs.failure("bus.failed", error, kind=kind, sender=sender)
+
+
+class SocketBus(Bus):
+    """A bus of datagram sockets, made before the workers are forked: it needs no server, no file and no port."""
+
+    def __init__(self, slot: int, inbox: socket.socket, outboxes: dict[str, socket.socket]) -> None:
+        super().__init__(str(slot))
+        self._slot = slot
         self._inbox = inbox
-        self._others = others
+        self._outboxes = {address: _Outbox(address, outbox) for address, outbox in outboxes.items()}
+        self._sent = 0
+        self._pieces: dict[int, tuple[int, list[bytes]]] = {}
+        """By sender: the number of the message that is arriving, and its pieces so far."""
 
-    def connect(self, handler: Handler) -> None:
-        """Call `handler` with the kind and value of every message; tell the others that this worker is there."""
+    def connect(self) -> None:
+        """Begin to receive, inside the running event loop, and tell the others that this worker is there."""
+        asyncio.get_running_loop().add_reader(self._inbox.fileno(), self._read)
+        self.send(STARTED, None)
 
-        def read() -> None:
+    def send(self, kind: str, value: Any, to: str | None = None) -> None:
+        """Send a message to the worker with this address, or to all others. Never waits."""
+        outboxes = self._outboxes.values() if to is None else (self._outboxes[to],)
+        message = orjson.dumps([kind, value])
+        self._sent = (self._sent + 1) & 0xFFFFFFFF
+        count = -(-len(message) // _PIECE)
+        pieces = [
+            _HEAD.pack(self._slot, self._sent, number, count) + message[number * _PIECE : (number + 1) * _PIECE]
+            for number in range(count)
+        ]
+        for outbox in outboxes:
+            outbox.send(pieces, len(message))
+
+    def knows(self, address: str) -> bool:
+        """Tell whether another worker has this address."""
+        return address in self._outboxes
+
+    def _read(self) -> None:
+        for _ in range(_READS):
             try:
-                kind, value = orjson.loads(self._inbox.recv(_LARGEST))
+                datagram = self._inbox.recv(_HEAD.size + _PIECE)
             except BlockingIOError:
                 return
-            handler(kind, value)
+            sender, message, number, count = _HEAD.unpack_from(datagram)
+            piece = datagram[_HEAD.size :]
+            if count > 1:
+                whole = self._collect(sender, message, number, count, piece)
+                if whole is None:
+                    continue
+                piece = whole
+            self._received(piece, str(sender))
 
-        asyncio.get_running_loop().add_reader(self._inbox.fileno(), read)
-        self.send("started", None)
+    def _collect(self, sender: int, message: int, number: int, count: int, piece: bytes) -> bytes | None:
+        """Keep a piece; return the message when it is complete. A sender's pieces arrive in order, so one that does
+        not fit is the rest of a message whose begin this worker's predecessor read, or whose sender died."""
+        if number == 0:
+            self._pieces[sender] = (message, [piece])
+            return None
+        arriving, pieces = self._pieces.get(sender, (None, []))
+        if arriving != message or len(pieces) != number:
+            return None
+        pieces.append(piece)
+        if number + 1 < count:
+            return None
+        del self._pieces[sender]
+        return b"".join(pieces)
 
-    def send(self, kind: str, value: Any) -> None:
-        """Send a message to all other workers; a list too long for one message goes in several."""
-        message = orjson.dumps([kind, value])
-        if len(message) > _LARGEST and isinstance(value, list) and len(value) > 1:
-            middle = len(value) // 2
-            self.send(kind, value[:middle])
-            self.send(kind, value[middle:])
+
+class _Outbox:
+    """The way to one other worker: what its socket does not take now waits here."""
+
+    def __init__(self, address: str, outbox: socket.socket) -> None:
+        self._address = address
+        self._socket = outbox
+        self._queue: deque[bytes] = deque()
+        self._size = 0
+
+    def send(self, pieces: Iterable[bytes], size: int) -> None:
+        """Send the pieces of a message of `size` bytes, or let them wait."""
+        if self._size + size > LARGEST_QUEUE:
+            logs.error("worker.deaf", worker=self._address, waiting=self._size)
             return
-        for other in self._others:
+        waiting = bool(self._queue)
+        self._queue.extend(pieces)
+        self._size += size
+        if not waiting and not self._flush():
+            asyncio.get_running_loop().add_writer(self._socket.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        if self._flush():
+            asyncio.get_running_loop().remove_writer(self._socket.fileno())
+
+    def _flush(self) -> bool:
+        """Send what waits; False when the socket took not everything."""
+        while self._queue:
             try:
-                other.send(message)
-            except OSError:  # its queue is full, or it is being restarted
-                continue
+                self._socket.send(self._queue[0])
+            except BlockingIOError:
+                return False
+            self._size -= len(self._queue.popleft()) - _HEAD.size
+        return True
 
 
 def make_buses(workers: int) -> list[Bus]:
@@ -63,6 +176,6 @@ def make_buses(workers: int) -> list[Bus]:
         for end in pair:
             end.setblocking(False)
     return [
-        Bus(inbox, [outbox for other, (_, outbox) in enumerate(pairs) if other != slot])
+        SocketBus(slot, inbox, {str(other): outbox for other, (_, outbox) in enumerate(pairs) if other != slot})
         for slot, (inbox, _) in enumerate(pairs)
     ]

@@ -16,8 +16,9 @@ import uvicorn
 
 from mcpops_broker import logs
 from mcpops_broker.broker import Broker, Options
+from mcpops_broker.bus import Bus
 from mcpops_broker.config.model import Config
-from mcpops_broker.mcp import session_methods
+from mcpops_broker.mcp import peers
 from mcpops_broker.web.app import App
 from mcpops_broker.workers import Worker
 
@@ -88,9 +89,9 @@ def serve(
         server.should_exit = True
 
     async def make_broker() -> Broker:
-        broker = Broker(options, config, worker.bus.send if worker else None)
+        broker = Broker(options, config, worker.bus if worker else Bus())
+        peers.connect(broker)
         if worker is not None:
-            worker.bus.connect(lambda kind, value: _from_worker(broker, kind, value))
             asyncio.get_running_loop().add_reader(worker.parent, parent_gone, worker.parent)
         return broker
 
@@ -125,14 +126,3 @@ def serve(
     server.run(sockets=[listener])
     logs.info("stopped")
     return 0 if server.started else 1
-
-
-def _from_worker(broker: Broker, kind: str, value: object) -> None:
-    """Act on what another worker says."""
-    if kind == "ended" and isinstance(value, list):
-        for session_id in value:
-            broker.session_ended(session_id)
-    elif kind == "cancel" and isinstance(value, dict):
-        session_methods.cancel(broker, value["identity"], value["params"])
-    elif kind == "started":
-        broker.tell_workers("ended", broker.sessions.ended())

@@ -1,19 +1,18 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Origins, tool checks, log lines, waiting messages, the worker bus, proxies."""
+"""Origins, tool checks, log lines, waiting messages, proxies."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcpops_broker import bus, logs
+from mcpops_broker import logs
 from mcpops_broker.catalogue.scope import EVERYTHING
 from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.mcp.streams import CHANGED, Streams
@@ -114,34 +113,6 @@ async def test_a_closed_stream_gives_what_waits_and_does_not_wait() -> None:
 
     assert await asyncio.wait_for(stream.take(60), 1) == [b"last"]
     assert await asyncio.wait_for(stream.take(60), 1) == []
-
-
-async def test_workers_hear_one_another() -> None:
-    heard: list[tuple[int, int]] = []
-    all_heard = asyncio.Event()
-    buses = bus.make_buses(3)
-
-    def hear(worker: int, kind: str, value: Any) -> None:
-        if kind == "ended":
-            heard.append((worker, len(value)))
-            if sum(count for _, count in heard) == 4000:
-                all_heard.set()
-
-    for number, one in enumerate(buses):
-        one.connect(partial(hear, number))
-
-    buses[1].send("ended", ["x" * 70] * 2000)
-    await asyncio.wait_for(all_heard.wait(), 5)
-
-    assert {worker for worker, _ in heard} == {0, 2}
-    assert len(heard) > 2, "a long list goes in several messages"
-
-
-def test_a_full_inbox_does_not_stop_the_sender() -> None:
-    buses = bus.make_buses(2)
-
-    for _ in range(10_000):
-        buses[0].send("ended", ["x" * 70])
 
 
 @pytest.mark.parametrize(

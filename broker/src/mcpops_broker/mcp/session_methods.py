@@ -16,6 +16,7 @@ from mcpops_broker.mcp.session_exchange import SessionExchange
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import Id, Message, RpcError
 from mcpops_broker.protocol.versions import negotiate
+from mcpops_broker.sessions.capabilities import flags_of
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError
 
@@ -28,7 +29,8 @@ REQUEST_CANCELLED = -32800
 
 def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
     """Start a session: return the response and the new session's id."""
-    version = negotiate(message.get("params", {}).get("protocolVersion"))
+    params = message.get("params", {})
+    version = negotiate(params.get("protocolVersion"))
     result: dict[str, Any] = {
         "protocolVersion": version,
         "capabilities": {"tools": {"listChanged": True}},
@@ -36,7 +38,8 @@ def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
     }
     if broker.config.broker.instructions:
         result["instructions"] = broker.config.broker.instructions
-    return jsonrpc.result_bytes(message["id"], orjson.dumps(result)), broker.sessions.start(version)
+    session_id = broker.sessions.start(version, flags_of(params.get("capabilities")))
+    return jsonrpc.result_bytes(message["id"], orjson.dumps(result)), session_id
 
 
 async def answer(broker: Broker, exchange: SessionExchange, message: Message) -> bytes:
@@ -60,7 +63,7 @@ def take_notification(broker: Broker, session: Session, message: Message) -> Non
     if message["method"] == "notifications/cancelled":
         params = message.get("params", {})
         if not cancel(broker, session.key.identity, params):
-            broker.tell_workers("cancel", {"identity": session.key.identity, "params": params})
+            broker.bus.send("cancel", {"identity": session.key.identity, "params": params})
 
 
 def cancel(broker: Broker, identity: str, params: dict[str, Any]) -> bool:

@@ -4,7 +4,8 @@
 
 Any worker or replica with the same key serves a session that another one started, a restart with the same key
 loses none, and nobody can make or change an id. The id is `base64url(version byte, nonce, ciphertext)`; inside are
-a random identity, the time of birth and the protocol revision. The version byte lets later releases carry more.
+a random identity, the time of birth, the protocol revision and what the client can do. The version byte lets later
+releases carry more.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mcpops_broker.protocol.versions import SESSION_VERSIONS
 
-_FORMAT = b"\x01"
+_FORMAT = b"\x02"
 _NONCE = 12
-_PLAIN = struct.Struct(">16sQB")
+_PLAIN = struct.Struct(">16sQBHx")
 _TAG = 16
 _SEALED = len(_FORMAT) + _NONCE + _PLAIN.size + _TAG
 ID_LENGTH = _SEALED // 3 * 4
@@ -41,6 +42,8 @@ class SessionKey:
     """Seconds since 1970."""
     version: str
     """The protocol revision agreed in `initialize`."""
+    flags: int
+    """What the client can do, see `capabilities`."""
 
 
 class Sealer:
@@ -55,14 +58,14 @@ class Sealer:
         self._aead = AESGCM(key)
         self.max_age = max_age
 
-    def mint(self, version: str) -> tuple[str, SessionKey]:
+    def mint(self, version: str, flags: int) -> tuple[str, SessionKey]:
         """Start a session; return its id and what the id says."""
         identity = os.urandom(16)
         born = int(time.time())
-        plain = _PLAIN.pack(identity, born, SESSION_VERSIONS.index(version))
+        plain = _PLAIN.pack(identity, born, SESSION_VERSIONS.index(version), flags)
         nonce = os.urandom(_NONCE)
         sealed = _FORMAT + nonce + self._aead.encrypt(nonce, plain, _FORMAT)
-        return urlsafe_b64encode(sealed).decode(), SessionKey(identity.hex(), born, version)
+        return urlsafe_b64encode(sealed).decode(), SessionKey(identity.hex(), born, version, flags)
 
     def open(self, session_id: str) -> SessionKey | None:
         """Return what an id says; None when it is not ours, was changed, or has expired."""
@@ -75,10 +78,10 @@ class Sealer:
             plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], _FORMAT)
         except (ValueError, InvalidTag):
             return None
-        identity, born, version = _PLAIN.unpack(plain)
+        identity, born, version, flags = _PLAIN.unpack(plain)
         if version >= len(SESSION_VERSIONS) or self.expired(born):
             return None
-        return SessionKey(identity.hex(), born, SESSION_VERSIONS[version])
+        return SessionKey(identity.hex(), born, SESSION_VERSIONS[version], flags)
 
     def expired(self, born: int) -> bool:
         """Tell whether a session that began then is too old. A birth in the future is another clock's error."""

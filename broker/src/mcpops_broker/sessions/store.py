@@ -9,9 +9,10 @@ must be remembered until a session would have expired is that its client has end
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
+from mcpops_broker.sessions.capabilities import capabilities_of
 from mcpops_broker.sessions.seal import Sealer, SessionKey
 from mcpops_broker.upstream.exchange import Client
 
@@ -29,11 +30,15 @@ class Session:
     """Monotonic seconds of the last request."""
     busy: int = 0
     """Requests and streams that hold the session now."""
+    client: Client = field(init=False)
+    """The client that holds the session, for upstreams."""
 
-    @property
-    def client(self) -> Client:
-        """The client that holds the session, for upstreams."""
-        return Client(self.key.identity, self.key.version)
+    def __post_init__(self) -> None:
+        self.client = Client(self.key.identity, self.key.version, capabilities=capabilities_of(self.key.flags))
+
+    def set_log_level(self, level: str) -> None:
+        """Remember the least severe log messages that the client wants, for requests that come from now on."""
+        self.client = replace(self.client, log_level=level)
 
 
 class SessionStore:
@@ -53,9 +58,12 @@ class SessionStore:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def start(self, version: str) -> str:
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    def start(self, version: str, flags: int) -> str:
         """Start a session and return its id. Nothing is stored: a flood of `initialize` costs no memory."""
-        return self.sealer.mint(version)[0]
+        return self.sealer.mint(version, flags)[0]
 
     def find(self, session_id: str) -> Session | None:
         """Return the session with this id; None when it is not ours, has expired or was ended."""
