@@ -20,6 +20,7 @@ from mcpops_broker.bus import Bus
 from mcpops_broker.config.model import Config
 from mcpops_broker.mcp import peers
 from mcpops_broker.web.app import App
+from mcpops_broker.web.connection import Connection
 from mcpops_broker.workers import Worker
 
 KEEP_ALIVE = 650
@@ -100,7 +101,7 @@ def serve(
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="on",
             interface="asgi3",

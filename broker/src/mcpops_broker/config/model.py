@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
 
+MAX_HEADERS = MIB
+"""Bytes: the most that `limits.headers` can be set to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

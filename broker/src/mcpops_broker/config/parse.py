@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from mcpops_broker.config.fields import Fields
-from mcpops_broker.config.model import BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
+from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
 
 MIN_KEY_BYTES = 32
 """Shortest signing key, as in the operator's broker."""
@@ -197,7 +197,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         ),
         limits=Limits(
             body=bounds.integer("body", limits.body, low=1024, high=size),
-            headers=bounds.integer("headers", limits.headers, low=1024, high=size),
+            headers=bounds.integer("headers", limits.headers, low=1024, high=MAX_HEADERS),
             response=bounds.integer("response", limits.response, low=1024, high=size),
             requests=bounds.integer("requests", limits.requests, low=1, high=many),
             calls_per_upstream=bounds.integer("callsPerUpstream", limits.calls_per_upstream, low=1, high=many),

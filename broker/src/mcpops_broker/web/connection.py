@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""A client's connection: uvicorn's, made safe against clients that are slow or without end, and against an offer of
+HTTP/2.
+
+uvicorn puts no bound on the size of a request's head, nor on the time that a head takes to arrive or that an answer
+takes to be read, and drops the body of a request that offers to continue in HTTP/2 (`Upgrade: h2c`), which Java's
+HTTP client does by default. RFC 9110 section 7.8: a server may ignore the offer, and then answers the request as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mcpops_broker import logs
+from mcpops_broker.config.model import MAX_HEADERS
+
+HEAD_TIMEOUT = 30.0
+"""Seconds that a client gets to send the head of a request, from its connecting or from the head's first byte on.
+Between two requests a connection may be silent for as long as uvicorn's keep-alive says."""
+READ_TIMEOUT = 60.0
+"""Seconds without any progress after which a client that does not read its answer is given up."""
+_OFFER = frozenset({b"upgrade", b"http2-settings", b"connection"})
+
+
+class Connection(HttpToolsProtocol):
+    """One connection of a client."""
+
+    _head_open = False
+    """Whether a head has begun and is not complete."""
+    _head_size = 0
+    _patience: asyncio.TimerHandle | None = None
+    """Ends a connection on which no request arrives."""
+    _unread: asyncio.TimerHandle | None = None
+    """Ends a connection whose client does not read."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all clocks."""
+        for timer in (self._patience, self._unread):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        if self._head_open:
+            self._head_size += len(data)
+            if self._head_size > 2 * MAX_HEADERS:  # twice, so that the endpoint can refuse all others by name
+                logs.warning("client.head_too_large", limit=2 * MAX_HEADERS)
+                self.transport.close()
+                return
+        if self._patience is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._head_open, self._head_size = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin to serve a request."""
+        self._head_open = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """Take note that the client does not keep up with its answer."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """Take note that the client has caught up."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def _should_upgrade(self) -> bool:
+        """Say that a request with an offer is not served yet: `_decline` begins it again without the offer."""
+        return True
+
+    def _decline(self, rest: bytes) -> None:
+        """Read the request again without its offer of another protocol; `rest` came after its head."""
+        if self.scope["method"] == "CONNECT":
+            self.send_400_response("CONNECT is for proxies; this is none.")
+            return
+        stay = b"keep-alive" if self.parser.should_keep_alive() else b"close"
+        lines = [b"%s %s HTTP/%s" % (self.scope["method"].encode(), self.url, self.parser.get_http_version().encode())]
+        lines += [name + b": " + value for name, value in self.headers if name not in _OFFER]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.data_received(b"\r\n".join([*lines, b"connection: " + stay, b"", b""]) + rest)
+
+    def _wait_for_head(self) -> None:
+        self._patience = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def _watch_reader(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(READ_TIMEOUT, self._check_reader, left)
+
+    def _check_reader(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() < before:
+            self._watch_reader()
+        else:
+            logs.debug("client.does_not_read", unread=before)
+            self.transport.abort()

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clients that are slow or without end, and those that offer HTTP/2, on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from mcpops_broker.config.model import MAX_HEADERS
+from mcpops_broker.web import connection as module
+from mcpops_broker.web.connection import Connection
+from uvicorn.server import ServerState
+
+OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAA\r\n"
+
+Connect = Callable[[], Any]
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the names of the headers and the body; /large with 8 MB, /early before the body is there."""
+    body = b""
+    if scope["path"] == "/large":
+        body = b"x" * (8 << 20)
+    elif scope["path"] != "/early":
+        event = {"more_body": True}
+        while event.get("more_body"):
+            event = await receive()
+            body += event["body"]
+    names = b" ".join(sorted(name for name, _ in scope["headers"]))
+    headers = [(b"content-length", b"%d" % len(body)), (b"x-names", names)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[asyncio.Event, Connect]]:
+    """Serve `echo`; the event is set when a connection has ended."""
+    ended = asyncio.Event()
+
+    class Watched(Connection):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            ended.set()
+
+    config, state = uvicorn.Config(echo, http=Watched, lifespan="off", log_config=None), ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Watched(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+    )
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield ended, lambda: asyncio.open_connection("127.0.0.1", port)
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return head, await asyncio.wait_for(reader.readexactly(length), 30)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 40])
+async def test_an_offer_of_http2_is_declined_and_the_request_served(pieces: int) -> None:
+    request = b"POST /a HTTP/1.1\r\nhost: x\r\nx-more: 1\r\n" + OFFER + b"content-length: 4\r\n\r\nbody"
+    size = -(-len(request) // pieces)
+    async with serving() as (_, connect):
+        reader, writer = await connect()
+        for _ in range(2):  # the connection goes on to be used
+            for start in range(0, len(request), size):
+                writer.write(request[start : start + size])
+                await writer.drain()
+                await asyncio.sleep(0)
+            head, body = await answer(reader)
+
+            assert head.startswith(b"HTTP/1.1 200"), head
+            assert b"x-names: connection content-length host x-more\r\n" in head
+            assert body == b"body"
+        writer.close()
+
+
+async def test_connect_is_refused() -> None:
+    async with serving() as (_, connect):
+        reader, writer = await connect()
+        writer.write(b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n")
+
+        assert (await asyncio.wait_for(reader.read(), 30)).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+
+@pytest.mark.parametrize("first", [b"", b"POST / HTTP/1.1\r\nx: ", b"\r\n"])
+async def test_a_client_without_end_to_its_head_is_given_up(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEAD_TIMEOUT", 0.1)
+    async with serving() as (ended, connect):
+        reader, writer = await connect()
+        writer.write(first)
+
+        await asyncio.wait_for(reader.read(), 30)
+
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 30)
+
+
+@pytest.mark.parametrize(
+    ("request_head", "more"), [(b"POST /early HTTP/1.1\r\ncontent-length: 1000000", b"y"), (b"GET / HTTP/1.1", b"\r\n")]
+)
+async def test_a_client_that_goes_on_after_its_answer_without_a_request_is_given_up(
+    request_head: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEAD_TIMEOUT", 0.1)
+    async with serving() as (_, connect):
+        reader, writer = await connect()
+        writer.write(request_head + b"\r\nhost: x\r\n\r\n")
+        await answer(reader)
+        writer.write(more)
+
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+
+
+async def test_a_head_without_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b"x-a: " + b"a" * 65_000 + b"\r\n"
+    async with serving() as (ended, connect):
+        _, writer = await connect()
+        writer.write(b"GET / HTTP/1.1\r\n")
+        sent = 0
+        with pytest.raises(ConnectionError):
+            while True:
+                writer.write(line)
+                await writer.drain()
+                sent += len(line)
+                assert sent < 100 * MAX_HEADERS
+
+        await asyncio.wait_for(ended.wait(), 30)
+
+
+async def test_a_client_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ_TIMEOUT", 0.1)
+    async with serving() as (ended, connect):
+        reader, writer = await connect()
+        reader._transport.pause_reading()
+        writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+
+        await asyncio.wait_for(ended.wait(), 30)
+        writer.close()
+
+
+async def test_a_client_that_reads_slowly_gets_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ_TIMEOUT", 0.1)
+    async with serving() as (_, connect):
+        reader, writer = await connect()
+        writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = 0
+        while size < 8 << 20:
+            chunk = await reader.read(1 << 20)
+            assert chunk, size
+            size += len(chunk)
+            await asyncio.sleep(0.01)
+
+        assert b"200 OK" in head
+        writer.close()
