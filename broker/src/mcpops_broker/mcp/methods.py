@@ -16,13 +16,21 @@ from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
+from mcpops_broker.upstream.exchange import Reply
 from mcpops_broker.upstream.upstream import Upstream
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
+    from mcpops_broker.catalogue.scope import Scope
+    from mcpops_broker.catalogue.source import Item
 
 Params = dict[str, Any]
 Handler = Callable[["Broker", ClientExchange, Params], Awaitable[bytes]]
+
+MOST_OWNERS = 16
+"""Upstreams that are asked for a resource which none of them lists."""
+_NOT_FOUND = (jsonrpc.RESOURCE_NOT_FOUND, jsonrpc.INVALID_PARAMS)
+"""What upstreams answer for a resource that they do not have, up to MCP 2025-11-25 and since 2026-07-28."""
 
 
 async def answer(broker: Broker, exchange: ClientExchange, method: str, params: Params) -> bytes:
@@ -46,7 +54,7 @@ def rpc_error(error: UpstreamError) -> RpcError:
     return RpcError(jsonrpc.INTERNAL_ERROR, str(error), data)
 
 
-async def relay(broker: Broker, exchange: ClientExchange, upstream: Upstream, method: str, params: Params) -> bytes:
+async def relay(broker: Broker, exchange: ClientExchange, upstream: Upstream, method: str, params: Params) -> Reply:
     """Have an upstream carry out a request.
 
     The request is written anew from its parsed form, never passed on as bytes: with a duplicate key the upstream
@@ -54,7 +62,7 @@ async def relay(broker: Broker, exchange: ClientExchange, upstream: Upstream, me
     """
     exchange.upstream = upstream
     try:
-        return exchange.response(await upstream.request(exchange, method, params))
+        return await upstream.request(exchange, method, params)
     except UpstreamError as error:
         if error.reason == "timeout":
             broker.background.start(upstream.cancel(exchange, "timeout"), "cancel")
@@ -70,17 +78,94 @@ async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -
     if route is None or not catalogue.view(exchange.scope).allows_tool(name):
         raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
     params["name"] = route.name
-    return await relay(broker, exchange, broker.upstreams[route.upstream], "tools/call", params)
+    return exchange.response(await relay(broker, exchange, broker.upstreams[route.upstream], "tools/call", params))
 
 
-async def _list_tools(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
-    stateless = exchange.client.stateless
-    page = broker.catalogue.view(exchange.scope).page(Kind.TOOLS, params.get("cursor"), stateless=stateless)
-    return jsonrpc.result_bytes(exchange.request_id, page)
+async def _get_prompt(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
+    route = _prompt(broker, exchange, params)
+    params["name"] = route.name
+    return exchange.response(await relay(broker, exchange, broker.upstreams[route.upstream], "prompts/get", params))
+
+
+async def _read_resource(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
+    """Read a resource from the first of the upstreams that may have it and does."""
+    uri = params.get("uri")
+    if not isinstance(uri, str):
+        raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "uri" must be the URI of a resource')
+    for upstream in resource_upstreams(broker, exchange.scope, uri):
+        try:
+            reply = await relay(broker, exchange, upstream, "resources/read", params)
+        except UpstreamRpcError as error:
+            if error.code not in _NOT_FOUND:
+                raise
+            continue
+        if _error_code(reply) not in _NOT_FOUND:
+            return exchange.response(reply)
+    raise unknown_resource(exchange, uri)
+
+
+async def _complete(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
+    """Complete an argument of a prompt or a variable of a resource template."""
+    ref: Params = params["ref"] if isinstance(params.get("ref"), dict) else {}
+    kind = ref.get("type")
+    if kind == "ref/prompt":
+        route = _prompt(broker, exchange, ref)
+        ref["name"] = route.name
+        upstream = broker.upstreams[route.upstream]
+    elif kind == "ref/resource" and isinstance(ref.get("uri"), str):
+        upstreams = resource_upstreams(broker, exchange.scope, ref["uri"])
+        if len(upstreams) != 1:  # none lists it: there is nobody to ask
+            raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown resource template: {jsonrpc.excerpt(ref['uri'])}")
+        upstream = upstreams[0]
+    else:
+        raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "ref" must name a prompt or a resource template')
+    return exchange.response(await relay(broker, exchange, upstream, "completion/complete", params))
+
+
+def resource_upstreams(broker: Broker, scope: Scope, uri: str) -> list[Upstream]:
+    """Return the upstreams that may have a resource and that the client may read it from, the likeliest first."""
+    catalogue = broker.catalogue
+    view = catalogue.view(scope)
+    names = [name for name in catalogue.route_resource(uri) if view.allows_resource(uri, name)]
+    return [broker.upstreams[name] for name in names[:MOST_OWNERS]]
+
+
+def unknown_resource(exchange: ClientExchange, uri: str) -> RpcError:
+    """Build the error for a resource that no upstream has, as the client's revision has it."""
+    code = jsonrpc.INVALID_PARAMS if exchange.client.stateless else jsonrpc.RESOURCE_NOT_FOUND
+    return RpcError(code, f"Resource not found: {jsonrpc.excerpt(uri)}", {"uri": jsonrpc.excerpt(uri)})
+
+
+def _prompt(broker: Broker, exchange: ClientExchange, named: Params) -> Item:
+    name = named.get("name")
+    if not isinstance(name, str):
+        raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "name" must be the name of a prompt')
+    catalogue = broker.catalogue
+    route = catalogue.route_prompt(name)
+    if route is None or not catalogue.view(exchange.scope).allows_prompt(name):
+        raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown prompt: {jsonrpc.excerpt(name)}")
+    return route
+
+
+def _error_code(reply: Reply) -> object:
+    error = reply.message.get("error")
+    return error.get("code") if isinstance(error, dict) else None
+
+
+def _lister(kind: Kind) -> Handler:
+    async def lists(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
+        stateless = exchange.client.stateless
+        page = broker.catalogue.view(exchange.scope).page(kind, params.get("cursor"), stateless=stateless)
+        return jsonrpc.result_bytes(exchange.request_id, page)
+
+    return lists
 
 
 HANDLERS: dict[str, Handler] = {
     "tools/call": _call_tool,
-    "tools/list": _list_tools,
+    "prompts/get": _get_prompt,
+    "resources/read": _read_resource,
+    "completion/complete": _complete,
+    **{kind.method: _lister(kind) for kind in Kind},
 }
 """The methods of both eras."""

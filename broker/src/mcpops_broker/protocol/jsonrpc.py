@@ -18,6 +18,8 @@ HEADER_MISMATCH = -32020
 """MCP 2026-07-28: a header is missing, malformed, or does not repeat what the body says."""
 MISSING_CAPABILITY = -32021
 """MCP 2026-07-28: the request needs something that its client has not declared; `data` names it."""
+RESOURCE_NOT_FOUND = -32002
+"""MCP up to 2025-11-25; later revisions use INVALID_PARAMS."""
 UNSUPPORTED_VERSION = -32022
 """MCP 2026-07-28: the request's revision is not served; `data` names those that are."""
 
