@@ -20,6 +20,8 @@ class Timeouts:
     """TCP and TLS."""
     first_byte: float = 120.0
     """From sending a request to the first byte of its answer."""
+    idle: float = 300.0
+    """Between two parts of an answer that has begun; streams of notifications may be silent for any time."""
     total: float = 600.0
     """From sending a request to the end of its answer, however it streams."""
 
@@ -76,6 +78,8 @@ class Server:
     enabled: bool = True
     credential: str | None = field(default=None, repr=False)
     """The whole value of the Authorization header sent to this upstream. Never logged or shown."""
+    protocol: str = "auto"
+    """Era of MCP that is spoken: `session` (2025-11-25 and earlier), `stateless` (2026-07-28), or `auto`: found out."""
     ca_cert: str | None = field(default=None, repr=False)
     """PEM of authorities trusted for this upstream beside the system's."""
 

@@ -27,6 +27,7 @@ _TOP_KEYS = {"servers", "virtualServers", "gatewayCACertPEM", "globalGuardrails"
 _SERVER_KEYS = {
     "name", "url", "hostname", "prefix", "toolPrefix", "state", "enabled", "credential", "caCert",
     "tokenURLElicitation", "userSpecificList", "category", "hint", "tags", "guardrailsConfigIDs", "auth",
+    "protocol",
 }  # fmt: skip
 _WITHOUT_EFFECT = {
     "userSpecificList": "every client sees the list that the broker's own credential gets",
@@ -37,7 +38,8 @@ _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
     "signingKey", "timeouts", "limits",
 }  # fmt: skip
-_TIMEOUT_KEYS = {"connect", "firstByte", "total"}
+_TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
+_PROTOCOLS = ("auto", "session", "stateless")
 _LIMIT_KEYS = {"body", "headers", "response", "requests", "callsPerUpstream", "batch", "streams", "sessions"}
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]*\Z")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]*\Z")
@@ -101,6 +103,7 @@ def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
             enabled=_enabled(fields),
             credential=_credential(fields),
             ca_cert=_pem(fields, "caCert"),
+            protocol=_protocol(fields),
         )
 
 
@@ -143,6 +146,13 @@ def _credential(fields: Fields) -> str | None:
         fields.problem("credential", None, "it holds a line break or control character, which no HTTP header can carry")
         return None
     return credential or None
+
+
+def _protocol(fields: Fields) -> str:
+    protocol = fields.text("protocol") or "auto"
+    if protocol not in _PROTOCOLS:
+        fields.problem("protocol", protocol, f"it must be one of {', '.join(_PROTOCOLS)}")
+    return protocol
 
 
 def _pem(fields: Fields, key: str) -> str | None:
@@ -193,6 +203,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         timeouts=Timeouts(
             connect=times.number("connect", timeouts.connect, low=0.01, high=600),
             first_byte=times.number("firstByte", timeouts.first_byte, low=0.01, high=86_400),
+            idle=times.number("idle", timeouts.idle, low=0.01, high=86_400),
             total=times.number("total", timeouts.total, low=0.01, high=86_400),
         ),
         limits=Limits(

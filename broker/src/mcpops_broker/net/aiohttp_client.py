@@ -53,6 +53,8 @@ class AiohttpAnswer:
         try:
             while chunk := await content.readany():
                 yield chunk
+        except aiohttp.SocketTimeoutError as error:
+            raise HttpTimeoutError("the answer stopped in the middle, nothing more came in time") from error
         except (aiohttp.ClientError, OSError) as error:
             raise HttpError(f"the answer broke off ({_reason(error)})") from error
 
@@ -76,6 +78,7 @@ class AiohttpClient:
             max_field_size=16 * 1024,
         )
         self._urls: dict[str, URL] = {}
+        self._timeouts: dict[tuple[float, float | None, float | None], aiohttp.ClientTimeout] = {}
 
     async def request(
         self,
@@ -84,6 +87,7 @@ class AiohttpClient:
         headers: Mapping[str, str],
         body: bytes | None,
         first_byte: float | None,
+        idle: float | None,
     ) -> AiohttpAnswer:
         """Send a request and wait for the head of its answer."""
         url = self._urls.get(target.url)
@@ -101,7 +105,7 @@ class AiohttpClient:
                     allow_redirects=False,
                     proxy=target.proxy,
                     ssl=target.tls or True,
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=target.connect_timeout),
+                    timeout=self._timeout(target.connect_timeout, first_byte, idle),
                 )
         except aiohttp.ConnectionTimeoutError as error:
             raise HttpTimeoutError(f"no connection within {target.connect_timeout:g} s") from error
@@ -110,6 +114,15 @@ class AiohttpClient:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise HttpError(_reason(error)) from error
         return AiohttpAnswer(response)
+
+    def _timeout(self, connect: float, first_byte: float | None, idle: float | None) -> aiohttp.ClientTimeout:
+        """Return the library's own limits. Its limit of silence also holds before the first byte, which has its own."""
+        limits = self._timeouts.get((connect, first_byte, idle))
+        if limits is None:
+            silence = None if idle is None else max(idle, first_byte or 0.0)
+            limits = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=silence)
+            self._timeouts[connect, first_byte, idle] = limits
+        return limits
 
     async def close(self) -> None:
         """Close all connections."""

@@ -62,9 +62,11 @@ class HttpClient(Protocol):
         headers: Mapping[str, str],
         body: bytes | None,
         first_byte: float | None,
+        idle: float | None,
     ) -> Answer:
         """Send a request and wait for the head of its answer, at most `first_byte` seconds.
 
+        Reading the answer fails with `HttpTimeoutError` when nothing arrives for `idle` seconds; None: for ever.
         Redirects are not followed: they would carry a credential to an address that nobody configured.
         Raises `HttpError` or `HttpTimeoutError`.
         """

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from mcpops_broker.upstream.peer import Era, Peer
 
 
 @dataclass(slots=True, eq=False)
@@ -13,7 +16,30 @@ class UpstreamSession:
     """A session at an upstream. Without an id the upstream keeps no state and anybody may share the session."""
 
     id: str | None
-    version: str
-    capabilities: dict[str, Any]
+    peer: Peer
     headers: dict[str, str] = field(repr=False)
     """Headers of every request in this session, the credential among them."""
+    log_level: str | None = None
+    """The level last set by `logging/setLevel`."""
+    active: int = 0
+    """Requests in flight."""
+    used: float = 0.0
+    """Monotonic seconds of the last request."""
+
+    @classmethod
+    def opened(cls, session_id: str | None, peer: Peer, headers: Mapping[str, str]) -> UpstreamSession:
+        """Build a session; `headers` are those of every request to the upstream."""
+        own = {**headers, "mcp-protocol-version": peer.version}
+        if session_id:
+            own["mcp-session-id"] = session_id
+        return cls(session_id or None, peer, own)
+
+    def export(self) -> dict[str, Any]:
+        """Return what another worker needs to use this session; no credential is in it."""
+        return {"id": self.id, "version": self.peer.version, "capabilities": dict(self.peer.capabilities)}
+
+    @classmethod
+    def adopted(cls, exported: Mapping[str, Any], headers: Mapping[str, str]) -> UpstreamSession:
+        """Build a session that another worker has opened, from its `export`."""
+        peer = Peer(Era.SESSION, exported["version"], exported["capabilities"])
+        return cls.opened(exported["id"], peer, headers)
