@@ -26,7 +26,7 @@ from mcpops_broker.net.client import HttpClient
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
-from mcpops_broker.upstream.tools import ToolList
+from mcpops_broker.upstream.listing import Listing
 from mcpops_broker.upstream.upstream import State, Upstream
 from mcpops_broker.web.origin import OriginPolicy
 
@@ -86,7 +86,7 @@ class Broker:
         )
         self.origins = self._origins(settings)
         self._rebuild: asyncio.TimerHandle | None = None
-        self._sources: dict[str, tuple[ToolList, Source]] = {}
+        self._sources: dict[str, tuple[Listing, Source]] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -181,7 +181,14 @@ class Broker:
             if kept is not None and same and kept.server == server:
                 self.upstreams[server.name] = before.pop(server.name)
             else:
-                upstream = Upstream(server, self.http, new.broker, new.ca_bundle, self._rebuild_soon)
+                upstream = Upstream(
+                    server,
+                    self.http,
+                    new.broker,
+                    new.ca_bundle,
+                    changed=self._rebuild_soon,
+                    updated=self._resource_updated,
+                )
                 if kept is not None and kept.server.url == server.url and server.enabled:
                     upstream.listed = kept.listed  # its tools stay listed while it connects with the new settings
                 upstream.start()
@@ -208,13 +215,18 @@ class Broker:
                 logs.warning("conflict", upstream=conflict.upstream, problem=str(conflict))
         self.streams.catalogue_changed(old, self._catalogue)
 
-    def _source(self, upstream: Upstream) -> tuple[ToolList, Source]:
+    def _source(self, upstream: Upstream) -> tuple[Listing, Source]:
         """Return what an upstream contributes to the catalogue, made anew only when its list is another one."""
         server, listed = upstream.server, upstream.listed
         known = self._sources.get(server.name)
         if known is not None and known[0] is listed and known[1].prefix == server.prefix:
             return known
-        return listed, Source(server.name, server.prefix, {Kind.TOOLS: listed.tools})
+        listed_kinds = {kind: listed.items(kind) for kind in Kind}
+        return listed, Source(server.name, server.prefix, listed_kinds, resources=Kind.RESOURCES in listed.kinds)
+
+    def _resource_updated(self, upstream: Upstream, uri: str) -> None:
+        """Take note that a resource which clients subscribed to has changed."""
+        logs.debug("resource.updated", upstream=upstream.server.name, uri=uri)
 
     def _session_dropped(self, session: Session) -> None:
         self.streams.end(session.key.identity)

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from mcpops_broker import __version__
 from mcpops_broker.broker import Broker
+from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.protocol.versions import LATEST_SESSION_VERSION
 from mcpops_broker.upstream.upstream import State, Upstream
 
@@ -135,8 +136,9 @@ def status(broker: Broker) -> Status:
 def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
     """Describe one upstream now."""
     server, listed = upstream.server, upstream.listed
+    invalid = listed.invalid(Kind.TOOLS)
     hidden = [conflict for conflict in broker.catalogue.conflicts if conflict.upstream == server.name]
-    version = upstream.session.version if upstream.session else ""
+    version = upstream.peer.version if upstream.peer else ""
     message = {
         State.DISABLED: "server is disabled",
         State.CONNECTING: "connecting",
@@ -154,8 +156,8 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
         "ready": upstream.state is State.READY,
         "totalTools": len(listed.tools) - len(hidden),
         "totalPrompts": 0,
-        "invalidTools": len(listed.invalid),
-        "invalidToolList": [{"name": tool.name, "errors": list(tool.errors)} for tool in listed.invalid],
+        "invalidTools": len(invalid),
+        "invalidToolList": [{"name": tool.name, "errors": list(tool.errors)} for tool in invalid],
         "invalidPrompts": 0,
         "protocolValidation": {
             "isValid": bool(version),

@@ -9,8 +9,12 @@ import asyncio
 
 import pytest
 from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.exchange import Client
+from mcpops_broker.upstream.peer import Era, Peer
 from mcpops_broker.upstream.pool import SessionPool
 from mcpops_broker.upstream.session import UpstreamSession
+
+CLIENT = Client("client", "2025-11-25")
 
 
 class Opener:
@@ -24,11 +28,11 @@ class Opener:
         self.fail = False
         self.pool = SessionPool("up", self.open, self.closed.append)
 
-    async def open(self) -> UpstreamSession:
+    async def open(self, client: Client, stale: str | None) -> UpstreamSession:
         await self.gate.wait()
         if self.fail:
             raise UpstreamError("up", "unreachable", "gone")
-        session = UpstreamSession(f"s{len(self.opened)}", "2025-11-25", {}, {})
+        session = UpstreamSession.opened(f"s{len(self.opened)}", Peer(Era.SESSION, "2025-11-25"), {})
         self.opened.append(session)
         return session
 
@@ -36,7 +40,7 @@ class Opener:
 async def test_concurrent_callers_share_one_session() -> None:
     opener = Opener()
     opener.gate.clear()
-    callers = [asyncio.create_task(opener.pool.get("client")) for _ in range(10)]
+    callers = [asyncio.create_task(opener.pool.get(CLIENT)) for _ in range(10)]
     await asyncio.sleep(0)
     opener.gate.set()
 
@@ -49,7 +53,7 @@ async def test_concurrent_callers_share_one_session() -> None:
 async def test_a_caller_that_goes_away_does_not_take_the_session_from_others() -> None:
     opener = Opener()
     opener.gate.clear()
-    first, second = (asyncio.create_task(opener.pool.get("client")) for _ in range(2))
+    first, second = (asyncio.create_task(opener.pool.get(CLIENT)) for _ in range(2))
     await asyncio.sleep(0)
 
     first.cancel()
@@ -63,28 +67,28 @@ async def test_a_failure_reaches_all_callers_and_the_next_one_tries_again() -> N
     opener = Opener()
     opener.fail = True
 
-    answers = await asyncio.gather(*(opener.pool.get("client") for _ in range(3)), return_exceptions=True)
+    answers = await asyncio.gather(*(opener.pool.get(CLIENT) for _ in range(3)), return_exceptions=True)
     opener.fail = False
 
     assert [str(answer) for answer in answers] == ["upstream up: gone"] * 3
-    assert (await opener.pool.get("client")).id == "s0"
+    assert (await opener.pool.get(CLIENT)).id == "s0"
 
 
 async def test_forgetting_a_stale_session_keeps_its_successor() -> None:
     opener = Opener()
-    stale = await opener.pool.get("client")
+    stale = await opener.pool.get(CLIENT)
     opener.pool.forget("client", stale)
-    fresh = await opener.pool.get("client")
+    fresh = await opener.pool.get(CLIENT)
 
     opener.pool.forget("client", stale)
 
-    assert await opener.pool.get("client") is fresh
+    assert await opener.pool.get(CLIENT) is fresh
     assert opener.closed == []
 
 
 async def test_dropping_a_client_closes_its_session() -> None:
     opener = Opener()
-    session = await opener.pool.get("client")
+    session = await opener.pool.get(CLIENT)
 
     opener.pool.drop("client")
     opener.pool.drop("client")
@@ -96,7 +100,7 @@ async def test_dropping_a_client_closes_its_session() -> None:
 async def test_dropping_a_client_while_its_session_opens_is_an_error_for_those_who_wait() -> None:
     opener = Opener()
     opener.gate.clear()
-    caller = asyncio.create_task(opener.pool.get("client"))
+    caller = asyncio.create_task(opener.pool.get(CLIENT))
     await asyncio.sleep(0)
 
     opener.pool.clear()

@@ -18,7 +18,7 @@ from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.mcp.streams import CHANGED, Streams
 from mcpops_broker.net.target import address_of, target_for
 from mcpops_broker.protocol.kinds import Kind
-from mcpops_broker.upstream.tools import problems, sort_out
+from mcpops_broker.upstream.listing import problems, sort_out
 from mcpops_broker.web import asgi
 from mcpops_broker.web.origin import OriginPolicy
 
@@ -42,15 +42,15 @@ def test_any_origin_is_accepted_only_when_asked_for() -> None:
     ],
 )
 def test_tools_that_clients_would_refuse_are_told_apart(tool: object, problem: tuple[str, ...]) -> None:
-    assert problems(tool) == problem
+    assert problems(Kind.TOOLS, tool) == problem
 
 
 def test_a_name_listed_twice_counts_once() -> None:
     tool = {"name": "t", "inputSchema": {"type": "object"}}
 
-    found = sort_out([tool, {**tool, "description": "second"}])
+    found = sort_out(Kind.TOOLS, [tool, {**tool, "description": "second"}])
 
-    assert found.tools == (tool,)
+    assert found.valid == (tool,)
     assert [one.name for one in found.invalid] == ["t"]
 
 

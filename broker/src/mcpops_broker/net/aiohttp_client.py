@@ -86,6 +86,7 @@ class AiohttpClient:
         target: Target,
         headers: Mapping[str, str],
         body: bytes | None,
+        *,
         first_byte: float | None,
         idle: float | None,
     ) -> AiohttpAnswer:

@@ -61,6 +61,7 @@ class HttpClient(Protocol):
         target: Target,
         headers: Mapping[str, str],
         body: bytes | None,
+        *,
         first_byte: float | None,
         idle: float | None,
     ) -> Answer:

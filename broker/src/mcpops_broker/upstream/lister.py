@@ -50,9 +50,9 @@ async def _pages(name: str, kind: Kind, call: Call) -> Items:
     params: dict[str, Any] = {}
     while True:
         page = await call(kind.method, params)
-        items = page.get(kind.value)
+        items = page.get(kind.key)
         if not isinstance(items, list):
-            raise UpstreamError(name, "invalid", f"answered {kind.method} without a list of {kind.value}")
+            raise UpstreamError(name, "invalid", f"answered {kind.method} without a list of {kind.key}")
         found += items
         hint = _combined(hint, page)
         cursor = page.get("nextCursor")

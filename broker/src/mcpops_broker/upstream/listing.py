@@ -113,16 +113,15 @@ def sort_out(kind: Kind, found: list[Any], hint: CacheHint | None = None) -> Ite
     valid: list[Item] = []
     invalid: list[Invalid] = []
     seen: set[str] = set()
-    key = kind.key
     for item in found:
         errors = problems(kind, item)
-        name = item.get(key) if isinstance(item, dict) else None
+        name = item.get(kind.identity) if isinstance(item, dict) else None
         if not errors and name in seen:
-            errors = (f"the upstream lists another one of this {_CALLED[key]} before",)
+            errors = (f"the upstream lists another {kind.noun} of this {_CALLED[kind.identity]} before",)
         if errors:
             invalid.append(Invalid(kind, name if isinstance(name, str) else "", errors))
         else:
-            seen.add(item[key])
+            seen.add(item[kind.identity])
             valid.append(item)
     return Items(kind, tuple(valid), tuple(invalid), hint, digest=_digest(found))
 
@@ -133,11 +132,10 @@ def problems(kind: Kind, item: Any) -> tuple[str, ...]:
     Rules: the required fields of Tool, Prompt, Resource and ResourceTemplate in the MCP schemas.
     """
     if not isinstance(item, dict):
-        return (f"{_ARTICLES[kind]} must be an object",)
+        return (f"a {kind.noun} must be an object",)
     errors: list[str] = []
-    key = kind.key
-    if not isinstance(item.get(key), str) or not item[key]:
-        errors.append(f"the {_CALLED[key]} must be non-empty text")
+    if not isinstance(item.get(kind.identity), str) or not item[kind.identity]:
+        errors.append(f"the {_CALLED[kind.identity]} must be non-empty text")
     errors += _CHECKS[kind](item)
     return tuple(errors)
 
@@ -174,12 +172,6 @@ _CHECKS: dict[Kind, Callable[[Item], list[str]]] = {
     Kind.TEMPLATES: _resource,
 }
 _CALLED = {"name": "name", "uri": "URI", "uriTemplate": "URI template"}
-_ARTICLES = {
-    Kind.TOOLS: "a tool",
-    Kind.PROMPTS: "a prompt",
-    Kind.RESOURCES: "a resource",
-    Kind.TEMPLATES: "a resource template",
-}
 
 
 def _digest(found: list[Any]) -> bytes:

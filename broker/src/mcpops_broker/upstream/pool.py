@@ -1,27 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""Sessions at one upstream, one a client session: opened when first needed, once under concurrency."""
+"""Sessions at one upstream, one a client: opened when first needed, once under concurrency."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.exchange import Client
 from mcpops_broker.upstream.session import UpstreamSession
 
 
 class SessionPool:
-    """Maps client sessions (by identity) to sessions at the upstream.
+    """Maps clients (by identity) to sessions at the upstream.
 
-    `open_session` and `close_session` do the talking. Opening runs in a task of its own: when the client that
+    `open_session` and `close_session` do the talking; the first also gets the id of a session that the upstream has
+    forgotten. Opening runs in a task of its own: when the client that
     caused it goes away, others that wait for the same session still get it.
     """
 
     def __init__(
         self,
         name: str,
-        open_session: Callable[[], Awaitable[UpstreamSession]],
+        open_session: Callable[[Client, str | None], Awaitable[UpstreamSession]],
         close_session: Callable[[UpstreamSession], None],
     ) -> None:
         self._name = name
@@ -33,14 +36,18 @@ class SessionPool:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    async def get(self, identity: str) -> UpstreamSession:
-        """Return the session of a client session, opening it first if there is none; raise `UpstreamError`."""
+    async def get(self, client: Client, stale: str | None = None) -> UpstreamSession:
+        """Return the session of a client, opening it first if there is none; raise `UpstreamError`.
+
+        `stale` is the id of the session that the upstream has forgotten, if that is why a new one is needed.
+        """
+        identity = client.identity
         session = self._sessions.get(identity)
         if session is not None:
             return session
         task = self._opening.get(identity)
         if task is None:
-            task = self._opening[identity] = asyncio.create_task(self._open_for(identity))
+            task = self._opening[identity] = asyncio.create_task(self._open_for(client, stale))
             task.add_done_callback(_seen)
         try:
             return await asyncio.shield(task)
@@ -51,7 +58,7 @@ class SessionPool:
             raise
 
     def peek(self, identity: str) -> UpstreamSession | None:
-        """Return the session of a client session when it is open."""
+        """Return the session of a client when it is open."""
         return self._sessions.get(identity)
 
     def forget(self, identity: str, stale: UpstreamSession) -> None:
@@ -60,7 +67,7 @@ class SessionPool:
             del self._sessions[identity]
 
     def drop(self, identity: str) -> None:
-        """End a client session's session."""
+        """End a client's session."""
         task = self._opening.pop(identity, None)
         if task is not None:
             task.cancel()
@@ -68,17 +75,26 @@ class SessionPool:
         if session is not None:
             self._close(session)
 
+    def sweep(self, idle: float) -> None:
+        """End sessions that were unused for `idle` seconds. A client that comes back gets a new one."""
+        oldest = time.monotonic() - idle
+        for identity, session in list(self._sessions.items()):
+            if not session.active and session.used < oldest:
+                self.drop(identity)
+
     def clear(self) -> None:
         """End all sessions."""
         for identity in [*self._opening, *self._sessions]:
             self.drop(identity)
 
-    async def _open_for(self, identity: str) -> UpstreamSession:
+    async def _open_for(self, client: Client, stale: str | None) -> UpstreamSession:
+        identity = client.identity
         try:
-            session = await self._open()
+            session = await self._open(client, stale)
         finally:
             if self._opening.get(identity) is asyncio.current_task():
                 del self._opening[identity]
+        session.used = time.monotonic()
         self._sessions[identity] = session
         return session
 

@@ -142,7 +142,7 @@ class Transport:
 
     async def _send(self, method: str, headers: dict[str, str], body: bytes | None, idle: float | None) -> Answer:
         try:
-            return await self._http.request(method, self._target, headers, body, self._first_byte, idle)
+            return await self._http.request(method, self._target, headers, body, first_byte=self._first_byte, idle=idle)
         except HttpTimeoutError as error:
             raise self.error("timeout", str(error)) from error
         except HttpError as error:

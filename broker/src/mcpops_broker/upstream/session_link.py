@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The session era (MCP 2025-11-25 and earlier): `initialize`, then requests in a session.
+
+Every client has a session of its own at the upstream, opened with that client's capabilities, so that the upstream
+can ask what this client can answer. The broker's own session, without capabilities, is for lists and for watching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import orjson
+
+from mcpops_broker import logs
+from mcpops_broker.background import Background
+from mcpops_broker.config.model import BrokerOptions
+from mcpops_broker.net.client import Answer
+from mcpops_broker.protocol import jsonrpc, meta
+from mcpops_broker.protocol.jsonrpc import Id, Message
+from mcpops_broker.protocol.versions import LATEST_SESSION_VERSION, SESSION_VERSIONS
+from mcpops_broker.upstream.deadline import Deadline
+from mcpops_broker.upstream.errors import StaleSessionError, UpstreamError, UpstreamRpcError
+from mcpops_broker.upstream.exchange import Client, Exchange, Reply
+from mcpops_broker.upstream.link import CLIENT_INFO, CONTROL_TIMEOUT, Events, Link
+from mcpops_broker.upstream.peer import Era, Peer
+from mcpops_broker.upstream.pool import SessionPool
+from mcpops_broker.upstream.session import UpstreamSession
+from mcpops_broker.upstream.session_calls import CallInbound, OwnInbound
+from mcpops_broker.upstream.session_watch import watch
+from mcpops_broker.upstream.streams import read_response
+from mcpops_broker.upstream.transport import Transport, error_reply
+
+Find = Callable[[Client, str | None], Awaitable[Mapping[str, Any] | None]]
+"""Returns the `UpstreamSession.export` of a client's session that another worker has open; None: open one here. The
+second argument is the id of a session that the upstream has forgotten, which is not the one wanted."""
+
+_CAPABILITIES = ("elicitation", "sampling", "roots", "experimental")
+"""The capabilities of clients that this era knows; others (extensions) belong to the other one."""
+
+
+class SessionLink(Link):
+    """The way to one upstream by sessions."""
+
+    def __init__(self, transport: Transport, options: BrokerOptions, background: Background, events: Events) -> None:
+        self._transport = transport
+        self._background = background
+        self.events = events
+        self._total = options.timeouts.total
+        self._control = min(CONTROL_TIMEOUT, options.timeouts.total)
+        self._own: UpstreamSession | None = None
+        """The broker's own session."""
+        self._shared: UpstreamSession | None = None
+        """The own session when the upstream keeps none: it does for all."""
+        self.sessions = SessionPool(transport.name, self._open_for, self._close_later)
+        self.find: Find | None = None
+        self._ids = count(1)
+        self._watcher: asyncio.Task[None] | None = None
+        self._uris: set[str] = set()
+
+    async def connect(self) -> Peer:
+        """Open the broker's own session."""
+        session = await self._open({})
+        self._own = session
+        self._shared = session if session.id is None else None
+        return session.peer
+
+    async def call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Send one of the broker's own requests, in a new session when the upstream has forgotten the old one."""
+        session = self._own
+        if session is None:
+            await self.connect()
+            session = self._session()
+        try:
+            return await self._call(session, method, params)
+        except StaleSessionError:
+            if self._own is session:
+                await self._renew()
+            return await self._call(self._session(), method, params)
+
+    async def request(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
+        """Carry out a client's request.
+
+        A session that the upstream has forgotten is replaced and the request sent once more, which is safe: the
+        upstream refused it because of the session.
+        """
+        client = exchange.client
+        session = self._shared or self.sessions.peek(client.identity) or await self.sessions.get(client)
+        token: Id | None = None
+        if client.stateless:
+            # Others share the session, so ids and tokens are the broker's own there.
+            exchange.upstream_id = next(self._ids)
+            params, token = _in_session(params, exchange.upstream_id)
+        else:
+            exchange.upstream_id = exchange.request_id
+        body = orjson.dumps(jsonrpc.request(exchange.upstream_id, method, params))
+        try:
+            return await self._relay(session, body, exchange, token)
+        except StaleSessionError:
+            logs.info("upstream.session.stale", upstream=self._transport.name, session=client.identity)
+            self.sessions.forget(client.identity, session)
+            return await self._relay(await self.sessions.get(client, session.id), body, exchange, token)
+
+    async def cancel(self, exchange: Exchange, reason: str | None) -> None:
+        """Tell the upstream that nobody waits for a request any more."""
+        params: dict[str, Any] = {"requestId": exchange.upstream_id}
+        if reason is not None:
+            params["reason"] = reason
+        await self.notify(exchange.client.identity, jsonrpc.notification("notifications/cancelled", params))
+
+    async def notify(self, identity: str, message: Message) -> None:
+        """Pass on a client's notification, if it has a session."""
+        session = self._shared or self.sessions.peek(identity)
+        if session is not None:
+            await self._send(session, message)
+
+    def watch(self, uris: Iterable[str]) -> None:
+        """Open the stream of the broker's own session, unless it is open already or the upstream announces nothing."""
+        self._uris = set(uris)
+        session = self._own
+        if session is None or self._watcher is not None or not _announces(session.peer):
+            return
+        inbound = OwnInbound(self, session)
+        work = watch(self._transport, session, inbound, self.events.changed)
+        self._watcher = self.spawn(work, f"watch {self._transport.name}")
+
+    async def subscribe(self, uri: str) -> None:
+        """Send `resources/subscribe` in the broker's own session."""
+        await self.call("resources/subscribe", {"uri": uri})
+        self._uris.add(uri)
+
+    async def unsubscribe(self, uri: str) -> None:
+        """Send `resources/unsubscribe`."""
+        self._uris.discard(uri)
+        if self._own is not None:
+            await self._call(self._own, "resources/unsubscribe", {"uri": uri})
+
+    def end_client(self, identity: str) -> None:
+        """End a client's session."""
+        self.sessions.drop(identity)
+
+    def disconnect(self) -> None:
+        """End the broker's own session and its stream."""
+        self._stop_watching()
+        if self._own is not None:
+            self._close_later(self._own)
+        self._own = self._shared = None
+
+    def close(self) -> None:
+        """End all sessions."""
+        self.sessions.clear()
+        self.disconnect()
+
+    async def export(self, client: Client, stale: str | None) -> dict[str, Any]:
+        """Return a client's session as another worker can use it, opened if need be."""
+        session = self.sessions.peek(client.identity)
+        if session is not None and session.id == stale:
+            self.sessions.forget(client.identity, session)
+            session = None
+        return (session or await self.sessions.get(client, stale)).export()
+
+    def release(self) -> None:
+        """End the broker's own session when the upstream must keep it: another link reads the lists."""
+        if self._shared is None:
+            self.disconnect()
+
+    def _session(self) -> UpstreamSession:
+        if self._own is None:
+            raise self._transport.error("closed", "is being disconnected")
+        return self._own
+
+    async def _renew(self) -> None:
+        """Open the own session again; what was watched in the old one is watched in the new one."""
+        watched = self._watcher is not None
+        self._stop_watching()
+        self._own = self._shared = None
+        await self.connect()
+        for uri in self._uris:
+            with suppress(UpstreamRpcError):  # the resource has gone in the meantime
+                await self._call(self._session(), "resources/subscribe", {"uri": uri})
+        if watched:
+            self.watch(self._uris)
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
+    async def _open_for(self, client: Client, stale: str | None) -> UpstreamSession:
+        if self.find is not None and (known := await self.find(client, stale)) is not None:
+            return UpstreamSession.adopted(known, self._transport.headers)
+        declared = client.capabilities
+        return await self._open({name: declared[name] for name in _CAPABILITIES if name in declared})
+
+    async def _open(self, capabilities: Mapping[str, Any]) -> UpstreamSession:
+        """Initialize a session."""
+        transport = self._transport
+        params = {
+            "protocolVersion": LATEST_SESSION_VERSION,
+            "capabilities": capabilities,
+            "clientInfo": CLIENT_INFO,
+        }
+        bare = UpstreamSession.opened(None, Peer(Era.SESSION, LATEST_SESSION_VERSION), transport.headers)
+        body = orjson.dumps(jsonrpc.request("initialize", "initialize", params))
+        async with Deadline(transport.name, self._control):
+            answer = await transport.post(bare.headers, body)
+            session_id = answer.header("mcp-session-id")
+            inbound = OwnInbound(self, bare)
+            _, response = await read_response(transport, answer, "initialize", inbound, self._background)
+            session = UpstreamSession.opened(session_id, self._peer(transport.result(response)), transport.headers)
+            await self._send(session, jsonrpc.notification("notifications/initialized"))
+        return session
+
+    def _peer(self, result: dict[str, Any]) -> Peer:
+        version = result.get("protocolVersion")
+        if version not in SESSION_VERSIONS:
+            raise self._transport.error("version", f"speaks MCP {version!r}, which this broker does not")
+        capabilities, info, text = (result.get(key) for key in ("capabilities", "serverInfo", "instructions"))
+        return Peer(
+            Era.SESSION,
+            version,
+            capabilities if isinstance(capabilities, dict) else {},
+            info if isinstance(info, dict) else {},
+            text if isinstance(text, str) else None,
+        )
+
+    async def _call(self, session: UpstreamSession, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        transport = self._transport
+        request_id = f"broker:{next(self._ids)}"
+        body = orjson.dumps(jsonrpc.request(request_id, method, params))
+        async with Deadline(transport.name, self._control):
+            answer = await transport.post(session.headers, body, in_session=session.id is not None)
+            inbound = OwnInbound(self, session)
+            _, response = await read_response(transport, answer, request_id, inbound, self._background)
+        return transport.result(response)
+
+    async def _relay(self, session: UpstreamSession, body: bytes, exchange: Exchange, token: Id | None) -> Reply:
+        transport = self._transport
+        request_id = exchange.upstream_id
+        if request_id is None:
+            raise RuntimeError("a request needs an id")
+        if exchange.client.log_level is not None:
+            await self._set_level(session, exchange.client)
+        inbound: CallInbound | None = None
+        session.active += 1
+        session.used = time.monotonic()
+        try:
+            async with Deadline(transport.name, self._total) as deadline:
+                answer = await transport.post(session.headers, body, in_session=session.id is not None)
+                inbound = CallInbound(self, session, exchange, deadline, token=token)
+                return Reply(*await read_response(transport, answer, request_id, inbound, self._background))
+        except UpstreamRpcError as error:
+            return error_reply(request_id, error)
+        finally:
+            session.active -= 1
+            if inbound is not None:
+                inbound.close()
+
+    async def _set_level(self, session: UpstreamSession, client: Client) -> None:
+        """Have the upstream send log messages as the client wants them.
+
+        On a session that several clients share the most talkative level wins; the endpoint drops what is too much.
+        """
+        level, now = client.log_level, session.log_level
+        if level is None or level == now or not session.peer.offers("logging"):
+            return
+        if client.stateless and now is not None and meta.logs_at(now, level):
+            return
+        session.log_level = level
+        with suppress(UpstreamRpcError):  # it does not know the level: log messages are no reason to fail
+            await self._call(session, "logging/setLevel", {"level": level})
+
+    async def _send(self, session: UpstreamSession, message: Message) -> None:
+        async with Deadline(self._transport.name, self._control):
+            body = orjson.dumps(message)
+            (await self._transport.post(session.headers, body, in_session=session.id is not None)).close()
+
+    async def respond(self, session: UpstreamSession, response: Message) -> None:
+        """Send the response to a request of the upstream."""
+        with suppress(UpstreamError):  # the upstream is gone, and so is its question
+            await self._send(session, response)
+
+    async def resume(self, session: UpstreamSession, last_event: str) -> Answer | None:
+        """Open a stream again from an event on."""
+        return await self._transport.listen(session.headers, last_event)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run something that nobody awaits."""
+        return self._background.start(work, name)
+
+    def _close_later(self, session: UpstreamSession) -> None:
+        if session.id is not None:
+            self.spawn(self._close(session), "close session")
+
+    async def _close(self, session: UpstreamSession) -> None:
+        with suppress(UpstreamError):  # whether or not the upstream is still there
+            async with Deadline(self._transport.name, self._control):
+                await self._transport.delete(session.headers)
+
+
+def _announces(peer: Peer) -> bool:
+    """Tell whether the upstream sends any notifications on its own stream."""
+    return peer.offers("resources", "subscribe") or any(
+        peer.offers(capability, "listChanged") for capability in ("tools", "prompts", "resources")
+    )
+
+
+def _in_session(params: dict[str, Any], token: Id) -> tuple[dict[str, Any], Id | None]:
+    """Return params of a request without a session as a session has them, with the broker's progress token, and the
+    client's token if it gave one."""
+    params = meta.without_envelope(params)
+    own = params.get("_meta")
+    if not isinstance(own, dict) or (theirs := own.get(meta.PROGRESS_TOKEN)) is None:
+        return params, None
+    return {**params, "_meta": {**own, meta.PROGRESS_TOKEN: token}}, theirs
