@@ -221,8 +221,8 @@ class Broker:
         known = self._sources.get(server.name)
         if known is not None and known[0] is listed and known[1].prefix == server.prefix:
             return known
-        listed_kinds = {kind: listed.items(kind) for kind in Kind}
-        return listed, Source(server.name, server.prefix, listed_kinds, resources=Kind.RESOURCES in listed.kinds)
+        offered = {kind: listed.items(kind) for kind in Kind}
+        return listed, Source(server.name, server.prefix, offered, resources=Kind.RESOURCES in listed.kinds)
 
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""
