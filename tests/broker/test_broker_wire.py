@@ -168,7 +168,7 @@ def test_served_revisions_are_accepted_in_the_header(broker: BrokerProcess, vers
     assert broker.post(rpc("ping"), {"mcp-protocol-version": version or ""}).status == 200
 
 
-@pytest.mark.parametrize("version", ["1999-01-01", "2026-07-28", "latest", "2025-11-25,2025-11-25"])
+@pytest.mark.parametrize("version", ["1999-01-01", "latest", "2025-11-25,2025-11-25"])
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
 def test_other_revisions_in_the_header_are_refused(broker: BrokerProcess, method: str, version: str) -> None:
     headers = {
@@ -183,19 +183,6 @@ def test_other_revisions_in_the_header_are_refused(broker: BrokerProcess, method
     assert (reply.status, reply.error["code"]) == (400, -32022)
     assert reply.error["data"]["supported"] == ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
     assert reply.error["data"]["requested"] == version
-
-
-def test_a_stateless_request_learns_which_revisions_are_served(broker: BrokerProcess) -> None:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "server/discover", **BOTH}
-
-    reply = broker.post(rpc("server/discover", {"_meta": meta}, "d"), headers, session="")
-
-    assert (reply.status, reply.json["id"], reply.error["code"]) == (400, "d", -32022)
-    assert "2025-11-25" in reply.error["data"]["supported"]
 
 
 def test_blanks_around_header_values_do_not_count(broker: BrokerProcess) -> None:

@@ -20,7 +20,10 @@ from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.mcp.calls import Calls
+from mcpops_broker.mcp.introduction import SERVER_META
+from mcpops_broker.mcp.stateless_clients import StatelessClients
 from mcpops_broker.mcp.streams import Streams
+from mcpops_broker.mcp.subscriptions import Subscriptions
 from mcpops_broker.net.aiohttp_client import AiohttpClient
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.protocol.kinds import Kind
@@ -73,6 +76,7 @@ class Broker:
         self.upstreams: dict[str, Upstream] = {}
         self._catalogue = Catalogue()
         self.streams = Streams()
+        self.subscriptions = Subscriptions()
         self.calls = Calls()
         self.requests = 0
         """POST requests in flight."""
@@ -83,6 +87,9 @@ class Broker:
             capacity=settings.limits.sessions,
             idle=settings.session_idle,
             dropped=self._session_dropped,
+        )
+        self.stateless_clients = StatelessClients(
+            capacity=settings.limits.sessions, idle=settings.session_idle, dropped=self._end_upstream_sessions
         )
         self.origins = self._origins(settings)
         self._rebuild: asyncio.TimerHandle | None = None
@@ -115,8 +122,9 @@ class Broker:
         """Stop taking new streams and end the open ones; requests in flight go on."""
         if not self.draining:
             self.draining = True
-            logs.info("drain", requests=self.requests, streams=len(self.streams))
+            logs.info("drain", requests=self.requests, streams=len(self.streams) + len(self.subscriptions))
             self.streams.close()
+            self.subscriptions.close()
 
     def ready(self) -> bool:
         """Tell whether clients can be served: an upstream is ready, or none is configured (the operator's rule)."""
@@ -147,7 +155,8 @@ class Broker:
             logs.warning("config.warning", problem=warning)
         if replace(old.broker, signing_key=None) != replace(config.broker, signing_key=None):
             settings = config.broker
-            self.sessions.capacity, self.sessions.idle = settings.limits.sessions, settings.session_idle
+            for clients in (self.sessions, self.stateless_clients):
+                clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle
             self.sessions.sealer.max_age = settings.session_length
             self.origins = self._origins(settings)
         if old.broker.signing_key != config.broker.signing_key:
@@ -207,13 +216,14 @@ class Broker:
         sources = (source for _, source in self._sources.values())
         old = self._catalogue
         settings = self.config.broker
-        listings = Listings(settings.page_size, ttl=round(settings.check_interval * 1000))
+        listings = Listings(settings.page_size, round(settings.check_interval * 1000), head=SERVER_META + b",")
         self._catalogue = Catalogue(sources, self.config.virtual_servers, listings)
         known = set(old.conflicts)
         for conflict in self._catalogue.conflicts:
             if conflict not in known:
                 logs.warning("conflict", upstream=conflict.upstream, problem=str(conflict))
         self.streams.catalogue_changed(old, self._catalogue)
+        self.subscriptions.catalogue_changed(old, self._catalogue)
 
     def _source(self, upstream: Upstream) -> tuple[Listing, Source]:
         """Return what an upstream contributes to the catalogue, made anew only when its list is another one."""
@@ -230,13 +240,17 @@ class Broker:
 
     def _session_dropped(self, session: Session) -> None:
         self.streams.end(session.key.identity)
+        self._end_upstream_sessions(session.key.identity)
+
+    def _end_upstream_sessions(self, identity: str) -> None:
         for upstream in self.upstreams.values():
-            upstream.end_session(session.key.identity)
+            upstream.end_session(identity)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
             self.sessions.sweep()
+            self.stateless_clients.sweep()
 
 
 def load(path: Path) -> Config:

@@ -55,3 +55,31 @@ def test_an_error_has_data_only_when_there_is_some() -> None:
 def test_what_a_peer_sent_is_repeated_in_part() -> None:
     assert jsonrpc.excerpt("short") == "short"
     assert len(jsonrpc.excerpt("x" * 10_000)) == 200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"jsonrpc":"2.0","id":1,"result":{"a":12345678901234567890123}}',
+        b'{"jsonrpc":"2.0","id":"x","result":{"a":12345678901234567890123}}',
+    ],
+)
+def test_members_are_added_without_touching_the_others(raw: bytes) -> None:
+    stamped = jsonrpc.restamp_with(raw, orjson.loads(raw), "new", b'"b":1')
+
+    assert stamped == b'{"jsonrpc":"2.0","id":"new","result":{"b":1,"a":12345678901234567890123}}'
+
+
+@pytest.mark.parametrize(
+    "raw", [b'{"jsonrpc":"2.0","id":1,"result":{}}', b'{ "id": 1, "jsonrpc": "2.0", "result": { } }']
+)
+def test_members_are_added_to_an_empty_result_however_it_is_written(raw: bytes) -> None:
+    assert jsonrpc.restamp_with(raw, orjson.loads(raw), 2, b'"b":1') == b'{"jsonrpc":"2.0","id":2,"result":{"b":1}}'
+
+
+def test_members_are_added_to_a_result_that_is_written_oddly() -> None:
+    raw = b'{"result": {"a": [1, 2]}, "jsonrpc": "2.0", "id": 1}'
+
+    stamped = jsonrpc.restamp_with(raw, orjson.loads(raw), 2, b'"b":1')
+
+    assert orjson.loads(stamped) == {"jsonrpc": "2.0", "id": 2, "result": {"a": [1, 2], "b": 1}}

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from mcpops_broker.protocol.headers import Mirror, find_mirrors
 from mcpops_broker.protocol.kinds import Kind
 
 Definition = Mapping[str, Any]
@@ -21,7 +22,7 @@ _PREFIXED = frozenset({Kind.TOOLS, Kind.PROMPTS})
 class Item:
     """One thing that an upstream offers, and how clients see it."""
 
-    __slots__ = ("definition", "id", "name", "raw", "upstream")
+    __slots__ = ("_mirrors", "definition", "id", "name", "raw", "upstream")
 
     def __init__(self, kind: Kind, upstream: str, prefix: str, definition: Definition) -> None:
         self.upstream = upstream
@@ -36,6 +37,28 @@ class Item:
         else:
             self.id = self.name
             self.raw = orjson.dumps(definition)
+        self._mirrors: tuple[Mirror, ...] | str | None = None
+
+    @property
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """The headers that a call of this tool by a client without a session must have; none when its annotations
+        break a rule, since such clients then know of none."""
+        found = self._look_for_mirrors()
+        return () if isinstance(found, str) else found
+
+    @property
+    def header_problem(self) -> str | None:
+        """Why clients without sessions must not be offered this tool (MCP 2026-07-28: `x-mcp-header`), or None."""
+        found = self._look_for_mirrors()
+        return found if isinstance(found, str) else None
+
+    def _look_for_mirrors(self) -> tuple[Mirror, ...] | str:
+        if self._mirrors is None:
+            try:
+                self._mirrors = find_mirrors(self.definition.get("inputSchema"))
+            except ValueError as error:
+                self._mirrors = str(error)
+        return self._mirrors
 
 
 class Source:

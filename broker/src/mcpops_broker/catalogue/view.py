@@ -89,6 +89,7 @@ class View:
             items = [item for item in self._items[kind].values() if self._allows(kind, item)]
             head = b""
             if stateless:
+                items = [item for item in items if kind is not Kind.TOOLS or item.header_problem is None]
                 private = self._listings.private or self._scope != EVERYTHING
                 head = b'"resultType":"complete","ttlMs":%d,"cacheScope":"%s",%s' % (
                     self._listings.ttl,

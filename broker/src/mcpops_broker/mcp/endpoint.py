@@ -3,7 +3,7 @@
 """`/mcp`: Streamable HTTP as a raw ASGI endpoint.
 
 What holds for every revision is here: which site may speak to us, how large a request may be, how many there may be.
-The rules of the session revisions are in `session_endpoint`; what requests mean is in `methods`.
+The rules of the revisions are in `session_endpoint` and `stateless_endpoint`; what requests mean is in `methods`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mcpops_broker import logs
 from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.output import Output
 from mcpops_broker.mcp.session_endpoint import SessionEndpoint
+from mcpops_broker.mcp.stateless_endpoint import ONLY_POST, StatelessEndpoint, wants_no_session
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.web.asgi import (
@@ -32,6 +33,8 @@ from mcpops_broker.web.asgi import (
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
 
+SESSIONS_ONLY = "/mcp/stateful"
+"""The operator's path for clients with sessions, and only those."""
 _ALLOW = (b"allow", b"GET, POST, DELETE, OPTIONS")
 
 
@@ -41,6 +44,7 @@ class McpEndpoint:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._sessions = SessionEndpoint(broker)
+        self._stateless = StatelessEndpoint(broker)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one HTTP request."""
@@ -49,7 +53,9 @@ class McpEndpoint:
         try:
             self._check_headers(scope, headers)
             if method == "POST":
-                await self._post(headers, receive, send)
+                await self._post(scope, headers, receive, send)
+            elif method in ("GET", "DELETE") and wants_no_session(headers, None):
+                await respond(send, 405, b"", ONLY_POST)
             elif method == "GET":
                 await self._sessions.get(headers, receive, send)
             elif method == "DELETE":
@@ -75,7 +81,7 @@ class McpEndpoint:
         if origin is not None and not self._broker.origins.accepts(origin):
             raise bad(403, "the Origin header names a site that is not allowed here (broker.allowedOrigins)")
 
-    async def _post(self, headers: Headers, receive: Receive, send: Send) -> None:
+    async def _post(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         broker = self._broker
         limits = broker.config.broker.limits
         content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
@@ -94,6 +100,9 @@ class McpEndpoint:
             except BodyError as error:
                 raise bad(error.status, str(error)) from None
             message = jsonrpc.parse(body)
+            if wants_no_session(headers, message) and scope["path"] != SESSIONS_ONLY:
+                await self._stateless.post(headers, message, receive, send)
+                return
             out = Output(send, takes_events, only_events=not takes_json)
             await self._sessions.post(headers, message, receive, out)
         finally:

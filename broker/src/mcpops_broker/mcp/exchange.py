@@ -7,12 +7,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.upstream.exchange import Exchange, Reply
 
 if TYPE_CHECKING:
     from mcpops_broker.catalogue.scope import Scope
+    from mcpops_broker.catalogue.source import Item
     from mcpops_broker.upstream.upstream import Upstream
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -26,6 +27,9 @@ class ClientExchange(Exchange):
     """What of the catalogue the client may see and use."""
     upstream: Upstream | None = None
     """Where the request went; None: it has not gone to any."""
+
+    def check_call(self, tool: Item, params: Mapping[str, Any]) -> None:
+        """Check what the client's revision demands of a call of a tool; raise `RpcError`. `params` are the client's."""
 
     @abstractmethod
     def response(self, reply: Reply) -> bytes:

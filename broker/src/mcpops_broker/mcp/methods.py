@@ -77,6 +77,7 @@ async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -
     route = catalogue.route_tool(name)
     if route is None or not catalogue.view(exchange.scope).allows_tool(name):
         raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
+    exchange.check_call(route, params)
     params["name"] = route.name
     return exchange.response(await relay(broker, exchange, broker.upstreams[route.upstream], "tools/call", params))
 

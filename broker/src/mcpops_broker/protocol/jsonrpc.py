@@ -104,12 +104,25 @@ def restamp(raw: bytes, message: Message, request_id: Id) -> bytes:
     old = message["id"]
     if old == request_id and type(old) is type(request_id):
         return raw
-    start = b'{"jsonrpc":"2.0","id":'
-    head = start + orjson.dumps(old) + b","
+    head = _head(old)
     if raw.startswith(head):
-        return start + orjson.dumps(request_id) + raw[len(head) - 1 :]
+        return _head(request_id) + raw[len(head) :]
     message["id"] = request_id
     return orjson.dumps(message)
+
+
+def restamp_with(raw: bytes, message: Message, request_id: Id, members: bytes) -> bytes:
+    """Return a response with another id and with more members in its result, serialized `"name":value,...`.
+
+    `message` is `raw` parsed; its result is an object without these members. As in `restamp` the usual spelling is
+    changed in place.
+    """
+    result = message["result"]
+    begin = _head(request_id) + b'"result":{' + members + (b"," if result else b"")
+    head = _head(message["id"]) + b'"result":{'
+    if raw.startswith(head):
+        return begin + raw[len(head) :]
+    return begin + orjson.dumps(result)[1:] + b"}"
 
 
 def error_bytes(request_id: Id | None, error: RpcError) -> bytes:
@@ -131,6 +144,10 @@ def notification(method: str, params: dict[str, Any] | None = None) -> Message:
     if params is not None:
         message["params"] = params
     return message
+
+
+def _head(request_id: Id) -> bytes:
+    return b'{"jsonrpc":"2.0","id":' + orjson.dumps(request_id) + b","
 
 
 def excerpt(value: object) -> str:

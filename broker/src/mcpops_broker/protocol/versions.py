@@ -2,9 +2,8 @@
 # Copyright (c) 2026, mcpops contributors
 """The MCP revisions this broker speaks, and how a session's revision is chosen.
 
-Two eras exist: *session* revisions begin with `initialize` and may carry a session id; *stateless* revisions
-(from 2026-07-28) describe themselves in every request. This version of the broker serves the session era and
-refuses the other by the error that the specification gives for it.
+Two eras exist: *session* revisions begin with `initialize` and may carry a session id; in *stateless* revisions (from
+2026-07-28) every request describes itself. The broker serves both on one endpoint, each request for itself.
 """
 
 from __future__ import annotations

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Clients without sessions, as upstreams with sessions know them.
+
+Every request describes its client, so nothing needs to be remembered of one; but an upstream with sessions needs a
+session for it. Requests with the same authorization and the same capabilities share one, and it is closed when none
+has come for a while.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from mcpops_broker.upstream.exchange import Client
+
+
+@dataclass(slots=True)
+class _Known:
+    client: Client
+    used: float
+
+
+class StatelessClients:
+    """The clients seen lately. `dropped` is called with the identity of each that is forgotten."""
+
+    def __init__(self, *, capacity: int, idle: float, dropped: Callable[[str], None]) -> None:
+        self.capacity = capacity
+        self.idle = idle
+        self._dropped = dropped
+        self._known: dict[tuple[str, bytes, bytes], _Known] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(
+        self, version: str, authorization: bytes, capabilities: Mapping[str, Any], log_level: str | None
+    ) -> Client:
+        """Return the client of a request."""
+        key = (version, authorization, orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS))
+        known = self._known.pop(key, None)
+        if known is None:
+            digest = hashlib.blake2b(b"\0".join((version.encode(), key[2], authorization)), digest_size=16)
+            client = Client(digest.hexdigest(), version, stateless=True, capabilities=capabilities)
+            known = _Known(client, 0.0)
+            if len(self._known) >= self.capacity:
+                self._drop(next(iter(self._known)))
+        known.used = time.monotonic()
+        self._known[key] = known  # at the end again: the first is the one used longest ago
+        return known.client if log_level is None else replace(known.client, log_level=log_level)
+
+    def sweep(self) -> None:
+        """Forget the clients from which nothing came for `idle` seconds."""
+        oldest = time.monotonic() - self.idle
+        for key in [key for key, known in self._known.items() if known.used < oldest]:
+            self._drop(key)
+
+    def _drop(self, key: tuple[str, bytes, bytes]) -> None:
+        self._dropped(self._known.pop(key).client.identity)

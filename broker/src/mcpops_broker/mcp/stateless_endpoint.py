@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""`/mcp` for clients without sessions: the rules of MCP basic/transports/streamable-http, revision 2026-07-28."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mcpops_broker import logs
+from mcpops_broker.mcp import stateless_methods
+from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now, scope_of
+from mcpops_broker.mcp.stateless_exchange import StatelessExchange
+from mcpops_broker.mcp.stateless_output import StatelessOutput
+from mcpops_broker.mcp.subscriptions import Filter, listen
+from mcpops_broker.protocol import headers as mirrored
+from mcpops_broker.protocol import jsonrpc, meta
+from mcpops_broker.protocol.jsonrpc import Id, Kind, Message, RpcError
+from mcpops_broker.protocol.versions import SESSION_VERSIONS, STATELESS_VERSIONS, is_stateless
+from mcpops_broker.upstream.exchange import Client
+from mcpops_broker.web.asgi import Headers, Receive, Send, respond
+
+if TYPE_CHECKING:
+    from mcpops_broker.broker import Broker
+
+ONLY_POST = (b"allow", b"POST")
+_VERSION = mirrored.VERSION.encode()
+
+
+def wants_no_session(headers: Headers, message: object) -> bool:
+    """Tell whether a request is for this endpoint: it describes itself, or its header names a revision without
+    sessions (basic/versioning: a server of both eras chooses by how the client opens)."""
+    version = meta.meta_of(message).get(meta.PROTOCOL_VERSION)
+    if version is not None:
+        return version not in SESSION_VERSIONS
+    header = headers.get(_VERSION)
+    return header is not None and is_stateless(header.decode("latin-1"))
+
+
+class StatelessEndpoint:
+    """Serves the clients without sessions of one broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def post(self, headers: Headers, message: Any, receive: Receive, send: Send) -> None:
+        """Handle one POSTed message."""
+        request_id = jsonrpc.id_of(message)
+        try:
+            kind = jsonrpc.classify(message)
+            if kind is Kind.RESPONSE:
+                raise bad(400, "clients without sessions send no responses: answer in the inputResponses of a retry")
+            if kind is Kind.NOTIFICATION:
+                _check_version(headers.get(_VERSION, b"").decode("latin-1"))
+                await respond(send, 202)  # this revision defines none, so there is nothing to do
+                return
+            client = self._client(headers, message)
+            if message["method"] == "subscriptions/listen":
+                await self._listen(headers, message, receive, send)
+                return
+            scope = scope_of(headers)
+        except RpcError as error:
+            await refuse(send, error, request_id)
+            return
+        takes_json, takes_events = accepted(headers)
+        output = StatelessOutput(receive, send, takes_json=takes_json, takes_events=takes_events)
+        exchange = StatelessExchange(client, message, scope, headers, output)
+        response = await output.until_gone(stateless_methods.answer(self._broker, exchange, message["params"]))
+        if response is not None:
+            await output.finish(response, exchange.status)
+        elif exchange.upstream is not None:
+            logs.debug("client.gone", upstream=exchange.upstream.server.name)
+            told = exchange.upstream.cancel(exchange, "the client closed the connection")
+            self._broker.background.start(told, "cancel")
+
+    def _client(self, headers: Headers, message: Message) -> Client:
+        """Check what every request must say, in its body and again in its headers, and return who asks."""
+        said = meta.read(message)
+        header = headers.get(_VERSION)
+        if header is None or header.decode("latin-1") != said.version:
+            raise RpcError(
+                jsonrpc.HEADER_MISMATCH,
+                f"Header mismatch: the {mirrored.VERSION} header must repeat {meta.PROTOCOL_VERSION} of params._meta",
+                status=400,
+            )
+        mirrored.check_standard(headers, message["method"], message["params"])
+        version = _check_version(said.version)
+        authorization = headers.get(b"authorization", b"")
+        return self._broker.stateless_clients.find(version, authorization, said.capabilities, said.log_level)
+
+    async def _listen(self, headers: Headers, message: Message, receive: Receive, send: Send) -> None:
+        broker = self._broker
+        if not accepted(headers)[1]:
+            raise bad(406, "the Accept header must allow text/event-stream")
+        if len(broker.streams) + len(broker.subscriptions) >= broker.config.broker.limits.streams or broker.draining:
+            await refuse_for_now(send, "no more streams now", 5)
+            return
+        wanted = Filter.read(message["params"])
+        scope = scope_of(headers)
+        broker.catalogue.view(scope)  # raises for a virtual server that does not exist
+        request_id: Id = message["id"]
+        output = StatelessOutput(receive, send, takes_json=False, takes_events=True)
+        response = await output.until_gone(listen(broker, output, request_id, scope, wanted))
+        if response is not None:
+            await output.finish(response)
+
+
+def _check_version(version: object) -> str:
+    if isinstance(version, str) and version in STATELESS_VERSIONS:
+        return version
+    requested = jsonrpc.excerpt(version)
+    data = {"supported": list(STATELESS_VERSIONS), "requested": requested}
+    raise RpcError(jsonrpc.UNSUPPORTED_VERSION, f"Unsupported protocol version: {requested}", data, status=400)

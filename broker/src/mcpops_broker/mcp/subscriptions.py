@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""`subscriptions/listen`: streams of notifications for clients without sessions (MCP 2026-07-28
+basic/patterns/subscriptions).
+
+A stream is the broker's own: upstreams are watched once, whatever the number of clients, and every message carries
+the id of the client's own request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.scope import Scope
+from mcpops_broker.mcp.introduction import SERVER_INFO
+from mcpops_broker.mcp.stateless_output import KEEP_ALIVE, StatelessOutput
+from mcpops_broker.mcp.streams import Stream
+from mcpops_broker.protocol import jsonrpc, meta
+from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, Id, RpcError
+from mcpops_broker.protocol.kinds import Kind
+
+if TYPE_CHECKING:
+    from mcpops_broker.broker import Broker
+
+MAX_URIS = 1000
+"""Resources that one stream may subscribe to."""
+_LISTS = {
+    "toolsListChanged": (Kind.TOOLS,),
+    "promptsListChanged": (Kind.PROMPTS,),
+    "resourcesListChanged": (Kind.RESOURCES, Kind.TEMPLATES),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The notifications that a client wants, or gets."""
+
+    lists: frozenset[str] = frozenset()
+    """Members of `notifications` that are true."""
+    uris: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, params: dict[str, Any]) -> Filter:
+        """Read a request's params; raise `RpcError` -32602 when they do not fit the schema."""
+        wanted = params.get("notifications")
+        if not isinstance(wanted, dict):
+            raise _invalid('"notifications" must be an object')
+        for name in _LISTS:
+            if not isinstance(wanted.get(name, False), bool):
+                raise _invalid(f'"notifications.{name}" must be true or false')
+        uris = wanted.get("resourceSubscriptions", [])
+        if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+            raise _invalid('"notifications.resourceSubscriptions" must be a list of URIs')
+        if len(uris) > MAX_URIS:
+            raise _invalid(f'"notifications.resourceSubscriptions" may hold {MAX_URIS} URIs, not {len(uris)}')
+        return cls(frozenset(name for name in _LISTS if wanted.get(name)), tuple(dict.fromkeys(uris)))
+
+    def write(self) -> dict[str, Any]:
+        """Return the filter as the protocol writes it."""
+        written: dict[str, Any] = dict.fromkeys(sorted(self.lists), True)
+        if self.uris:
+            written["resourceSubscriptions"] = list(self.uris)
+        return written
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One open `subscriptions/listen` request."""
+
+    request_id: Id
+    scope: Scope
+    granted: Filter
+    stream: Stream
+
+    def put(self, method: str, **params: Any) -> None:
+        """Queue a notification."""
+        self.stream.put(_notification(self.request_id, method, params))
+
+
+class Subscriptions:
+    """All open subscriptions of this worker."""
+
+    def __init__(self) -> None:
+        self._open: set[Subscription] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, subscription: Subscription) -> None:
+        """Send a subscription what it asked for from now on."""
+        self._open.add(subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Forget a subscription."""
+        self._open.discard(subscription)
+
+    def close(self) -> None:
+        """End all streams, with the result that says so."""
+        for subscription in self._open:
+            subscription.stream.close()
+
+    def catalogue_changed(self, old: Catalogue, new: Catalogue) -> None:
+        """Tell every client whose lists differ."""
+        for subscription in self._open:
+            for name in subscription.granted.lists:
+                kinds = _LISTS[name]
+                if any(
+                    _digest(old, subscription.scope, kind) != _digest(new, subscription.scope, kind) for kind in kinds
+                ):
+                    subscription.put(kinds[0].changed)
+
+
+async def listen(broker: Broker, output: StatelessOutput, request_id: Id, scope: Scope, wanted: Filter) -> bytes:
+    """Send a client the notifications it wants until its stream is closed here; return the response that ends it."""
+    subscription = Subscription(request_id, scope, Filter(wanted.lists), Stream("", scope))
+    broker.subscriptions.add(subscription)
+    try:
+        acknowledged = {"notifications": subscription.granted.write()}
+        await output.notify(_notification(request_id, "notifications/subscriptions/acknowledged", acknowledged))
+        while not subscription.stream.closed:
+            for message in await subscription.stream.take(KEEP_ALIVE):
+                await output.notify(message)
+    finally:
+        broker.subscriptions.remove(subscription)
+    ids = {meta.SUBSCRIPTION_ID: request_id, meta.SERVER_INFO: SERVER_INFO}
+    return jsonrpc.result_bytes(request_id, orjson.dumps({"resultType": "complete", "_meta": ids}))
+
+
+def _notification(request_id: Id, method: str, params: dict[str, Any]) -> bytes:
+    return orjson.dumps(jsonrpc.notification(method, {"_meta": {meta.SUBSCRIPTION_ID: request_id}, **params}))
+
+
+def _digest(catalogue: Catalogue, scope: Scope, kind: Kind) -> bytes | None:
+    try:
+        return catalogue.view(scope).digest(kind, stateless=True)
+    except RpcError:
+        return None  # the virtual server does not exist in this catalogue
+
+
+def _invalid(why: str) -> RpcError:
+    return RpcError(INVALID_PARAMS, f"Invalid params: {why}", status=400)
