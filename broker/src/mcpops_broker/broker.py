@@ -7,14 +7,18 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcpops_broker import logs
+from mcpops_broker.access import discovery
+from mcpops_broker.access.access import Access
+from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.catalogue import Catalogue
-from mcpops_broker.catalogue.source import Source
+from mcpops_broker.catalogue.source import OWN, Source
 from mcpops_broker.catalogue.view import Listings
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
@@ -51,6 +55,8 @@ class Options:
     public_host: str | None = None
     allowed_origins: tuple[str, ...] = ()
     """Beside those of the configuration."""
+    trusted_key: str | None = None
+    """PEM of the public key with which `x-mcp-authorized` is checked; wins over the configuration's."""
 
 
 @dataclass(slots=True)
@@ -92,6 +98,7 @@ class Broker:
             capacity=settings.limits.sessions, idle=settings.session_idle, dropped=self._end_upstream_sessions
         )
         self.origins = self._origins(settings)
+        self.access = Access(options.trusted_key, settings)
         self._rebuild: asyncio.TimerHandle | None = None
         self._sources: dict[str, tuple[Listing, Source]] = {}
 
@@ -159,6 +166,7 @@ class Broker:
                 clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle
             self.sessions.sealer.max_age = settings.session_length
             self.origins = self._origins(settings)
+            self.access.configure(settings)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
         stopped = self._replace_upstreams(old, config)
@@ -176,6 +184,16 @@ class Broker:
         """End a client session in this worker."""
         self.sessions.end(session_id)
 
+    def select_tools(self, identity: str, tools: frozenset[str] | None) -> None:
+        """Let a session see these tools only, in all workers; None: all."""
+        self.tools_selected(identity, tools)
+        self.bus.send("selected", [(identity, None if tools is None else sorted(tools))])
+
+    def tools_selected(self, identity: str, tools: frozenset[str] | None) -> None:
+        """Let a session see these tools only, in this worker."""
+        self.access.selections.set(identity, tools)
+        self.streams.tools_selected(identity, tools)
+
     def _replace_upstreams(self, old: Config, new: Config) -> list[Upstream]:
         """Start upstreams that are new or changed; return those that must be stopped."""
         same = (
@@ -189,6 +207,7 @@ class Broker:
             kept = before.get(server.name)
             if kept is not None and same and kept.server == server:
                 self.upstreams[server.name] = before.pop(server.name)
+                kept.server = server  # it may be described in other words
             else:
                 upstream = Upstream(
                     server,
@@ -213,10 +232,18 @@ class Broker:
             self._rebuild.cancel()
             self._rebuild = None
         self._sources = {name: self._source(upstream) for name, upstream in self.upstreams.items()}
-        sources = (source for _, source in self._sources.values())
+        sources = [source for _, source in self._sources.values()]
         old = self._catalogue
         settings = self.config.broker
-        listings = Listings(settings.page_size, round(settings.check_interval * 1000), head=SERVER_META + b",")
+        if settings.discovery_tools:
+            own = Source(OWN, "", {Kind.TOOLS: discovery.definitions(self.config.servers)})
+            sources.insert(0, own)
+        listings = Listings(
+            settings.page_size,
+            ttl=round(settings.check_interval * 1000),
+            head=SERVER_META + b",",
+            most_tools=settings.discovery_threshold,
+        )
         self._catalogue = Catalogue(sources, self.config.virtual_servers, listings)
         known = set(old.conflicts)
         for conflict in self._catalogue.conflicts:
@@ -260,6 +287,18 @@ def load(path: Path) -> Config:
     except OSError as error:
         raise ConfigError([f"the file cannot be read: {error.strerror}"]) from None
     return parse(text)
+
+
+def trusted_key_from(environment: Mapping[str, str]) -> str | None:
+    """Return the public key in TRUSTED_HEADER_PUBLIC_KEY, as for the operator's broker; raise `ConfigError`."""
+    pem = environment.get("TRUSTED_HEADER_PUBLIC_KEY")
+    if not pem:
+        return None
+    try:
+        Verifier(pem)
+    except BadKeyError as error:
+        raise ConfigError([f"the environment variable TRUSTED_HEADER_PUBLIC_KEY cannot be used: {error}"]) from None
+    return pem
 
 
 def secret_from(environment: dict[str, str], config: Config) -> tuple[bytes, str]:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from mcpops_broker import __version__, logs
-from mcpops_broker.broker import Options, load, secret_from
+from mcpops_broker.broker import Options, load, secret_from, trusted_key_from
 from mcpops_broker.config.parse import ConfigError
 
 EXIT_USAGE = 2
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = load(options.config)
         secret, source = secret_from(dict(os.environ), config)
+        trusted_key = trusted_key_from(os.environ)
     except ConfigError as error:
         for problem in error.problems:
             print(f"{options.config}: {problem}", file=sys.stderr)
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         workers=options.workers,
         sessionKey=source,
     )
-    settings = Options(options.config, secret, options.public_host, tuple(options.allowed_origin))
+    settings = Options(options.config, secret, options.public_host, tuple(options.allowed_origin), trusted_key)
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
     return Workers(options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls)).run()

@@ -111,7 +111,7 @@ def status(broker: Broker) -> Status:
         "unHealthyServers": len(servers) - healthy,
         "toolConflicts": len(broker.catalogue.conflicts),
         "timestamp": _time(time.time()),
-        "scopedSessions": 0,
+        "scopedSessions": len(broker.access.selections),
         "version": __version__,
         "sessions": len(broker.sessions),
         "streams": len(broker.streams),

@@ -35,13 +35,12 @@ class Conflict:
     id: str
     """The name or URI that clients would see."""
     owner: str
-    """The upstream that has it."""
+    """The upstream that has it, or OWN."""
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind.noun} {self.id} is hidden: upstream {self.owner}, which comes first in the configuration, "
-            f"has that {'name' if self.kind.identity == 'name' else 'URI'}"
-        )
+        what = "name" if self.kind.identity == "name" else "URI"
+        owner = f"upstream {self.owner}, which comes first in the configuration," if self.owner else "the broker itself"
+        return f"{self.kind.noun} {self.id} is hidden: {owner} has that {what}"
 
 
 class Catalogue:

@@ -15,6 +15,9 @@ from mcpops_broker.protocol.kinds import Kind
 Definition = Mapping[str, Any]
 """A tool, prompt, resource or template as its upstream wrote it."""
 
+OWN = ""
+"""In the place of an upstream's name: the broker itself."""
+
 _PREFIXED = frozenset({Kind.TOOLS, Kind.PROMPTS})
 """Kinds whose names are ours to choose. A URI may stand in any text that a server sends, so URIs stay as they are."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcpops_broker.catalogue.scope import EVERYTHING, Pairs, Scope
-from mcpops_broker.catalogue.source import Item
+from mcpops_broker.catalogue.source import OWN, Item
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
 from mcpops_broker.protocol.kinds import Kind
@@ -28,6 +28,9 @@ class Listings:
     """Whether a list depends on who asks, so that it must not be shared between users (`cacheScope`)."""
     head: bytes = b""
     """Members that begin every result for clients without sessions, serialized, each followed by a comma."""
+    most_tools: int = 0
+    """With more tools of upstreams than this a client with a session sees the broker's own only, until it has chosen
+    some. 0: no limit."""
 
 
 DEFAULT_LISTINGS = Listings()
@@ -64,9 +67,9 @@ class View:
         """Return a value that is equal for two views exactly when clients would see the same list."""
         return self._list(kind, stateless).digest
 
-    def ids(self, kind: Kind) -> list[str]:
-        """Return the names or URIs of what a client with a session sees, in order."""
-        return self._list(kind, False).ids
+    def items(self, kind: Kind) -> list[Item]:
+        """Return what may be used of the upstreams, in the order of the configuration."""
+        return [item for item in self._items[kind].values() if item.upstream != OWN and self._allows(kind, item)]
 
     def allows_tool(self, name: str) -> bool:
         """Tell whether a tool, by the name that clients see, may be called."""
@@ -86,8 +89,10 @@ class View:
     def _list(self, kind: Kind, stateless: bool) -> ListView:
         view = self._lists.get((kind, stateless))
         if view is None:
-            items = [item for item in self._items[kind].values() if self._allows(kind, item)]
+            items = self.items(kind)
             head = b""
+            if not stateless and kind is Kind.TOOLS:
+                items = self._for_sessions(items)
             if stateless:
                 items = [item for item in items if kind is not Kind.TOOLS or item.header_problem is None]
                 private = self._listings.private or self._scope != EVERYTHING
@@ -99,6 +104,13 @@ class View:
             view = self._lists[kind, stateless] = ListView(kind, items, self._listings.page_size, head)
         return view
 
+    def _for_sessions(self, tools: list[Item]) -> list[Item]:
+        """Add the broker's own tools, which choose among the others for a session."""
+        most = self._listings.most_tools
+        hidden = most and self._scope.selection is None and len(tools) > most
+        own = [item for item in self._items[Kind.TOOLS].values() if item.upstream == OWN]
+        return own if hidden and own else own + tools
+
     def _allows_id(self, kind: Kind, name: str) -> bool:
         if self._scope is EVERYTHING:
             return True
@@ -109,7 +121,7 @@ class View:
         scope, virtual_server = self._scope, self._virtual_server
         authorized = scope.authorized
         if kind is Kind.TOOLS:
-            return (
+            return item.upstream == OWN or (
                 (scope.selection is None or item.id in scope.selection)
                 and (virtual_server is None or item.id in virtual_server.tools)
                 and (authorized is None or authorized.tools is None or (item.upstream, item.name) in authorized.tools)

@@ -62,6 +62,14 @@ class BrokerOptions:
     allowed_origins: tuple[str, ...] = ()
     """Values of the Origin header that are accepted beside loopback and the public host; "*" accepts any."""
     signing_key: str | None = field(default=None, repr=False)
+    trusted_header_key: str | None = None
+    """PEM of the public key with which `x-mcp-authorized` is checked."""
+    enforce_capability_filtering: bool = False
+    """Whether a request without `x-mcp-authorized` sees nothing."""
+    discovery_tools: bool = False
+    """Whether clients with sessions are offered tools to find and choose among the others."""
+    discovery_threshold: int = 0
+    """Number of tools above which they are offered only those until they choose; 0: no limit."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
 
@@ -82,6 +90,11 @@ class Server:
     """Era of MCP that is spoken: `session` (2025-11-25 and earlier), `stateless` (2026-07-28), or `auto`: found out."""
     ca_cert: str | None = field(default=None, repr=False)
     """PEM of authorities trusted for this upstream beside the system's."""
+    categories: tuple[str, ...] = field(default=(), compare=False)
+    """What clients are told of the server when they look for tools. It does not matter to connections, so that a
+    change of it leaves them alone."""
+    hint: str = field(default="", compare=False)
+    tags: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def id(self) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
 
@@ -36,7 +37,8 @@ _WITHOUT_EFFECT = {
 }
 _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
-    "signingKey", "timeouts", "limits",
+    "signingKey", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools", "discoveryToolThreshold",
+    "timeouts", "limits",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -104,6 +106,9 @@ def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
             credential=_credential(fields),
             ca_cert=_pem(fields, "caCert"),
             protocol=_protocol(fields),
+            categories=fields.texts("category"),
+            hint=fields.text("hint"),
+            tags=fields.texts("tags"),
         )
 
 
@@ -165,6 +170,16 @@ def _pem(fields: Fields, key: str) -> str | None:
     return pem
 
 
+def _public_key(fields: Fields, key: str) -> str | None:
+    pem = fields.optional_text(key)
+    if pem:
+        try:
+            Verifier(pem)
+        except BadKeyError as error:
+            fields.problem(key, pem.partition("\n")[0], str(error))
+    return pem
+
+
 def _virtual_servers(top: Fields) -> Iterator[VirtualServer]:
     seen: set[str] = set()
     for index, item in enumerate(top.items("virtualServers")):
@@ -200,6 +215,10 @@ def _broker(fields: Fields) -> BrokerOptions:
         drain=fields.number("drain", default.drain, low=0, high=3600),
         allowed_origins=fields.texts("allowedOrigins"),
         signing_key=signing_key,
+        trusted_header_key=_public_key(fields, "trustedHeaderKey"),
+        enforce_capability_filtering=fields.switch("enforceCapabilityFiltering", default.enforce_capability_filtering),
+        discovery_tools=fields.switch("discoveryTools", default.discovery_tools),
+        discovery_threshold=fields.integer("discoveryToolThreshold", default.discovery_threshold, low=0, high=many),
         timeouts=Timeouts(
             connect=times.number("connect", timeouts.connect, low=0.01, high=600),
             first_byte=times.number("firstByte", timeouts.first_byte, low=0.01, high=86_400),

@@ -5,7 +5,6 @@ JSON-RPC error that says why."""
 
 from __future__ import annotations
 
-from mcpops_broker.catalogue.scope import EVERYTHING, Scope
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import Id, RpcError
 from mcpops_broker.web.asgi import JSON, Headers, Send, respond
@@ -49,9 +48,3 @@ def accepted(headers: Headers) -> tuple[bool, bool]:
         b"application/json" in accept or b"*/*" in accept or b"application/*" in accept,
         b"text/event-stream" in accept,
     )
-
-
-def scope_of(headers: Headers) -> Scope:
-    """Return how much of the catalogue the headers open: the virtual server that they name, or all of it."""
-    name = headers.get(b"x-mcp-virtualserver")
-    return EVERYTHING if name is None else Scope(virtual_server=name.decode("latin-1"))

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
+from mcpops_broker.access import discovery
+from mcpops_broker.catalogue.source import OWN
 from mcpops_broker.mcp.exchange import ClientExchange
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
@@ -77,6 +79,12 @@ async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -
     route = catalogue.route_tool(name)
     if route is None or not catalogue.view(exchange.scope).allows_tool(name):
         raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
+    if route.upstream == OWN:
+        if exchange.client.stateless:  # nothing would remember what it selects
+            raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
+        arguments = params.get("arguments", {})
+        result = discovery.call(broker, exchange.scope, exchange.client.identity, name, arguments)
+        return jsonrpc.result_bytes(exchange.request_id, result)
     exchange.check_call(route, params)
     params["name"] = route.name
     return exchange.response(await relay(broker, exchange, broker.upstreams[route.upstream], "tools/call", params))

@@ -24,10 +24,16 @@ def connect(broker: Broker) -> None:
     def cancel(value: dict[str, Any], sender: str) -> None:
         session_methods.cancel(broker, value["identity"], value["params"])
 
+    def selected(values: list[tuple[str, list[str] | None]], sender: str) -> None:
+        for identity, tools in values:
+            broker.tools_selected(identity, None if tools is None else frozenset(tools))
+
     def started(value: object, sender: str) -> None:
         bus.send("ended", broker.sessions.ended(), sender)
+        bus.send("selected", broker.access.selections.all(), sender)
 
     bus.on("ended", ended)
     bus.on("cancel", cancel)
+    bus.on("selected", selected)
     bus.on(STARTED, started)
     bus.connect()

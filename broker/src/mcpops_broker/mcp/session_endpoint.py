@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.mcp import session_methods
-from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now, scope_of
+from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.output import Output, UntilGone
 from mcpops_broker.mcp.session_exchange import SessionExchange
 from mcpops_broker.protocol import jsonrpc, meta, sse
@@ -48,12 +48,13 @@ class SessionEndpoint:
                 await out.finish(response, (b"mcp-session-id", session_id.encode()))
                 return
             session = self._session(headers)
+            scope = self._broker.access.scope(headers, session.key.identity)
         except RpcError as error:
             await refuse(out.send, error, request_id)
             return
         if kind is Kind.REQUEST:
             notify = out.notify if out.takes_events else None
-            exchange = SessionExchange(session, message["id"], scope_of(headers), notify)
+            exchange = SessionExchange(session, message["id"], scope, notify)
             work = session_methods.answer(self._broker, exchange, message)
             await UntilGone(session, receive).run(work, out)
         else:
@@ -70,7 +71,7 @@ class SessionEndpoint:
             raise bad(400, f"MCP {session.key.version} has no batches: send one message in a body")
         if not 0 < len(batch) <= limit:
             raise bad(400, f"a batch holds 1 to {limit} messages, this one {len(batch)}")
-        scope = scope_of(headers)
+        scope = self._broker.access.scope(headers, session.key.identity)
         work = [self._element(session, scope, message) for message in batch]
 
         async def together() -> bytes:
@@ -102,7 +103,7 @@ class SessionEndpoint:
         if len(broker.streams) >= broker.config.broker.limits.streams or broker.draining:
             await refuse_for_now(send, "no more streams now", 5)
             return
-        feed = broker.streams.open(session.key.identity, scope_of(headers))
+        feed = broker.streams.open(session.key.identity, broker.access.scope(headers, session.key.identity))
         session.busy += 1
         gone = asyncio.ensure_future(wait_for_disconnect(receive))
         gone.add_done_callback(lambda _: feed.close())

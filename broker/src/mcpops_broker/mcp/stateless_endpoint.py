@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
 from mcpops_broker.mcp import stateless_methods
-from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now, scope_of
+from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.stateless_exchange import StatelessExchange
 from mcpops_broker.mcp.stateless_output import StatelessOutput
 from mcpops_broker.mcp.subscriptions import Filter, listen
@@ -57,7 +57,7 @@ class StatelessEndpoint:
             if message["method"] == "subscriptions/listen":
                 await self._listen(headers, message, receive, send)
                 return
-            scope = scope_of(headers)
+            scope = self._broker.access.scope(headers, None)
         except RpcError as error:
             await refuse(send, error, request_id)
             return
@@ -95,7 +95,7 @@ class StatelessEndpoint:
             await refuse_for_now(send, "no more streams now", 5)
             return
         wanted = Filter.read(message["params"])
-        scope = scope_of(headers)
+        scope = broker.access.scope(headers, None)
         broker.catalogue.view(scope)  # raises for a virtual server that does not exist
         request_id: Id = message["id"]
         output = StatelessOutput(receive, send, takes_json=False, takes_events=True)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -88,6 +88,14 @@ class Streams:
         """Close all streams."""
         for identity in self._streams:
             self.end(identity)
+
+    def tools_selected(self, identity: str, selection: frozenset[str] | None) -> None:
+        """Tell a session that it sees the tools of its new selection from now on."""
+        streams = self._streams.get(identity)
+        if streams:
+            for stream in streams:
+                stream.scope = replace(stream.scope, selection=selection)
+            streams[-1].put(CHANGED[Kind.TOOLS])
 
     def catalogue_changed(self, old: Catalogue, new: Catalogue) -> None:
         """Tell every session whose view differs, on one of its streams only (MCP: never on several)."""

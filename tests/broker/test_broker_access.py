@@ -1,0 +1,186 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a request may see and use: virtual servers, signed authorization, the tools that a session has chosen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+from broker.conftest import StartBroker, StartUpstream
+from broker.harness import BrokerProcess, Json, rpc, run_broker, server, wait_until
+from broker.raw_upstream import RawUpstream
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+META_TOOLS = ["discover_tools", "filter_tools_by_tags", "list_tags", "select_tools"]
+
+
+def authorized(**capabilities: Any) -> dict[str, str]:
+    """Build the header of a client that may use these tools only."""
+    claims = {"allowed-capabilities": json.dumps(capabilities)}
+    return {"x-mcp-authorized": jwt.encode(claims, KEY, "ES256")}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    """Two workers in front of two servers, with the broker's own tools."""
+    with RawUpstream("echo", "more") as one, RawUpstream("echo", "other") as two:
+        config = {
+            "servers": [
+                server("ns/one", one.url, "o_", category=["Demo"], hint="the first", tags=["x", "y"]),
+                server("ns/two", two.url, "t_", tags=["x"]),
+            ],
+            "virtualServers": [{"name": "ns/some", "tools": ["o_echo", "t_echo"]}],
+            "broker": {"discoveryTools": True},
+        }
+        env = {"TRUSTED_HEADER_PUBLIC_KEY": PEM}
+        with run_broker(tmp_path_factory.mktemp("access"), config, "--workers", "2", env=env) as broker:
+            broker.initialize()
+            wait_until(lambda: len(broker.tools()) == 8, "all tools are listed")
+            wait_until(lambda: len(broker.tools()) == 8, "the other worker lists all tools")
+            yield broker
+
+
+def text(response: Json) -> Any:
+    """Return the JSON that a tool answered, or its text when that says what is wrong."""
+    content = response["result"]["content"][0]["text"]
+    return content if response["result"]["isError"] else json.loads(content)
+
+
+def in_new_session(broker: BrokerProcess) -> None:
+    broker.initialize()
+
+
+def test_a_virtual_server_holds_for_lists_and_calls(running: BrokerProcess) -> None:
+    headers = {"x-mcp-virtualserver": "ns/some"}
+
+    assert running.tools(headers) == [*META_TOOLS[:3], "o_echo", "select_tools", "t_echo"]
+    assert "result" in running.call("o_echo", {"text": "hi"}, headers=headers)
+    assert running.call("o_more", headers=headers)["error"]["message"] == "Unknown tool: o_more"
+
+
+def test_authorization_holds_for_lists_and_calls(running: BrokerProcess) -> None:
+    headers = authorized(tools={"ns/one": ["echo"], "ns/gone": ["echo"]})
+
+    assert [name for name in running.tools(headers) if name not in META_TOOLS] == ["o_echo"]
+    assert "result" in running.call("o_echo", headers=headers)
+    assert running.call("t_echo", headers=headers)["error"] == {"code": -32602, "message": "Unknown tool: t_echo"}
+    both = {**headers, "x-mcp-virtualserver": "ns/some"}
+    assert [name for name in running.tools(both) if name not in META_TOOLS] == ["o_echo"]
+
+
+@pytest.mark.parametrize("method", ["tools/list", "tools/call", "prompts/list", "resources/read", "ping"])
+def test_a_header_that_cannot_be_trusted_is_refused(running: BrokerProcess, method: str) -> None:
+    reply = running.post(rpc(method, {"name": "o_echo", "uri": "x://y"}), {"x-mcp-authorized": "a.b.c"})
+
+    assert (reply.status, reply.json["id"]) == (403, 1)
+    assert reply.error["message"] == "Forbidden: the x-mcp-authorized header is no JWT"
+
+
+def test_enforcement_shows_nothing_without_the_header(broker: StartBroker, upstream: StartUpstream) -> None:
+    config = {
+        "servers": [server("ns/one", upstream("echo").url)],
+        "broker": {"enforceCapabilityFiltering": True, "trustedHeaderKey": PEM},
+    }
+    enforced = broker(config)
+    enforced.wait_ready("ns/one")
+    enforced.initialize()
+
+    assert enforced.tools() == []
+    assert enforced.call("echo")["error"]["message"] == "Unknown tool: echo"
+    assert enforced.tools(authorized(tools={"ns/one": ["echo"]})) == ["echo"]
+
+
+def test_tools_are_discovered_by_server(running: BrokerProcess) -> None:
+    one = {"name": "ns/one", "categories": ["Demo"], "hint": "the first", "tools": ["o_echo", "o_more"]}
+    two = {"name": "ns/two", "categories": ["uncategorised"], "tools": ["t_echo", "t_other"]}
+
+    assert text(running.call("discover_tools")) == {"servers": [one, two]}
+    assert text(running.call("discover_tools", {"category": "demo"})) == {"servers": [one]}
+    assert text(running.call("discover_tools", {"category": "none"})) == {"servers": []}
+    seen = text(running.call("discover_tools", headers=authorized(tools={"ns/two": ["echo"]})))
+    assert seen == {"servers": [{**two, "tools": ["t_echo"]}]}
+    seen = text(running.call("discover_tools", headers={"x-mcp-virtualserver": "ns/some"}))
+    assert [server["tools"] for server in seen["servers"]] == [["o_echo"], ["t_echo"]]
+
+
+def test_tags_lead_to_tools(running: BrokerProcess) -> None:
+    assert text(running.call("list_tags")) == ["x", "y"]
+    assert text(running.call("list_tags", headers=authorized(tools={"ns/two": ["echo"]}))) == ["x"]
+    found = text(running.call("filter_tools_by_tags", {"tags": ["y", "x"]}))
+    assert [tool["name"] for tool in found] == ["o_echo", "o_more"]
+    assert found[0]["inputSchema"]["type"] == "object"
+    assert text(running.call("filter_tools_by_tags", {"tags": []})) == "tags must not be empty"
+    assert text(running.call("filter_tools_by_tags", {"tags": [""]})) == "tags must not contain empty strings"
+    assert text(running.call("filter_tools_by_tags")).startswith("invalid tags parameter")
+
+
+def test_a_session_sees_and_calls_the_tools_that_it_selects(running: BrokerProcess) -> None:
+    other = running.session
+    in_new_session(running)
+
+    assert text(running.call("select_tools", {"tools": ["t_other", "o_more"]})) == {
+        "status": "scope set to 2 tools",
+        "tools": ["t_other", "o_more"],
+    }
+    for _ in range(4):  # in both workers
+        wait_until(lambda: running.tools() == [*META_TOOLS[:3], "o_more", "select_tools", "t_other"], "the new list")
+    assert "result" in running.call("o_more")
+    assert running.call("o_echo")["error"]["message"] == "Unknown tool: o_echo"
+    assert len(text(running.call("discover_tools"))["servers"][0]["tools"]) == 2
+    assert len(running.post(rpc("tools/list"), session=other).json["result"]["tools"]) == 8
+
+    assert text(running.call("select_tools", {"tools": []})) == {"status": "scope reset to all tools"}
+    wait_until(lambda: len(running.tools()) == 8 and len(running.tools()) == 8, "all tools are back")
+
+
+@pytest.mark.parametrize(
+    ("tools", "why"),
+    [
+        (["o_echo", "nothing"], "tool not available: nothing. Nothing was changed"),
+        (["select_tools"], "tool not available: select_tools. Nothing was changed"),
+        (["o_echo"] * 251, "too many tools requested (max 250)"),
+        ("o_echo", "invalid tools parameter: it must be an array of strings"),
+        ([1], "invalid tools parameter: it must be an array of strings"),
+        (None, "invalid tools parameter: it must be an array of strings"),
+    ],
+)
+def test_a_selection_that_cannot_be_made_changes_nothing(running: BrokerProcess, tools: Any, why: str) -> None:
+    in_new_session(running)
+
+    assert text(running.call("select_tools", {"tools": tools})) == why
+    assert len(running.tools()) == 8
+
+
+def test_what_is_not_authorized_cannot_be_selected(running: BrokerProcess) -> None:
+    headers = authorized(tools={"ns/two": ["echo"]})
+
+    said = text(running.call("select_tools", {"tools": ["o_echo"]}, headers=headers))
+    assert said == "tool not available: o_echo. Nothing was changed"
+
+
+def test_many_tools_are_hidden_until_some_are_selected(broker: StartBroker, upstream: StartUpstream) -> None:
+    servers = [server("ns/one", upstream("a", "b", "c").url), server("ns/two", upstream("discover_tools").url)]
+    config = {"servers": servers, "broker": {"discoveryTools": True, "discoveryToolThreshold": 2}}
+    many = broker(config)
+    many.wait_ready("ns/one", "ns/two")
+    many.initialize()
+
+    assert many.tools() == ["discover_tools", "select_tools"]
+    assert "result" in many.call("a")
+    many.call("select_tools", {"tools": ["a"]})
+    assert many.tools() == ["a", "discover_tools", "select_tools"]
+    assert many.status()["scopedSessions"] == 1
+    (hidden,) = many.server("ns/two")["hiddenTools"]
+    assert hidden["reason"] == "tool discover_tools is hidden: the broker itself has that name"
+
+    many.configure({**config, "broker": {"discoveryTools": True, "discoveryToolThreshold": 3}})
+    many.initialize()
+    wait_until(lambda: many.tools() == ["a", "b", "c", "discover_tools", "select_tools"], "the new limit")
