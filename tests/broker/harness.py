@@ -56,8 +56,9 @@ class Reply:
 
     @property
     def events(self) -> list[Json]:
-        """The messages of a body of server-sent events."""
-        return [json.loads(line[6:]) for line in self.body.decode().splitlines() if line.startswith("data: ")]
+        """The messages of a body of server-sent events; an event without data is none."""
+        lines = self.body.decode().splitlines()
+        return [json.loads(line[6:]) for line in lines if line.startswith("data: ") and line != "data: "]
 
 
 @dataclass

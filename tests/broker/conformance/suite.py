@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def run(url: str, version: str, results: Path) -> Report:
     )
     passed, failures, warnings = 0, [], []
     for file in files:
-        scenario = file.parent.name.removeprefix("server-").rsplit("-20", 1)[0]
+        scenario = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", file.parent.name)
         for check in json.loads(file.read_text()):
             finding = Finding(scenario, check["id"], " ".join(str(check.get("errorMessage", "")).split())[:500])
             if check["status"] == "SUCCESS":

@@ -16,7 +16,7 @@ from broker.conformance.conftest import Through
 def test_the_server_itself(upstreams: dict[str, str], version: str, tmp_path: Path) -> None:
     report = suite.run(upstreams["modern"], version, tmp_path)
 
-    assert not report.failures, str(report)
+    assert not [*report.failures, *report.warnings], str(report)
     assert report.passed >= suite.CHECKS[version], str(report)
 
 
@@ -27,5 +27,5 @@ def test_through_the_broker(through: Through, version: str, workers: str, tmp_pa
 
     report = suite.run(broker.url + "/mcp", version, tmp_path)
 
-    assert not report.failures, str(report)
+    assert not [*report.failures, *report.warnings], str(report)
     assert report.passed >= suite.CHECKS[version], str(report)
