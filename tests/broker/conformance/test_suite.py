@@ -11,6 +11,9 @@ import pytest
 from broker.conformance import suite
 from broker.conformance.conftest import Through
 
+NOT_TRANSLATABLE: dict[str, str] = {}
+"""Checks that no server of an older revision can pass, with the reason."""
+
 
 @pytest.mark.parametrize("version", suite.VERSIONS)
 def test_the_server_itself(upstreams: dict[str, str], version: str, tmp_path: Path) -> None:
@@ -29,3 +32,22 @@ def test_through_the_broker(through: Through, version: str, workers: str, tmp_pa
 
     assert not [*report.failures, *report.warnings], str(report)
     assert report.passed >= suite.CHECKS[version], str(report)
+
+
+@pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25"])
+def test_older_revisions_through_the_broker_to_an_older_server(through: Through, version: str, tmp_path: Path) -> None:
+    broker = through("legacy", "--workers", "2")
+
+    report = suite.run(broker.url + "/mcp", version, tmp_path)
+
+    assert not [*report.failures, *report.warnings], str(report)
+    assert report.passed >= suite.CHECKS[version], str(report)
+
+
+def test_the_stateless_revision_through_the_broker_to_an_older_server(through: Through, tmp_path: Path) -> None:
+    broker = through("legacy", "--workers", "2")
+
+    report = suite.run(broker.url + "/mcp", "2026-07-28", tmp_path)
+
+    found = {f"{one.scenario}:{one.check}" for one in [*report.failures, *report.warnings]}
+    assert found == set(NOT_TRANSLATABLE), str(report)
