@@ -42,8 +42,8 @@ check: setup-test ## formatting, lint, types, unit tests: under a minute
 test: setup-test ## every check that must hold
 	@"$(VENV)/bin/python" tests/setup/checks.py all
 
-bench: setup-test ## measure, print a table, write tests/bench/results.json
-	@"$(VENV)/bin/python" -m bench
+bench: setup-test ## measure, print a table, write tests/bench/results.json (PART=apiserver|engine|product|broker)
+	@"$(VENV)/bin/python" -m bench $(PART)
 
 docs: setup-test ## write docs/roles/ from the argument_specs
 	@"$(VENV)/bin/python" tests/setup/role_docs.py write

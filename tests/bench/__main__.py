@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make bench`: start a sandbox, measure the product on it, print a table, write results.json."""
+"""`make bench`: measure the product, print a table, write results.json. `make bench PART=broker` measures one part."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from bench import apiserver, engine
+from bench.broker import measure as broker
 from bench.plays import Box
 from bench.results import Result, report
 
@@ -40,15 +42,32 @@ def product(box: Box) -> list[Result]:
     ]
 
 
-def main() -> None:
-    """Measure everything; the sandbox is gone afterwards."""
+def _product() -> list[Result]:
+    """The figures of a sandbox that is gone afterwards."""
     with tempfile.TemporaryDirectory() as scratch:
         box = Box(Path(scratch, "sandbox"))
         try:
-            report([*apiserver.measure(), *engine.measure(), *product(box)])
+            return product(box)
         finally:
             box.sandbox("down")
 
 
+PARTS: dict[str, Callable[[], list[Result]]] = {
+    "apiserver": apiserver.measure,
+    "engine": engine.measure,
+    "product": _product,
+    "broker": lambda: broker.measure(list(broker.PARTS)),
+}
+
+
+def main(names: list[str]) -> None:
+    """Measure these parts, or all of them."""
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        sys.exit(f"there is no part {' '.join(unknown)}; the parts are {', '.join(PARTS)}")
+    found = [result for name in names or PARTS for result in PARTS[name]()]
+    report(found, only=bool(names))
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

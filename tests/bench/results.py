@@ -22,9 +22,12 @@ class Result:
     note: str
 
 
-def report(results: list[Result]) -> None:
-    """Print the table and write `tests/bench/results.json`."""
+def report(results: list[Result], *, only: bool = False) -> None:
+    """Print the table and write `tests/bench/results.json`; with `only` the file's other figures are kept."""
     width = max(len(result.name) for result in results)
     for result in results:
         print(f"{result.name:<{width}}  {result.value:>10.2f} {result.unit:<8}  {result.note}")
-    FILE.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
+    found = {result.name: asdict(result) for result in results}
+    if only and FILE.exists():
+        found = {one["name"]: one for one in json.loads(FILE.read_text())} | found
+    FILE.write_text(json.dumps(list(found.values()), indent=2) + "\n")
