@@ -218,7 +218,7 @@ class Broker:
                     updated=self._resource_updated,
                 )
                 if kept is not None and kept.server.url == server.url and server.enabled:
-                    upstream.listed = kept.listed  # its tools stay listed while it connects with the new settings
+                    upstream.take_over(kept)  # its tools stay listed while it connects with the new settings
                 upstream.start()
                 self.upstreams[server.name] = upstream
         return list(before.values())

@@ -8,6 +8,7 @@ lets a client of one era reach an upstream of the other.
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,10 @@ class Exchange(ABC):
     """Headers to pass on to an upstream without sessions (`Mcp-Param-*`), by lower-case name."""
     upstream_id: Id | None = None
     """The id under which the request went to the upstream; set by the upstream side."""
+    carrier: asyncio.Task[Any] | None = None
+    """The task to end when the request is cancelled, where an upstream knows no other way; set by the upstream side."""
+    cancelled: bool = False
+    """Whether the upstream side has ended the carrier."""
 
     @abstractmethod
     async def notify(self, raw: bytes) -> None:

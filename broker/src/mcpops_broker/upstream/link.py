@@ -70,8 +70,8 @@ class Link(ABC):
         """Pass on a client's notification, if the upstream knows the client."""
 
     @abstractmethod
-    def watch(self, uris: Iterable[str]) -> None:
-        """Begin to report events, of these resources among others; called again when the resources are others."""
+    async def watch(self, uris: Iterable[str]) -> None:
+        """Report events from now on, those of these resources among others, unless that is so already."""
 
     @abstractmethod
     async def subscribe(self, uri: str) -> None:

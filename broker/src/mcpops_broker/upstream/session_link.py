@@ -62,6 +62,7 @@ class SessionLink(Link):
         self._ids = count(1)
         self._watcher: asyncio.Task[None] | None = None
         self._uris: set[str] = set()
+        """The resources subscribed to in the own session."""
 
     async def connect(self) -> Peer:
         """Open the broker's own session."""
@@ -69,6 +70,11 @@ class SessionLink(Link):
         self._own = session
         self._shared = session if session.id is None else None
         return session.peer
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether the upstream gave the broker's own session an id."""
+        return self._own is not None and self._own.id is not None
 
     async def call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """Send one of the broker's own requests, in a new session when the upstream has forgotten the old one."""
@@ -119,15 +125,19 @@ class SessionLink(Link):
         if session is not None:
             await self._send(session, message)
 
-    def watch(self, uris: Iterable[str]) -> None:
-        """Open the stream of the broker's own session, unless it is open already or the upstream announces nothing."""
-        self._uris = set(uris)
+    async def watch(self, uris: Iterable[str]) -> None:
+        """Open the stream of the broker's own session if the upstream announces anything, and subscribe to the
+        resources that are not subscribed to in this session."""
         session = self._own
-        if session is None or self._watcher is not None or not _announces(session.peer):
+        if session is None:
             return
-        inbound = OwnInbound(self, session)
-        work = watch(self._transport, session, inbound, self.events.changed)
-        self._watcher = self.spawn(work, f"watch {self._transport.name}")
+        if self._watcher is None and _announces(session.peer):
+            work = watch(self._transport, session, OwnInbound(self, session), self._gap)
+            self._watcher = self.spawn(work, f"watch {self._transport.name}")
+        for uri in set(uris) - self._uris:
+            with suppress(UpstreamRpcError):  # the resource has gone in the meantime
+                await self.subscribe(uri)
+                self.events.updated(uri)  # nobody knows what happened since the last session ended
 
     async def subscribe(self, uri: str) -> None:
         """Send `resources/subscribe` in the broker's own session."""
@@ -136,8 +146,8 @@ class SessionLink(Link):
 
     async def unsubscribe(self, uri: str) -> None:
         """Send `resources/unsubscribe`."""
-        self._uris.discard(uri)
-        if self._own is not None:
+        if self._own is not None and uri in self._uris:
+            self._uris.discard(uri)
             await self._call(self._own, "resources/unsubscribe", {"uri": uri})
 
     def end_client(self, identity: str) -> None:
@@ -146,10 +156,9 @@ class SessionLink(Link):
 
     def disconnect(self) -> None:
         """End the broker's own session and its stream."""
-        self._stop_watching()
         if self._own is not None:
             self._close_later(self._own)
-        self._own = self._shared = None
+        self._forget_own()
 
     def close(self) -> None:
         """End all sessions."""
@@ -164,11 +173,6 @@ class SessionLink(Link):
             session = None
         return (session or await self.sessions.get(client, stale)).export()
 
-    def release(self) -> None:
-        """End the broker's own session when the upstream must keep it: another link reads the lists."""
-        if self._shared is None:
-            self.disconnect()
-
     def _session(self) -> UpstreamSession:
         if self._own is None:
             raise self._transport.error("closed", "is being disconnected")
@@ -176,15 +180,23 @@ class SessionLink(Link):
 
     async def _renew(self) -> None:
         """Open the own session again; what was watched in the old one is watched in the new one."""
-        watched = self._watcher is not None
+        watched, uris = self._watcher is not None, self._uris
+        self._forget_own()
+        await self.connect()
+        if watched or uris:
+            await self.watch(uris)
+        self.events.changed()
+
+    def _forget_own(self) -> None:
         self._stop_watching()
         self._own = self._shared = None
-        await self.connect()
+        self._uris = set()
+
+    def _gap(self) -> None:
+        """The stream was interrupted: anything may have changed."""
+        self.events.changed()
         for uri in self._uris:
-            with suppress(UpstreamRpcError):  # the resource has gone in the meantime
-                await self._call(self._session(), "resources/subscribe", {"uri": uri})
-        if watched:
-            self.watch(self._uris)
+            self.events.updated(uri)
 
     def _stop_watching(self) -> None:
         if self._watcher is not None:

@@ -16,13 +16,15 @@ from mcpops_broker.background import Background
 from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.protocol.jsonrpc import Message
+from mcpops_broker.upstream.eras import Eras
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Client, Exchange, Reply
-from mcpops_broker.upstream.link import Events, Link
+from mcpops_broker.upstream.link import Events
 from mcpops_broker.upstream.lister import read_listing
 from mcpops_broker.upstream.listing import Listing
 from mcpops_broker.upstream.peer import Peer
 from mcpops_broker.upstream.session_link import Find, SessionLink
+from mcpops_broker.upstream.stateless_link import StatelessLink
 from mcpops_broker.upstream.subscriptions import Subscriptions
 from mcpops_broker.upstream.transport import Transport
 
@@ -76,8 +78,11 @@ class Upstream:
         self._background = Background()
         events = Events(self.refresh, lambda uri: updated(self, uri))
         transport = Transport(server, http, options, ca_bundle)
-        self._sessions = SessionLink(transport, options, self._background, events)
-        self._link: Link = self._sessions
+        self._eras = Eras(
+            SessionLink(transport, options, self._background, events),
+            StatelessLink(transport, options, self._background, events),
+            server.protocol,
+        )
         self._subscriptions = Subscriptions()
         self._again = asyncio.Event()
         self._idle = asyncio.Event()
@@ -88,6 +93,13 @@ class Upstream:
         """Begin to connect, in the background."""
         if self.server.enabled:
             self._loop = self._background.start(self._run(), f"upstream {self.server.name}")
+
+    def take_over(self, old: Upstream) -> None:
+        """Begin with what is known of the same server under an older configuration, so that requests can go on while
+        the connection is made."""
+        self.listed = old.listed
+        self._eras.assume(old._eras)
+        self._eras.stateless.learn(self.listed)
 
     async def retire(self, grace: float) -> None:
         """Stop listing at once, and close when the requests in flight have ended."""
@@ -100,7 +112,8 @@ class Upstream:
     async def close(self, grace: float) -> None:
         """End all sessions and tasks; what must be said to the upstream gets `grace` seconds."""
         self._stop()
-        self._link.close()
+        self._eras.sessions.close()
+        self._eras.stateless.close()
         await self._background.close(grace)
 
     def refresh(self) -> None:
@@ -116,7 +129,7 @@ class Upstream:
             raise UpstreamError(self.server.name, "busy", f"{self.active} calls are in flight already; try again later")
         self.active += 1
         try:
-            return await self._link.request(exchange, method, params)
+            return await self._eras.for_client(exchange.client).request(exchange, method, params)
         finally:
             self.active -= 1
             if not self.active:
@@ -127,13 +140,13 @@ class Upstream:
         if exchange.upstream_id is None:
             return  # it never heard of the request
         try:
-            await self._link.cancel(exchange, reason)
+            await self._eras.for_client(exchange.client).cancel(exchange, reason)
         except UpstreamError as error:
             logs.debug("cancel.failed", upstream=error.upstream, problem=str(error))
 
     async def notify(self, identity: str, message: Message) -> None:
         """Pass on a client's notification, if the upstream knows the client; raise `UpstreamError`."""
-        await self._link.notify(identity, message)
+        await self._eras.for_sessions.notify(identity, message)
 
     async def subscribe(self, uri: str) -> None:
         """Have changes of a resource reported to `updated`. Counted: each needs its `unsubscribe`.
@@ -145,26 +158,26 @@ class Upstream:
             raise UpstreamError(self.server.name, "closed", "is not connected")
         if not self.peer.offers("resources", "subscribe"):
             raise UpstreamError(self.server.name, "unsupported", "does not report changes of resources")
-        await self._subscriptions.add(uri, self._link.subscribe)
+        await self._subscriptions.add(uri, self._eras.main.subscribe)
 
     async def unsubscribe(self, uri: str) -> None:
         """Take one subscription back; raise `UpstreamError`."""
-        await self._subscriptions.remove(uri, self._link.unsubscribe)
+        await self._subscriptions.remove(uri, self._eras.main.unsubscribe)
 
     def find_sessions_by(self, find: Find) -> None:
         """Ask `find` for a client's session before one is opened here: another worker may have it."""
-        self._sessions.find = find
+        self._eras.sessions.find = find
 
     async def session_for(self, client: Client, stale: str | None) -> dict[str, Any]:
         """Return a client's session for another worker, opened if need be; raise `UpstreamError`.
 
         `stale` is the id of a session that the other worker found forgotten.
         """
-        return await self._sessions.export(client, stale)
+        return await self._eras.sessions.export(client, stale)
 
     def end_session(self, identity: str) -> None:
         """Forget a client, and end its session at the upstream if it has one."""
-        self._link.end_client(identity)
+        self._eras.sessions.end_client(identity)
 
     def _stop(self) -> None:
         self.state = State.DISABLED
@@ -195,16 +208,16 @@ class Upstream:
     async def _check(self) -> None:
         peer = self.peer
         if peer is None:
-            peer = self.peer = await self._link.connect()
-        self._link.watch(self._subscriptions)
-        listed = await read_listing(self.server.name, peer, self._link.call)
+            peer = self.peer = await self._eras.connect()
+        await self._eras.main.watch(self._subscriptions)
+        listed = await read_listing(self.server.name, peer, self._eras.main.call)
         if self.state is not State.READY:
             counts = {kind.key: len(items.valid) for kind, items in listed.kinds.items()}
             logs.info("upstream.ready", upstream=self.server.name, protocol=peer.version, **counts)
         self.state, self.problem, self._failures = State.READY, None, 0
         self.validated = time.time()
         self._take(listed)
-        self._sessions.sessions.sweep(self._options.session_idle)
+        self._eras.sessions.sessions.sweep(self._options.session_idle)
 
     def _failed(self, error: UpstreamError) -> float:
         self._failures += 1
@@ -212,7 +225,7 @@ class Upstream:
         if problem != self.problem:
             logs.warning("upstream.failed", upstream=self.server.name, reason=error.reason, problem=problem)
         self.state, self.problem, self.validated = State.FAILED, problem, time.time()
-        self._link.disconnect()
+        self._eras.main.disconnect()
         self.peer = None
         if self._failures >= KEEP_LISTED_FOR:
             self._take(Listing())
@@ -224,3 +237,4 @@ class Upstream:
         if new is not self.listed:
             self.listed = new
             self._changed()
+        self._eras.stateless.learn(self.listed)
