@@ -37,6 +37,9 @@ class RawUpstream:
         self, *names: str, sessions: bool = True, list_changed: bool = False, tls: ssl.SSLContext | None = None
     ) -> None:
         self.tools = [tool(name) for name in names or ("echo",)]
+        self.results: dict[str, Json] = {}
+        """Results of methods that the server has no other answer for (`prompts/list`, ...); a capability is declared
+        when one of its methods is here."""
         self.page_size = 1000
         self.with_sessions = sessions
         self.list_changed = list_changed
@@ -135,6 +138,8 @@ class RawUpstream:
             return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=self.stale_status)
         if method == "tools/list":
             return self._list(message)
+        if method in self.results:
+            return web.json_response(_result(message, self.results[method]))
         if method == "tools/call":
             headers = {name.lower(): value for name, value in request.headers.items()}
             self.calls.append({**message["params"], "id": message["id"], "session": session, "headers": headers})
@@ -159,7 +164,10 @@ class RawUpstream:
             headers["Mcp-Session-Id"] = session
         result = {
             "protocolVersion": self.version,
-            "capabilities": {"tools": {"listChanged": self.list_changed}},
+            "capabilities": {
+                **{method.partition("/")[0]: {} for method in self.results},
+                "tools": {"listChanged": self.list_changed},
+            },
             "serverInfo": {"name": "raw", "version": "1"},
         }
         return web.json_response(_result(message, result), headers=headers)
