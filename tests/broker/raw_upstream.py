@@ -37,9 +37,6 @@ class RawUpstream:
         self, *names: str, sessions: bool = True, list_changed: bool = False, tls: ssl.SSLContext | None = None
     ) -> None:
         self.tools = [tool(name) for name in names or ("echo",)]
-        self.results: dict[str, Json] = {}
-        """Results of methods that the server has no other answer for (`prompts/list`, ...); a capability is declared
-        when one of its methods is here."""
         self.page_size = 1000
         self.with_sessions = sessions
         self.list_changed = list_changed
@@ -51,6 +48,8 @@ class RawUpstream:
         """Status for an unknown session."""
         self._release = asyncio.Event()
         self.initialized = 0
+        self.capabilities: list[Json] = []
+        """What the client declared, of every initialize."""
         self.live: set[str] = set()
         self.deleted: list[str] = []
         self.calls: list[Json] = []
@@ -64,6 +63,7 @@ class RawUpstream:
         self._tls = tls
         self._resumable: dict[str, Json] = {}
         self._streams: list[web.StreamResponse] = []
+        self._asked: dict[str, asyncio.Future[Json]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.port = 0
@@ -138,8 +138,6 @@ class RawUpstream:
             return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=self.stale_status)
         if method == "tools/list":
             return self._list(message)
-        if method in self.results:
-            return web.json_response(_result(message, self.results[method]))
         if method == "tools/call":
             headers = {name.lower(): value for name, value in request.headers.items()}
             self.calls.append({**message["params"], "id": message["id"], "session": session, "headers": headers})
@@ -150,12 +148,15 @@ class RawUpstream:
                 raise
         if method == "notifications/cancelled":
             self.cancelled.append(message["params"])
-        if "result" in message:
+        if "method" not in message and message["id"] in self._asked:
+            self._asked.pop(message["id"]).set_result(message)
+        elif "result" in message:
             self.pings_answered += 1
         return web.Response(status=202)
 
     async def _initialize(self, message: Json) -> Answer:
         self.initialized += 1
+        self.capabilities.append(message["params"]["capabilities"])
         await asyncio.sleep(self.initialize_delay)
         headers = {}
         if self.with_sessions:
@@ -164,10 +165,7 @@ class RawUpstream:
             headers["Mcp-Session-Id"] = session
         result = {
             "protocolVersion": self.version,
-            "capabilities": {
-                **{method.partition("/")[0]: {} for method in self.results},
-                "tools": {"listChanged": self.list_changed},
-            },
+            "capabilities": {"tools": {"listChanged": self.list_changed}},
             "serverInfo": {"name": "raw", "version": "1"},
         }
         return web.json_response(_result(message, result), headers=headers)
@@ -185,6 +183,15 @@ class RawUpstream:
         name = message["params"]["name"]
         behaviour = _TOOLS.get(name.partition("-")[0], _echo)
         return await behaviour(self, request, message)
+
+    async def ask(self, stream: web.StreamResponse, method: str, params: Json) -> Json:
+        """Ask the client something on a stream; return its result, or its error as `{"error": ...}`."""
+        request_id = f"question-{next(self._numbers)}"
+        answer = self._asked[request_id] = asyncio.get_running_loop().create_future()
+        await stream.write(_event({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}))
+        response = await answer
+        result: Json = response["result"] if "result" in response else {"error": response["error"]}
+        return result
 
     def keep(self, event_id: str, message: Json) -> None:
         """Answer a GET that resumes after this event with a message."""
@@ -258,6 +265,33 @@ async def _sse(upstream: RawUpstream, request: web.Request, message: Json) -> An
     return response
 
 
+async def _ask(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    """Ask the client what the arguments say, each list of `rounds` at once, and return its answers as text; an error
+    when it cannot answer."""
+    response = await _stream(request)
+    token = message["params"].get("_meta", {}).get("progressToken")
+    answers: list[Json] = []
+    for number, questions in enumerate(message["params"]["arguments"]["rounds"], 1):
+        if token is not None:
+            params = {"progressToken": token, "progress": number}
+            await response.write(_event({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}))
+        answers += await asyncio.gather(*(upstream.ask(response, method, params) for method, params in questions))
+    if message["params"]["arguments"].get("wait"):
+        await upstream.released()
+    result = _text(message, json.dumps(answers))
+    result["result"]["isError"] = any("error" in answer for answer in answers)
+    await response.write(_event(result))
+    return response
+
+
+async def _url(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    wanted = {"mode": "url", "elicitationId": "e-1", "url": "https://login.example/", "message": "Log in"}
+    error = {"code": -32042, "message": "log in first", "data": {"elicitations": [wanted]}}
+    if len([call for call in upstream.calls if call["name"] == "url"]) > 1:
+        return await _echo(upstream, request, message)
+    return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+
 async def _stream_only(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
     response = await _stream(request)
     await response.write(b": hello\r\n\r\nid: 1\r\ndata:\r\n\r\n" + _event(_text(message, "one event")))
@@ -314,6 +348,8 @@ async def _rpc_error(upstream: RawUpstream, request: web.Request, message: Json)
 _TOOLS: dict[str, Callable[[RawUpstream, web.Request, Json], Awaitable[Answer]]] = {
     "wait": _wait,
     "sse": _sse,
+    "ask": _ask,
+    "url": _url,
     "stream_only": _stream_only,
     "hang_stream": _hang_stream,
     "break_off": _break_off,

@@ -25,6 +25,7 @@ from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.mcp.calls import Calls
 from mcpops_broker.mcp.introduction import SERVER_META
+from mcpops_broker.mcp.parked import ParkedCalls
 from mcpops_broker.mcp.stateless_clients import StatelessClients
 from mcpops_broker.mcp.streams import Streams
 from mcpops_broker.mcp.subscriptions import Subscriptions
@@ -84,6 +85,7 @@ class Broker:
         self.streams = Streams()
         self.subscriptions = Subscriptions()
         self.calls = Calls()
+        self.parked = ParkedCalls(options.secret, bus, self.background)
         self.requests = 0
         """POST requests in flight."""
         self.draining = False
@@ -132,6 +134,7 @@ class Broker:
             logs.info("drain", requests=self.requests, streams=len(self.streams) + len(self.subscriptions))
             self.streams.close()
             self.subscriptions.close()
+            self.parked.drain()
 
     def ready(self) -> bool:
         """Tell whether clients can be served: an upstream is ready, or none is configured (the operator's rule)."""
@@ -259,9 +262,7 @@ class Broker:
         if known is not None and known[0] is listed and known[1].prefix == server.prefix:
             return known
         offered = {kind: listed.items(kind) for kind in Kind}
-        hints = {kind: hint for kind in Kind if (hint := listed.hint(kind)) is not None}
-        with_resources = Kind.RESOURCES in listed.kinds
-        return listed, Source(server.name, server.prefix, offered, resources=with_resources, hints=hints)
+        return listed, Source(server.name, server.prefix, offered, resources=Kind.RESOURCES in listed.kinds)
 
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""

@@ -31,6 +31,16 @@ class ClientExchange(Exchange):
     def check_call(self, tool: Item, params: Mapping[str, Any]) -> None:
         """Check what the client's revision demands of a call of a tool; raise `RpcError`. `params` are the client's."""
 
+    async def carry_out(self, upstream: Upstream, method: str, params: dict[str, Any]) -> Reply:
+        """Have the upstream carry out the request."""
+        self.upstream = upstream
+        return await upstream.request(self, method, params)
+
+    async def cancel(self, reason: str) -> None:
+        """End the request where it was carried out."""
+        if self.upstream is not None:
+            await self.upstream.cancel(self, reason)
+
     @abstractmethod
     def response(self, reply: Reply) -> bytes:
         """Write an upstream's response as the client's revision has it, with the id of the client's request."""

@@ -62,12 +62,11 @@ async def relay(broker: Broker, exchange: ClientExchange, upstream: Upstream, me
     The request is written anew from its parsed form, never passed on as bytes: with a duplicate key the upstream
     might read another name than the one that was checked here. The response is passed on byte by byte.
     """
-    exchange.upstream = upstream
     try:
-        return await upstream.request(exchange, method, params)
+        return await exchange.carry_out(upstream, method, params)
     except UpstreamError as error:
         if error.reason == "timeout":
-            broker.background.start(upstream.cancel(exchange, "timeout"), "cancel")
+            broker.background.start(exchange.cancel("timeout"), "cancel")
         raise
 
 

@@ -31,6 +31,7 @@ def connect(broker: Broker) -> None:
     def started(value: object, sender: str) -> None:
         bus.send("ended", broker.sessions.ended(), sender)
         bus.send("selected", broker.access.selections.all(), sender)
+        broker.parked.worker_started(sender)
 
     bus.on("ended", ended)
     bus.on("cancel", cancel)

@@ -63,14 +63,15 @@ class StatelessEndpoint:
             return
         takes_json, takes_events = accepted(headers)
         output = StatelessOutput(receive, send, takes_json=takes_json, takes_events=takes_events)
-        exchange = StatelessExchange(client, message, scope, headers, output)
+        exchange = StatelessExchange(
+            client, message, scope=scope, sent=headers, output=output, parked=self._broker.parked
+        )
         response = await output.until_gone(stateless_methods.answer(self._broker, exchange, message["params"]))
         if response is not None:
             await output.finish(response, exchange.status)
-        elif exchange.upstream is not None:
-            logs.debug("client.gone", upstream=exchange.upstream.server.name)
-            told = exchange.upstream.cancel(exchange, "the client closed the connection")
-            self._broker.background.start(told, "cancel")
+        else:
+            logs.debug("client.gone", method=exchange.method)
+            self._broker.background.start(exchange.cancel("the client closed the connection"), "cancel")
 
     def _client(self, headers: Headers, message: Message) -> Client:
         """Check what every request must say, in its body and again in its headers, and return who asks."""

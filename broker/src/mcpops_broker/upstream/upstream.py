@@ -120,6 +120,10 @@ class Upstream:
         """Read the lists again soon."""
         self._again.set()
 
+    def keeps_session_for(self, client: Client) -> bool:
+        """Tell whether a client's requests go over a session at the upstream, so that it may be asked during a call."""
+        return self._eras.for_client(client) is self._eras.sessions
+
     async def request(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
         """Carry out a client's request and return the response, a result or an error.
 

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""What the broker puts into `requestState`: sealed (encrypted and authenticated), since it passes through the client.
+
+Rules: MCP 2026-07-28 basic/patterns/mrtr, "Server Requirements": the state is for one client and one request, and only
+for a short time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_FORMAT = b"\x01"
+_NONCE = 12
+_PLAIN = struct.Struct(">16s16s16sQ")
+_DIGEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RequestState:
+    """Where a call waits for its client, and whose call it is."""
+
+    worker: str
+    """Bus address of the worker that has the call."""
+    call: bytes
+    """Id of the call there, 16 random bytes."""
+    principal: bytes
+    """Digest of the client's authorization."""
+    request: bytes
+    """Digest of what was called."""
+    expires: int
+    """Seconds since 1970."""
+
+
+def digest_of(*parts: Any) -> bytes:
+    """Return a digest of JSON values, the same whatever the order of their keys."""
+    return hashlib.blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=_DIGEST).digest()
+
+
+class StateSealer:
+    """Makes and opens request states with a key of the deployment, derived from its secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker request state").derive(secret)
+        self._aead = AESGCM(key)
+
+    def seal(self, state: RequestState) -> str:
+        """Write a state as text for a client."""
+        plain = _PLAIN.pack(state.call, state.principal, state.request, state.expires) + state.worker.encode()
+        nonce = os.urandom(_NONCE)
+        return urlsafe_b64encode(_FORMAT + nonce + self._aead.encrypt(nonce, plain, _FORMAT)).decode()
+
+    def open(self, text: object) -> RequestState | None:
+        """Read what a client sent back; None when it is not ours, was changed, or has expired."""
+        if not isinstance(text, str) or len(text) > 1000:
+            return None
+        try:
+            sealed = urlsafe_b64decode(text)
+            if sealed[:1] != _FORMAT or urlsafe_b64encode(sealed).decode() != text:
+                return None  # also refuses a second spelling: Python's decoder is lenient
+            plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], _FORMAT)
+        except (ValueError, InvalidTag):
+            return None
+        call, principal, request, expires = _PLAIN.unpack_from(plain)
+        if time.time() >= expires:
+            return None
+        return RequestState(plain[_PLAIN.size :].decode(), call, principal, request, expires)
