@@ -178,7 +178,7 @@ def test_many_tools_are_hidden_until_some_are_selected(broker: StartBroker, upst
     many.call("select_tools", {"tools": ["a"]})
     assert many.tools() == ["a", "discover_tools", "select_tools"]
     assert many.status()["scopedSessions"] == 1
-    (hidden,) = many.server("ns/two")["hiddenTools"]
+    (hidden,) = many.server("ns/two")["hidden"]
     assert hidden["reason"] == "tool discover_tools is hidden: the broker itself has that name"
 
     many.configure({**config, "broker": {"discoveryTools": True, "discoveryToolThreshold": 3}})

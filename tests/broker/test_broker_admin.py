@@ -77,6 +77,37 @@ def test_status_has_the_operators_shape(broker: StartBroker, upstream: StartUpst
     assert gone["message"].startswith("upstream ns/gone: no connection to 127.0.0.1:9")
 
 
+def test_status_counts_what_is_offered_and_names_what_is_not(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream()
+    raw.results = {
+        "prompts/list": {"prompts": [{"name": "hello"}, {"name": ""}]},
+        "resources/list": {"resources": [{"uri": "x://1", "name": "one"}, {"uri": "x://2"}]},
+        "resources/templates/list": {"resourceTemplates": [{"uriTemplate": "x://{n}", "name": "any"}]},
+    }
+    servers = [
+        server("ns/one", raw.url, "o_"),
+        server("ns/two", raw.url, "t_"),
+        server("ns/off", raw.url, state="Disabled"),
+    ]
+    running = broker(
+        {"servers": servers, "virtualServers": [{"name": "ns/v", "tools": ["o_echo"], "prompts": ["gone"]}]}
+    )
+    running.wait_ready("ns/one", "ns/two")
+
+    one, two, off = running.status()["servers"]
+    assert one["message"] == "server added successfully. Total tools added 1. Total prompts added 1"
+    assert [one[key] for key in ("totalResources", "totalResourceTemplates", "invalidPrompts")] == [1, 1, 1]
+    assert [wrong["name"] for wrong in one["invalidPromptList"] + one["invalidResourceList"]] == ["", "x://2"]
+    assert (two["totalPrompts"], two["totalResources"], two["totalResourceTemplates"]) == (1, 0, 0)
+    assert two["message"].endswith("Total prompts added 1. 2 hidden by conflicts of names, see hidden")
+    assert [(hidden["kind"], hidden["name"], hidden["owner"]) for hidden in two["hidden"]] == [
+        ("resource", "x://1", "ns/one"),
+        ("resource template", "x://{n}", "ns/one"),
+    ]
+    assert (off["message"], off["ready"], off["lastValidated"]) == ("server is disabled", False, "0001-01-01T00:00:00Z")
+    assert running.status()["virtualServers"] == [{"name": "ns/v", "tools": 1, "prompts": 1, "missing": ["gone"]}]
+
+
 def test_status_of_one_server(broker: StartBroker, upstream: StartUpstream) -> None:
     raw = upstream("echo")
     running = broker({"servers": [server("ns/one", raw.url)]})

@@ -97,11 +97,11 @@ def test_name_conflicts_hide_single_tools_and_say_so(broker: StartBroker, upstre
     second = running.server("second")
     assert second["ready"] is True
     assert second["totalTools"] == 1
-    (hidden,) = second["hiddenTools"]
+    (hidden,) = second["hidden"]
     assert hidden["name"] == "same"
     assert hidden["owner"] == "first"
     assert "upstream first, which comes first in the configuration" in hidden["reason"]
-    assert running.server("first")["hiddenTools"] == []
+    assert running.server("first")["hidden"] == []
 
 
 def test_odd_tools_are_left_out_and_named(broker: StartBroker, upstream: StartUpstream) -> None:
@@ -135,7 +135,7 @@ def test_virtual_servers_filter_lists_and_are_enforced_on_calls(broker: StartBro
     assert "result" in running.call("p_one", headers=chosen)
     assert running.call("p_two", headers=chosen)["error"]["message"] == "Unknown tool: p_two"
     assert running.tools({"x-mcp-virtualserver": "ns/empty"}) == []
-    assert running.status()["virtualServers"][0] == {"name": "ns/v", "tools": 2, "missing": ["p_gone"]}
+    assert running.status()["virtualServers"][0] == {"name": "ns/v", "tools": 2, "prompts": 0, "missing": ["p_gone"]}
 
 
 def test_an_unknown_virtual_server_opens_nothing(broker: StartBroker, upstream: StartUpstream) -> None:

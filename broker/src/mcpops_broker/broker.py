@@ -262,7 +262,9 @@ class Broker:
         if known is not None and known[0] is listed and known[1].prefix == server.prefix:
             return known
         offered = {kind: listed.items(kind) for kind in Kind}
-        return listed, Source(server.name, server.prefix, offered, resources=Kind.RESOURCES in listed.kinds)
+        hints = {kind: hint for kind in Kind if (hint := listed.hint(kind)) is not None}
+        with_resources = Kind.RESOURCES in listed.kinds
+        return listed, Source(server.name, server.prefix, offered, resources=with_resources, hints=hints)
 
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""

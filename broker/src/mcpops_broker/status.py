@@ -14,21 +14,27 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from mcpops_broker import __version__
 from mcpops_broker.broker import Broker
+from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.protocol.versions import LATEST_SESSION_VERSION
+from mcpops_broker.upstream.listing import Listing
 from mcpops_broker.upstream.upstream import State, Upstream
 
+NEVER = "0001-01-01T00:00:00Z"
+"""The operator's broker is written in Go: its clients know this as no time, and cannot read an empty text."""
 
-class InvalidTool(TypedDict):
-    """A tool that is not offered, and why."""
+
+class Invalid(TypedDict):
+    """Something that is not offered, and why. `name` is a name, URI or URI template."""
 
     name: str
     errors: list[str]
 
 
-class HiddenTool(TypedDict):
-    """A tool that is hidden by another upstream's tool of the same name."""
+class Hidden(TypedDict):
+    """Something that is hidden because another upstream (`owner`; empty: the broker itself) has its name or URI."""
 
+    kind: str
     name: str
     owner: str
     reason: str
@@ -43,7 +49,8 @@ class ProtocolValidation(TypedDict):
 
 
 class ServerStatus(TypedDict):
-    """One upstream."""
+    """One upstream. `problems` say which lists could not be read although it answers; the numbers are of what clients
+    are offered."""
 
     id: str
     name: str
@@ -52,21 +59,27 @@ class ServerStatus(TypedDict):
     ready: bool
     totalTools: int
     totalPrompts: int
+    totalResources: int
+    totalResourceTemplates: int
     invalidTools: int
-    invalidToolList: list[InvalidTool]
+    invalidToolList: list[Invalid]
     invalidPrompts: int
+    invalidPromptList: list[Invalid]
+    invalidResourceList: list[Invalid]
     protocolValidation: ProtocolValidation
     prefix: str
     state: str
-    hiddenTools: list[HiddenTool]
+    hidden: list[Hidden]
+    problems: list[str]
     callsInFlight: int
 
 
 class VirtualServerStatus(TypedDict):
-    """One virtual server; `missing` are tools it names that no upstream offers."""
+    """One virtual server; `missing` are tools and prompts it names that no upstream offers."""
 
     name: str
     tools: int
+    prompts: int
     missing: list[str]
 
 
@@ -109,7 +122,7 @@ def status(broker: Broker) -> Status:
         "totalServers": len(servers),
         "healthyServers": healthy,
         "unHealthyServers": len(servers) - healthy,
-        "toolConflicts": len(broker.catalogue.conflicts),
+        "toolConflicts": sum(conflict.kind is Kind.TOOLS for conflict in broker.catalogue.conflicts),
         "timestamp": _time(time.time()),
         "scopedSessions": len(broker.access.selections),
         "version": __version__,
@@ -117,14 +130,7 @@ def status(broker: Broker) -> Status:
         "streams": len(broker.streams),
         "requestsInFlight": broker.requests,
         "draining": broker.draining,
-        "virtualServers": [
-            {
-                "name": server.name,
-                "tools": len(server.tools),
-                "missing": sorted(name for name in server.tools if broker.catalogue.route_tool(name) is None),
-            }
-            for server in broker.config.virtual_servers
-        ],
+        "virtualServers": [_virtual_server(broker, server) for server in broker.config.virtual_servers],
         "config": {
             "loaded": _time(broker.config_state.loaded),
             "problems": list(broker.config_state.problems),
@@ -136,29 +142,24 @@ def status(broker: Broker) -> Status:
 def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
     """Describe one upstream now."""
     server, listed = upstream.server, upstream.listed
-    invalid = listed.invalid(Kind.TOOLS)
     hidden = [conflict for conflict in broker.catalogue.conflicts if conflict.upstream == server.name]
+    total = {kind: len(listed.items(kind)) - sum(conflict.kind is kind for conflict in hidden) for kind in Kind}
     version = upstream.peer.version if upstream.peer else ""
-    message = {
-        State.DISABLED: "server is disabled",
-        State.CONNECTING: "connecting",
-        State.READY: f"server added successfully. Total tools added {len(listed.tools) - len(hidden)}. "
-        "Total prompts added 0",
-        State.FAILED: upstream.problem or "failed",
-    }[upstream.state]
-    if hidden:
-        message += f". {len(hidden)} tools hidden by name conflicts, see hiddenTools"
     return {
         "id": server.id,
         "name": server.name,
-        "lastValidated": _time(upstream.validated) if upstream.validated else "",
-        "message": message,
+        "lastValidated": _time(upstream.validated) if upstream.validated else NEVER,
+        "message": _message(upstream, total, len(hidden)),
         "ready": upstream.state is State.READY,
-        "totalTools": len(listed.tools) - len(hidden),
-        "totalPrompts": 0,
-        "invalidTools": len(invalid),
-        "invalidToolList": [{"name": tool.name, "errors": list(tool.errors)} for tool in invalid],
-        "invalidPrompts": 0,
+        "totalTools": total[Kind.TOOLS],
+        "totalPrompts": total[Kind.PROMPTS],
+        "totalResources": total[Kind.RESOURCES],
+        "totalResourceTemplates": total[Kind.TEMPLATES],
+        "invalidTools": len(listed.invalid(Kind.TOOLS)),
+        "invalidToolList": _invalid(listed, Kind.TOOLS),
+        "invalidPrompts": len(listed.invalid(Kind.PROMPTS)),
+        "invalidPromptList": _invalid(listed, Kind.PROMPTS),
+        "invalidResourceList": _invalid(listed, Kind.RESOURCES, Kind.TEMPLATES),
         "protocolValidation": {
             "isValid": bool(version),
             "supportedVersion": version,
@@ -166,8 +167,37 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
         },
         "prefix": server.prefix,
         "state": upstream.state.value,
-        "hiddenTools": [{"name": one.id, "owner": one.owner, "reason": str(one)} for one in hidden],
+        "hidden": [{"kind": one.kind.noun, "name": one.id, "owner": one.owner, "reason": str(one)} for one in hidden],
+        "problems": list(listed.problems()),
         "callsInFlight": upstream.active,
+    }
+
+
+def _message(upstream: Upstream, total: dict[Kind, int], hidden: int) -> str:
+    if upstream.state is State.DISABLED:
+        return "server is disabled"
+    if upstream.state is State.CONNECTING:
+        return "connecting"
+    if upstream.state is State.FAILED:
+        return upstream.problem or "failed"
+    added = f"Total tools added {total[Kind.TOOLS]}. Total prompts added {total[Kind.PROMPTS]}"
+    conflicts = f". {hidden} hidden by conflicts of names, see hidden" if hidden else ""
+    return f"server added successfully. {added}{conflicts}"
+
+
+def _invalid(listed: Listing, *kinds: Kind) -> list[Invalid]:
+    return [{"name": one.name, "errors": list(one.errors)} for kind in kinds for one in listed.invalid(kind)]
+
+
+def _virtual_server(broker: Broker, server: VirtualServer) -> VirtualServerStatus:
+    catalogue = broker.catalogue
+    missing = {name for name in server.tools if catalogue.route_tool(name) is None}
+    missing |= {name for name in server.prompts if catalogue.route_prompt(name) is None}
+    return {
+        "name": server.name,
+        "tools": len(server.tools),
+        "prompts": len(server.prompts),
+        "missing": sorted(missing),
     }
 
 

@@ -16,6 +16,7 @@ from mcpops_broker.catalogue.view import Listings
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.listing import CacheHint
 
 Json = dict[str, Any]
 
@@ -152,6 +153,19 @@ def test_clients_without_sessions_are_told_how_long_a_list_holds() -> None:
     }
     assert page(catalogue, Scope("v"), stateless=True)["cacheScope"] == "private"
     assert page(catalogue, Scope("v")) == {"tools": tools("t")}
+
+
+def test_the_strictest_upstream_says_how_long_a_list_holds() -> None:
+    hints = {Kind.TOOLS: CacheHint(3000, public=True), Kind.PROMPTS: CacheHint(9000, public=False)}
+    catalogue = Catalogue([Source("a", "", {}, hints=hints), source("b", "")], listings=Listings(ttl=5000))
+
+    caching = {kind: page(catalogue, kind=kind, stateless=True) for kind in Kind}
+    assert {kind: (result["ttlMs"], result["cacheScope"]) for kind, result in caching.items()} == {
+        Kind.TOOLS: (3000, "public"),
+        Kind.PROMPTS: (5000, "private"),
+        Kind.RESOURCES: (5000, "public"),
+        Kind.TEMPLATES: (5000, "public"),
+    }
 
 
 def test_a_virtual_server_shows_its_tools_only() -> None:

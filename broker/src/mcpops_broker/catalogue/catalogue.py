@@ -19,6 +19,7 @@ from mcpops_broker.catalogue.view import DEFAULT_LISTINGS, Listings, View
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError, excerpt
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.listing import CacheHint
 
 MAX_VIEWS = 100
 """Scopes whose lists are kept, beside the one that sees everything; the one used longest ago makes room."""
@@ -55,12 +56,13 @@ class Catalogue:
         self.conflicts: list[Conflict] = []
         self._items: dict[Kind, dict[str, Item]] = {kind: {} for kind in Kind}
         self._with_resources: list[str] = []
+        self._hints = dict.fromkeys(Kind, CacheHint(listings.ttl, public=True))
         for source in sources:
             self._add(source)
         self._templates = Templates(self._items[Kind.TEMPLATES].values())
         self._virtual = {server.name: server for server in virtual_servers}
         self._listings = listings
-        self._everything = View(self._items, EVERYTHING, None, listings)
+        self._everything = View(self._items, self._hints, EVERYTHING, None, listings)
         self._views: dict[Scope, View] = {}
 
     def count(self, kind: Kind) -> int:
@@ -104,7 +106,7 @@ class Catalogue:
                 virtual_server = self._virtual.get(scope.virtual_server)
                 if virtual_server is None:
                     raise RpcError(INVALID_PARAMS, f"Unknown virtual server: {excerpt(scope.virtual_server)}")
-            view = View(self._items, scope, virtual_server, self._listings)
+            view = View(self._items, self._hints, scope, virtual_server, self._listings)
             if len(self._views) >= MAX_VIEWS:
                 del self._views[next(iter(self._views))]
         self._views[scope] = view  # at the end again: the first is the one used longest ago
@@ -113,6 +115,9 @@ class Catalogue:
     def _add(self, source: Source) -> None:
         if source.resources:
             self._with_resources.append(source.upstream)
+        for kind, hint in source.hints.items():
+            known_hint = self._hints[kind]
+            self._hints[kind] = CacheHint(min(known_hint.ttl_ms, hint.ttl_ms), known_hint.public and hint.public)
         for kind, items in source.items.items():
             known = self._items[kind]
             for item in items:

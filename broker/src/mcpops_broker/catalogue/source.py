@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 from mcpops_broker.protocol.headers import Mirror, find_mirrors
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.listing import CacheHint
 
 Definition = Mapping[str, Any]
 """A tool, prompt, resource or template as its upstream wrote it."""
@@ -18,6 +20,7 @@ Definition = Mapping[str, Any]
 OWN = ""
 """In the place of an upstream's name: the broker itself."""
 
+NO_HINTS: Mapping[Kind, CacheHint] = MappingProxyType({})
 _PREFIXED = frozenset({Kind.TOOLS, Kind.PROMPTS})
 """Kinds whose names are ours to choose. A URI may stand in any text that a server sends, so URIs stay as they are."""
 
@@ -67,7 +70,7 @@ class Item:
 class Source:
     """One upstream's tools, prompts, resources and templates."""
 
-    __slots__ = ("items", "prefix", "resources", "upstream")
+    __slots__ = ("hints", "items", "prefix", "resources", "upstream")
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Source:
         listed: Mapping[Kind, Iterable[Definition]],
         *,
         resources: bool = False,
+        hints: Mapping[Kind, CacheHint] = NO_HINTS,
     ) -> None:
         self.upstream = upstream
         self.prefix = prefix
@@ -84,3 +88,5 @@ class Source:
         }
         self.resources = resources
         """Whether the upstream can be asked for resources, also for some that it does not list."""
+        self.hints = hints
+        """How long and by whom the upstream's lists may be kept, where it says so."""

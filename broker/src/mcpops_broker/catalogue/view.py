@@ -15,6 +15,7 @@ from mcpops_broker.catalogue.source import OWN, Item
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.listing import CacheHint
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,8 @@ class Listings:
 
     page_size: int = 1000
     ttl: int = 0
-    """Milliseconds for which a client without a session may take a list as current (`ttlMs`)."""
-    private: bool = False
-    """Whether a list depends on who asks, so that it must not be shared between users (`cacheScope`)."""
+    """Milliseconds for which a client without a session may take a list as current (`ttlMs`), unless an upstream says
+    less."""
     head: bytes = b""
     """Members that begin every result for clients without sessions, serialized, each followed by a comma."""
     most_tools: int = 0
@@ -39,16 +39,18 @@ DEFAULT_LISTINGS = Listings()
 class View:
     """What one scope sees and may use. What it does not see it may not use either."""
 
-    __slots__ = ("_items", "_listings", "_lists", "_scope", "_upstreams", "_virtual_server")
+    __slots__ = ("_hints", "_items", "_listings", "_lists", "_scope", "_upstreams", "_virtual_server")
 
     def __init__(
         self,
         items: Mapping[Kind, Mapping[str, Item]],
+        hints: Mapping[Kind, CacheHint],
         scope: Scope,
         virtual_server: VirtualServer | None,
         listings: Listings,
     ) -> None:
         self._items = items
+        self._hints = hints
         self._scope = scope
         self._virtual_server = virtual_server
         self._listings = listings
@@ -95,14 +97,16 @@ class View:
                 items = self._for_sessions(items)
             if stateless:
                 items = [item for item in items if kind is not Kind.TOOLS or item.header_problem is None]
-                private = self._listings.private or self._scope != EVERYTHING
-                head = b'"resultType":"complete","ttlMs":%d,"cacheScope":"%s",%s' % (
-                    self._listings.ttl,
-                    b"private" if private else b"public",
-                    self._listings.head,
-                )
+                head = self._caching(kind) + self._listings.head
             view = self._lists[kind, stateless] = ListView(kind, items, self._listings.page_size, head)
         return view
+
+    def _caching(self, kind: Kind) -> bytes:
+        """Say how long and by whom a list may be kept: as the strictest upstream allows, and what depends on who asks
+        by that client only (MCP 2026-07-28, server/utilities/caching)."""
+        hint = self._hints[kind]
+        scope = b"public" if hint.public and self._scope == EVERYTHING else b"private"
+        return b'"resultType":"complete","ttlMs":%d,"cacheScope":"%s",' % (hint.ttl_ms, scope)
 
     def _for_sessions(self, tools: list[Item]) -> list[Item]:
         """Add the broker's own tools, which choose among the others for a session."""
