@@ -7,6 +7,7 @@ Shape: Kuadrant mcp-gateway, broker `/status`. Never in it: credentials, address
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -92,7 +93,7 @@ class ConfigStatus(TypedDict):
 
 
 class Status(TypedDict):
-    """The whole broker. `toolConflicts` counts hidden tools."""
+    """The whole broker. `toolConflicts` counts hidden tools; `tasks` those of the process's event loop."""
 
     servers: list[ServerStatus]
     overallValid: bool
@@ -106,6 +107,7 @@ class Status(TypedDict):
     sessions: int
     streams: int
     requestsInFlight: int
+    tasks: int
     draining: bool
     virtualServers: list[VirtualServerStatus]
     config: ConfigStatus
@@ -129,6 +131,7 @@ def status(broker: Broker) -> Status:
         "sessions": len(broker.sessions),
         "streams": len(broker.streams),
         "requestsInFlight": broker.requests,
+        "tasks": len(asyncio.all_tasks()),
         "draining": broker.draining,
         "virtualServers": [_virtual_server(broker, server) for server in broker.config.virtual_servers],
         "config": {

@@ -83,3 +83,15 @@ def test_members_are_added_to_a_result_that_is_written_oddly() -> None:
     stamped = jsonrpc.restamp_with(raw, orjson.loads(raw), 2, b'"b":1')
 
     assert orjson.loads(stamped) == {"jsonrpc": "2.0", "id": 2, "result": {"a": [1, 2], "b": 1}}
+
+
+@pytest.mark.parametrize(("begin", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_what_is_read_can_be_written_again(begin: bytes, end: bytes) -> None:
+    def nested(depth: int) -> bytes:
+        return begin * depth + b"1" + end * depth
+
+    orjson.dumps(jsonrpc.request(1, "m", {"_meta": jsonrpc.parse(nested(jsonrpc.MAX_DEPTH))}))
+    for depth in (jsonrpc.MAX_DEPTH + 1, 1024, 100_000):
+        with pytest.raises(RpcError) as refused:
+            jsonrpc.parse(nested(depth))
+        assert (refused.value.code, refused.value.status) == (-32700, 400)

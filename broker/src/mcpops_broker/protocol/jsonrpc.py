@@ -23,6 +23,9 @@ RESOURCE_NOT_FOUND = -32002
 UNSUPPORTED_VERSION = -32022
 """MCP 2026-07-28: the request's revision is not served; `data` names those that are."""
 
+MAX_DEPTH = 250
+"""Objects and arrays inside each other that a body may have."""
+
 Id = str | int
 Message = dict[str, Any]
 
@@ -51,11 +54,18 @@ class Kind(Enum):
 
 
 def parse(body: bytes) -> Any:
-    """Parse a body; raise `RpcError` -32700 with HTTP status 400 when it is not JSON."""
+    """Parse a body; raise `RpcError` -32700 with HTTP status 400 when it is not JSON, or so deep that it could not be
+    written again."""
     try:
-        return orjson.loads(body)
+        parsed = orjson.loads(body)
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH:  # else it cannot be as deep
+            orjson.dumps([[[[parsed]]]])  # with what the broker may wrap around it
     except orjson.JSONDecodeError as error:
         raise RpcError(PARSE_ERROR, f"Parse error: the body is not valid JSON: {error}", status=400) from None
+    except TypeError:  # orjson reads 1024 levels and writes 254
+        why = f"the body has more than {MAX_DEPTH} objects and arrays inside each other"
+        raise RpcError(PARSE_ERROR, f"Parse error: {why}", status=400) from None
+    return parsed
 
 
 def classify(message: object) -> Kind:
