@@ -48,6 +48,9 @@ class RawUpstream:
         """Status for an unknown session."""
         self._release = asyncio.Event()
         self.initialized = 0
+        self.results: dict[str, Json] = {}
+        """Results of methods that the server has no other answer for (`prompts/list`, ...); a capability is declared
+        when one of its methods is here."""
         self.capabilities: list[Json] = []
         """What the client declared, of every initialize."""
         self.live: set[str] = set()
@@ -148,6 +151,8 @@ class RawUpstream:
                 raise
         if method == "notifications/cancelled":
             self.cancelled.append(message["params"])
+        if method in self.results:
+            return web.json_response(_result(message, self.results[method]))
         if "method" not in message and message["id"] in self._asked:
             self._asked.pop(message["id"]).set_result(message)
         elif "result" in message:
@@ -165,7 +170,10 @@ class RawUpstream:
             headers["Mcp-Session-Id"] = session
         result = {
             "protocolVersion": self.version,
-            "capabilities": {"tools": {"listChanged": self.list_changed}},
+            "capabilities": {
+                **{method.partition("/")[0]: {} for method in self.results},
+                "tools": {"listChanged": self.list_changed},
+            },
             "serverInfo": {"name": "raw", "version": "1"},
         }
         return web.json_response(_result(message, result), headers=headers)
