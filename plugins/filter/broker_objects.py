@@ -48,6 +48,7 @@ EXAMPLES = r"""
       resources: {}
       node_selector: {}
       tolerations: []
+      env: []
       oauth_protected_resource: {}
       drain: 20
       network_policy: false

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import SIGNING_KEY, environment
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
 
 Object = dict[str, t.Any]
@@ -119,7 +120,10 @@ def _container(name: str, settings: Settings) -> Object:
         "image": settings["image"],
         "imagePullPolicy": settings["image_pull_policy"],
         "args": _arguments(settings),
-        "env": [_session_key(name), *_oauth(settings)],
+        "env": [
+            _session_key(name),
+            *environment(settings["env"], settings["oauth_protected_resource"], str(settings["url"])),
+        ],
         "ports": [{"name": "http", "containerPort": int(settings["port"]), "protocol": "TCP"}],
         "startupProbe": _probe("/healthz", period=2, failures=30),
         "livenessProbe": _probe("/healthz", period=10, failures=3),
@@ -148,26 +152,7 @@ def _arguments(settings: Settings) -> list[str]:
 
 def _session_key(name: str) -> Object:
     reference = {"name": f"{name}-session-key", "key": SESSION_KEY}
-    return {"name": "GATEWAY_SIGNING_KEY", "valueFrom": {"secretKeyRef": reference}}
-
-
-def _oauth(settings: Settings) -> list[Object]:
-    """The protected resource metadata, with the defaults of the operator (which is wrong about resource)."""
-    protected = structured(settings["oauth_protected_resource"], "dict")
-    if not protected:
-        return []
-    values = {
-        "OAUTH_RESOURCE_NAME": protected.get("resource_name") or "MCP Server",
-        "OAUTH_RESOURCE": protected.get("resource") or settings["url"],
-        "OAUTH_AUTHORIZATION_SERVERS": _joined(protected["authorization_servers"]),
-        "OAUTH_BEARER_METHODS_SUPPORTED": _joined(protected.get("bearer_methods_supported") or ["header"]),
-        "OAUTH_SCOPES_SUPPORTED": _joined(protected.get("scopes_supported") or ["basic"]),
-    }
-    return [{"name": name, "value": value} for name, value in values.items() if value]
-
-
-def _joined(value: t.Any) -> str:
-    return ",".join(str(part) for part in structured(value, "list"))
+    return {"name": SIGNING_KEY, "valueFrom": {"secretKeyRef": reference}}
 
 
 def _probe(path: str, *, period: int, failures: int) -> Object:

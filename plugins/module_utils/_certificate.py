@@ -60,6 +60,13 @@ def _key_problem(text: str, leaf: Certificate) -> str:
     return ""
 
 
+def pair_problem(certificate: str, key: str) -> str:
+    """The same for a certificate and its private key that are no Secret: PEM texts, named as they would be in one."""
+    data = {"tls.crt": certificate, "tls.key": key}
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
+    return secret_problem({"type": "kubernetes.io/tls", "data": encoded})
+
+
 def secret_warnings(secret: t.Mapping[str, t.Any], hostname: str | None) -> list[str]:
     """What is not wrong yet, or wrong only for clients: near expiry, not valid yet, names, the order of the chain."""
     chain = certificates(_decoded(secret, "tls.crt") or "")

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config import address_problem
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import environment_problems
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
 from ansible_collections.mcpops.gateway.plugins.module_utils._x509 import blocks
 
@@ -26,6 +27,7 @@ SHAPES: dict[str, Shape] = {
     "broker_node_selector": "dict",
     "broker_tolerations": "list",
     "broker_packages": "list",
+    "broker_env": "list",
     "broker_settings": "dict",
     "broker_allowed_origins": "list",
     "broker_oauth_protected_resource": "dict",
@@ -60,6 +62,9 @@ def broker_problems(values: Values) -> Problems:
         number = values.get(option)
         if isinstance(number, int) and not 1 <= number <= most:
             yield f"{option} {number} is not between 1 and {most}"
+    yield from environment_problems(
+        values.get("broker_env") or [], protected=bool(values.get("broker_oauth_protected_resource")), host=on_host
+    )
     authorities = values.get("broker_ca_cert")
     if authorities and not any(block.label == "CERTIFICATE" for block in blocks(authorities)):
         yield "broker_ca_cert holds no certificate; give the text of a PEM file (-----BEGIN CERTIFICATE----- ...)"

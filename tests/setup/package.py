@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = {
-    ".github", "CHANGELOG.md", "LICENSE", "README.md", "bindep.txt", "changelogs", "docs", "galaxy.yml", "meta",
-    "playbooks", "plugins", "requirements.txt", "requirements.yml", "roles", "FILES.json", "MANIFEST.json",
+    ".github", "CHANGELOG.md", "LICENSE", "README.md", "bindep.txt", "broker", "changelogs", "docs", "galaxy.yml",
+    "meta", "playbooks", "plugins", "requirements.txt", "requirements.yml", "roles", "FILES.json", "MANIFEST.json",
 }  # fmt: skip
 
 
@@ -44,6 +45,24 @@ def build(target: Path) -> Path:
     return next(target.glob("mcpops-gateway-*.tar.gz"))
 
 
+def broker_installs(collection: Path, target: Path) -> str:
+    """Make a wheel of the broker that the installed collection brings, as role broker does; its file name."""
+    held = {str(path.relative_to(collection / "broker")) for path in (collection / "broker").rglob("*.*")}
+    strange = sorted(name for name in held if not name.endswith((".py", ".toml", ".md", ".typed", ".txt")))
+    if strange:
+        sys.exit(f"broker/ of the archive holds {', '.join(strange)}: add it to build_ignore in galaxy.yml")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(target), str(collection / "broker")]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    if done.returncode:
+        sys.exit(f"the collection's broker cannot be built:\n{done.stdout}{done.stderr}")
+    wheel = next(target.glob("mcpops_broker-*.whl"))
+    with zipfile.ZipFile(wheel) as inside:
+        missing = {name.removeprefix("src/") for name in held if name.startswith("src/")} - set(inside.namelist())
+    if missing:
+        sys.exit(f"{wheel.name} lacks {', '.join(sorted(missing))}")
+    return wheel.name
+
+
 def main() -> None:
     """Build, look at what is in the archive, install it beside kubernetes.core, list and read it there."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -59,6 +78,7 @@ def main() -> None:
             "ansible-galaxy",
             "collection",
             "install",
+            "--force",  # Python may know the repository itself as an installed collection
             "--offline",
             "-p",
             str(installed),
@@ -70,8 +90,9 @@ def main() -> None:
         missing = {f"mcpops.gateway.{name}" for name in modules} - set(listing)
         if missing:
             sys.exit(f"the installed collection does not offer {', '.join(sorted(missing))}")
+        wheel = broker_installs(installed / "ansible_collections" / "mcpops" / "gateway", Path(scratch))
         size = archive.stat().st_size / 1024
-        print(f"{archive.name}: {size:.0f} KiB, {len(listing)} modules, installs offline")
+        print(f"{archive.name}: {size:.0f} KiB, {len(listing)} modules, installs offline, brings {wheel}")
 
 
 if __name__ == "__main__":

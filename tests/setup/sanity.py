@@ -106,7 +106,8 @@ def main(kind: str) -> int:
         ]
     else:
         offer_pip(home)
-        command = ["ansible-test", "sanity", "--local", "--python", version, "--color", "no"]
+        # The broker is a program of its own, with rules of its own (ruff, mypy); Ansible never imports it.
+        command = ["ansible-test", "sanity", "--local", "--python", version, "--color", "no", "--exclude", "broker/"]
     return subprocess.run(command, cwd=COLLECTION, env=environment(home), check=False).returncode
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -35,6 +34,8 @@ PLAY = """
       broker_create_user: false
 """
 SECRET = "Bearer never-to-be-shown"
+ODD_NAME = 'It\'s $HOME, "quoted" \\ and 100 %'
+OAUTH = [{"name": "OAUTH_AUTHORIZATION_SERVERS", "value": "https://sso.example.com"}]
 
 
 class Host:
@@ -59,6 +60,7 @@ class Host:
             "broker_log_dir": str(self.folder / "log"),
             "broker_port": self.port,
             "broker_servers": [{"name": "a", "url": "http://127.0.0.1:9/mcp", "credential": SECRET}],
+            "broker_env": [{"name": "OAUTH_RESOURCE_NAME", "value": ODD_NAME}, *OAUTH],
             **variables,
         }
         environment = {
@@ -119,48 +121,59 @@ def test_wrong_input_is_told_together(host: Host) -> None:
         assert said in output
 
 
-def test_it_runs(host: Host, first: tuple[int, str]) -> None:
+def test_check_mode_predicts_and_writes_nothing(host: Host) -> None:
+    before = sorted(host.folder.iterdir())
+
+    code, output = host.run("--check", "--diff")
+
+    assert code == 0 and changes(output) > 0, output
+    assert sorted(host.folder.iterdir()) == before
+
+
+def test_it_runs_and_its_environment_arrives(host: Host, first: tuple[int, str]) -> None:
     assert first[0] == 0, first[1]
     assert host.healthy() and "sessionKey=GATEWAY_SIGNING_KEY" in host.log
+    with urllib.request.urlopen(f"http://localhost:{host.port}/.well-known/oauth-protected-resource") as answer:
+        assert json.load(answer)["resource_name"] == ODD_NAME
 
 
 @pytest.mark.usefixtures("first")
-def test_again_without_a_change(host: Host) -> None:
-    starts = host.log.count("listening")
+@pytest.mark.parametrize("mode", [[], ["--check"]], ids=["run", "check mode"])
+def test_what_the_broker_refuses_changes_nothing(host: Host, mode: list[str]) -> None:
+    config, starts = (host.folder / "etc" / "config.yaml").read_bytes(), host.log.count("listening")
 
-    code, output = host.run()
+    code, output = host.run(*mode, broker_settings={"drain": -1})
 
-    assert (code, changes(output), host.log.count("listening")) == (0, 0, starts), output
+    assert code != 0
+    assert "The broker does not take this configuration" in output and "drain" in output
+    assert (host.folder / "etc" / "config.yaml").read_bytes() == config
+    assert host.healthy() and host.log.count("listening") == starts
+
+
+@pytest.mark.usefixtures("first")
+def test_a_key_of_another_certificate_is_refused(host: Host) -> None:
+    other = host.folder / "other.key"
+    other.write_bytes(self_signed("localhost")[1])
+
+    code, output = host.run(broker_tls_certificate=str(host.certificate), broker_tls_key=str(other))
+
+    assert code != 0
+    assert "the pair has a private key (tls.key) that does not belong to its certificate" in output
+    assert host.healthy()
 
 
 @pytest.mark.usefixtures("first")
 def test_other_servers_restart_nothing_and_a_certificate_does(host: Host) -> None:
     servers = [{"name": "b", "url": "http://127.0.0.1:9/mcp"}]
+    pair = {"broker_tls_certificate": str(host.certificate), "broker_tls_key": str(host.key)}
+    starts = host.log.count("listening")
 
     code, output = host.run(broker_servers=servers)
-    assert (code, changes(output), host.log.count("listening")) == (0, 1, 1), output
+    assert (code, changes(output), host.log.count("listening")) == (0, 1, starts), output
 
-    code, output = host.run(broker_tls_certificate=str(host.certificate), broker_tls_key=str(host.key))
+    code, output = host.run(broker_servers=servers, **pair)
     assert code == 0, output
     assert host.healthy("https")
-
-
-@pytest.mark.usefixtures("first")
-def test_a_release_that_is_not_well_is_taken_back(host: Host) -> None:
-    broken = host.folder / "broken"
-    shutil.copytree(ROOT / "broker", broken)
-    serve = broken / "src" / "mcpops_broker" / "serve.py"
-    serve.write_text(serve.read_text().replace("    app = App(make_broker)\n", '    raise SystemExit("broken")\n'))
-    assert host.run()[0] == 0
-    before, config = (host.folder / "opt" / "current").resolve(), (host.folder / "etc" / "config.yaml").read_text()
-
-    code, output = host.run(broker_source=str(broken), broker_servers=[], broker_wait_timeout=5)
-
-    assert code != 0
-    assert "What ran before is back and serves." in output
-    assert (host.folder / "opt" / "current").resolve() == before
-    assert (host.folder / "etc" / "config.yaml").read_text() == config
-    assert host.healthy()
 
 
 @pytest.mark.usefixtures("first")

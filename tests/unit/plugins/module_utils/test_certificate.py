@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.mcpops.gateway.plugins.module_utils._certificate import (
     covers,
+    pair_problem,
     secret_problem,
     secret_warnings,
 )
@@ -111,6 +112,8 @@ def test_a_key_belongs_to_its_certificate_or_not(made: Issued, form: serializati
 
     assert secret_problem(secret(made.crt, made.key_as(form))) == ""
     assert "does not belong" in secret_problem(secret(made.crt, other.key_as(form)))
+    assert pair_problem(made.crt, made.key_as(form)) == ""
+    assert "does not belong" in pair_problem(made.crt, other.key_as(form))
 
 
 def test_a_key_of_another_kind_is_left_to_the_controller() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config impo
     credentials,
     secret_references,
 )
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import environment_file
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import broker_objects
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
 from mcpops_broker.config import parse
@@ -30,7 +32,8 @@ SETTINGS: dict[str, Any] = {
     "image_pull_policy": "IfNotPresent", "image_pull_secrets": [], "replicas": "1", "workers": "2", "port": "8080",
     "public_host": "mcp.example.com", "url": "http://mcp.example.com:8080/mcp", "log_level": "warn",
     "resources": {"limits": {"memory": "512Mi"}}, "node_selector": {}, "tolerations": [],
-    "oauth_protected_resource": {}, "drain": "", "network_policy": False, "gateway_namespace": "gateway-system",
+    "env": [], "oauth_protected_resource": {}, "drain": "", "network_policy": False,
+    "gateway_namespace": "gateway-system",
 }  # fmt: skip
 
 
@@ -228,6 +231,48 @@ class TestObjects:
             "OAUTH_BEARER_METHODS_SUPPORTED": "header",
             "OAUTH_SCOPES_SUPPORTED": "x",
         }
+
+
+class TestEnvironment:
+    GIVEN = [{"name": "A", "value": "it's $1"}, {"name": "N", "value": 5}, {"name": "B", "value": True}]
+
+    def test_of_a_container(self) -> None:
+        secret = {"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+
+        found = container(env=[*self.GIVEN, secret])["env"][1:]
+
+        assert [(entry["name"], entry.get("value")) for entry in found[:3]] == [
+            ("A", "it's $1"), ("N", "5"), ("B", "true"),
+        ]  # fmt: skip
+        assert found[3] == secret
+
+    def test_of_a_service_is_what_the_shell_reads(self) -> None:
+        lines = environment_file(self.GIVEN, {"authorization_servers": ["https://sso"]}, "http://x:1/mcp")
+
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'eval "$0"; printf %s "$A|$N|$B|$OAUTH_RESOURCE"', lines],
+            capture_output=True, text=True, check=True, env={},
+        )  # fmt: skip
+
+        assert done.stdout == "it's $1|5|true|http://x:1/mcp"
+
+    @pytest.mark.parametrize(
+        ("entries", "host", "problem"),
+        [
+            ([{"name": "1A", "value": "x"}], False, "'1A' is no name of a variable"),
+            ([{"name": "A", "value": "x"}] * 2, False, "A is there twice"),
+            ([{"name": "GATEWAY_SIGNING_KEY", "value": "x"}], False, "GATEWAY_SIGNING_KEY is made by the role"),
+            ([{"name": "OAUTH_RESOURCE", "value": "x"}], False, "OAUTH_RESOURCE comes from broker_oauth_protected"),
+            ([{"name": "A", "value": "", "valueFrom": {"x": {}}}], False, "A has value and valueFrom"),
+            ([{"name": "A", "valueFrom": {"secretKeyRef": {}}}], True, "A has valueFrom, which only a cluster knows"),
+            ([{"name": "A", "value": "a\nb"}], True, "the value of A has several lines"),
+        ],
+        ids=str,
+    )
+    def test_problems(self, entries: list[dict[str, Any]], host: bool, problem: str) -> None:
+        values = {**(HOST if host else GOOD), "broker_env": entries, "broker_oauth_protected_resource": {"a": 1}}
+
+        assert any(said.startswith("broker_env: ") and problem in said for said in rule_problems(values))
 
 
 GOOD = {
