@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.errors import StaleSessionError, UpstreamError
 from mcpops_broker.upstream.session import UpstreamSession
 from mcpops_broker.upstream.streams import EventStream, Inbound
 from mcpops_broker.upstream.transport import Transport
@@ -19,38 +19,48 @@ LONGEST_WAIT = 60.0
 
 
 async def watch(transport: Transport, session: UpstreamSession, inbound: Inbound, changed: Callable[[], None]) -> None:
-    """Hand every message of the stream to `inbound`, and call `changed` after every gap in it.
+    """Hand every message of the stream to `inbound`; `changed` is called when it is open again after a gap.
 
     A stream that breaks is resumed after the last event, when the upstream numbers them. Ends when the upstream offers
     no such stream (MCP allows HTTP 405); its lists are then only read at intervals.
     """
     wait = FIRST_WAIT
     last_event: str | None = None
+    gap = False
+    clock = asyncio.get_running_loop().time
     while True:
-        retry: float | None = None
+        began, retry = clock(), 0.0
         try:
             answer = await transport.listen(session.headers, last_event)
+            if answer is None and last_event is None:
+                return
             if answer is None:
-                if last_event is None:
-                    return
                 last_event = None  # too old to be resumed: begin anew
             else:
-                stream = EventStream(transport, answer)
+                if gap and last_event is None:
+                    changed()
+                gap, stream = True, EventStream(transport, answer)
                 try:
-                    async for raw, message in stream:
-                        wait = FIRST_WAIT
-                        if "method" not in message:
-                            continue
-                        if "id" in message:
-                            inbound.request(message)
-                        else:
-                            await inbound.notification(raw, message)
+                    await _take(stream, inbound)
                 finally:
                     answer.close()
-                    last_event, retry = stream.last_event or last_event, stream.retry
+                    last_event, retry = stream.last_event or last_event, stream.retry or 0.0
+        except StaleSessionError:
+            changed()  # whoever reads the lists now opens another session, and with it another stream
+            return
         except UpstreamError:
-            pass  # the upstream's health is judged by its answers to requests, not by this stream
-        await asyncio.sleep((wait if retry is None else max(retry, 0.05)) * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load, guards nothing
+            pass  # its health is judged by its answers to requests, not by this stream
+        if clock() - began > wait:
+            wait = FIRST_WAIT
+        await asyncio.sleep(max(retry, wait) * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load, guards nothing
         wait = min(wait * 2, LONGEST_WAIT)
-        if last_event is None:
-            changed()
+
+
+async def _take(stream: EventStream, inbound: Inbound) -> None:
+    async for raw, message in stream:
+        if "method" not in message:
+            continue
+        if "id" in message:
+            inbound.request(message)
+        else:
+            await inbound.notification(raw, message)

@@ -64,7 +64,9 @@ class StatelessLink(Link):
             raise self._transport.error("invalid", "answered server/discover without supportedVersions")
         mutual = [version for version in STATELESS_VERSIONS if version in supported]
         if not mutual:
-            raise self._transport.error("version", f"speaks MCP {', '.join(map(str, supported))} without sessions")
+            reason = "era" if any(version in SESSION_VERSIONS for version in supported) else "version"
+            named = jsonrpc.excerpt(", ".join(map(str, supported)))
+            raise self._transport.error(reason, f"speaks MCP {named}, which this broker does not")
         self._version = mutual[-1]
         capabilities, text, info = result.get("capabilities"), result.get("instructions"), result.get("_meta")
         info = info.get(meta.SERVER_INFO) if isinstance(info, dict) else None
@@ -268,4 +270,4 @@ def is_other_era(error: UpstreamError) -> bool:
             supported = error.data.get("supported") if isinstance(error.data, dict) else None
             return not isinstance(supported, list) or any(version in SESSION_VERSIONS for version in supported)
         return True
-    return error.reason not in ("unreachable", "refused", "redirect")
+    return error.reason not in ("unreachable", "refused", "redirect", "version")

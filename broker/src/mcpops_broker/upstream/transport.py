@@ -81,6 +81,10 @@ class Transport:
         if answer.status == 200 and is_stream(answer):
             return answer
         answer.close()
+        if answer.status == 404 and "mcp-session-id" in headers:
+            raise StaleSessionError(self.name, "session", "no longer knows the session")
+        if answer.status == 429 or answer.status >= 500:
+            raise self.error("server", f"answered HTTP {answer.status}")
         return None
 
     async def read_json(self, answer: Answer, request_id: Id) -> Response:
