@@ -37,6 +37,8 @@ class RawUpstream:
         self, *names: str, sessions: bool = True, list_changed: bool = False, tls: ssl.SSLContext | None = None
     ) -> None:
         self.tools = [tool(name) for name in names or ("echo",)]
+        self.tools_for: dict[str, list[Json]] = {}
+        """Other tools for requests with this Authorization header."""
         self.page_size = 1000
         self.with_sessions = sessions
         self.list_changed = list_changed
@@ -140,7 +142,7 @@ class RawUpstream:
             error = {"code": -32000, "message": "Bad Request: No valid session ID provided"}
             return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=self.stale_status)
         if method == "tools/list":
-            return self._list(message)
+            return self._list(message, self.tools_for.get(request.headers.get("authorization", ""), self.tools))
         if method == "tools/call":
             headers = {name.lower(): value for name, value in request.headers.items()}
             self.calls.append({**message["params"], "id": message["id"], "session": session, "headers": headers})
@@ -178,12 +180,12 @@ class RawUpstream:
         }
         return web.json_response(_result(message, result), headers=headers)
 
-    def _list(self, message: Json) -> Answer:
+    def _list(self, message: Json, tools: list[Json]) -> Answer:
         self.lists += 1
         start = int(message.get("params", {}).get("cursor", 0))
         end = start + self.page_size
-        result: Json = {"tools": self.tools[start:end]}
-        if end < len(self.tools):
+        result: Json = {"tools": tools[start:end]}
+        if end < len(tools):
             result["nextCursor"] = str(end)
         return web.json_response(_result(message, result))
 

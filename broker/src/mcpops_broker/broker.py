@@ -259,12 +259,20 @@ class Broker:
         """Return what an upstream contributes to the catalogue, made anew only when its list is another one."""
         server, listed = upstream.server, upstream.listed
         known = self._sources.get(server.name)
-        if known is not None and known[0] is listed and known[1].prefix == server.prefix:
+        personal = server.user_specific and server.enabled
+        if known is not None and known[0] is listed and known[1].made_for(server.prefix, personal):
             return known
         offered = {kind: listed.items(kind) for kind in Kind}
         hints = {kind: hint for kind in Kind if (hint := listed.hint(kind)) is not None}
-        with_resources = Kind.RESOURCES in listed.kinds
-        return listed, Source(server.name, server.prefix, offered, resources=with_resources, hints=hints)
+        source = Source(
+            server.name,
+            server.prefix,
+            offered,
+            resources=Kind.RESOURCES in listed.kinds or personal,
+            hints=hints,
+            personal=personal,
+        )
+        return listed, source
 
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""

@@ -183,6 +183,8 @@ def _message(upstream: Upstream, total: dict[Kind, int], hidden: int) -> str:
         return "connecting"
     if upstream.state is State.FAILED:
         return upstream.problem or "failed"
+    if upstream.server.user_specific:
+        return "userSpecificList server healthy, tools fetched per-user"
     added = f"Total tools added {total[Kind.TOOLS]}. Total prompts added {total[Kind.PROMPTS]}"
     conflicts = f". {hidden} hidden by conflicts of names, see hidden" if hidden else ""
     return f"server added successfully. {added}{conflicts}"

@@ -70,7 +70,7 @@ class Item:
 class Source:
     """One upstream's tools, prompts, resources and templates."""
 
-    __slots__ = ("hints", "items", "prefix", "resources", "upstream")
+    __slots__ = ("hints", "items", "personal", "prefix", "resources", "upstream")
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class Source:
         *,
         resources: bool = False,
         hints: Mapping[Kind, CacheHint] = NO_HINTS,
+        personal: bool = False,
     ) -> None:
         self.upstream = upstream
         self.prefix = prefix
@@ -90,3 +91,9 @@ class Source:
         """Whether the upstream can be asked for resources, also for some that it does not list."""
         self.hints = hints
         """How long and by whom the upstream's lists may be kept, where it says so."""
+        self.personal = personal
+        """Whether the upstream offers each user something else."""
+
+    def made_for(self, prefix: str, personal: bool) -> bool:
+        """Tell whether this source fits an upstream that is configured so."""
+        return self.prefix == prefix and self.personal == personal

@@ -7,15 +7,15 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mcpops_broker.catalogue.index import Index
 from mcpops_broker.catalogue.scope import EVERYTHING, Pairs, Scope
-from mcpops_broker.catalogue.source import OWN, Item
+from mcpops_broker.catalogue.source import OWN, Item, Source
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
 from mcpops_broker.protocol.kinds import Kind
-from mcpops_broker.upstream.listing import CacheHint
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,22 @@ class Listings:
 
 
 DEFAULT_LISTINGS = Listings()
+_CACHING = b'"resultType":"complete","ttlMs":%d,"cacheScope":"%s",'
 
 
 class View:
     """What one scope sees and may use. What it does not see it may not use either."""
 
-    __slots__ = ("_hints", "_items", "_listings", "_lists", "_scope", "_upstreams", "_virtual_server")
+    __slots__ = ("_index", "_listings", "_lists", "_scope", "_upstreams", "_virtual_server")
 
     def __init__(
         self,
-        items: Mapping[Kind, Mapping[str, Item]],
-        hints: Mapping[Kind, CacheHint],
+        index: Index,
         scope: Scope,
         virtual_server: VirtualServer | None,
         listings: Listings,
     ) -> None:
-        self._items = items
-        self._hints = hints
+        self._index = index
         self._scope = scope
         self._virtual_server = virtual_server
         self._listings = listings
@@ -65,13 +64,21 @@ class View:
         """
         return self._list(kind, stateless).page(cursor)
 
+    def personal_page(self, kind: Kind, sources: Iterable[Source], cursor: object, *, stateless: bool = False) -> bytes:
+        """Return the same as `page` for one user, with what personal upstreams offer this user."""
+        known = self._index.items[kind]
+        items = self.items(kind)
+        for source in sources:
+            items += [item for item in source.items[kind] if item.id not in known and self._allows(kind, item)]
+        return self._build(kind, items, _CACHING % (0, b"private") if stateless else b"").page(cursor)
+
     def digest(self, kind: Kind, *, stateless: bool = False) -> bytes:
         """Return a value that is equal for two views exactly when clients would see the same list."""
         return self._list(kind, stateless).digest
 
     def items(self, kind: Kind) -> list[Item]:
         """Return what may be used of the upstreams, in the order of the configuration."""
-        return [item for item in self._items[kind].values() if item.upstream != OWN and self._allows(kind, item)]
+        return [item for item in self._index.items[kind].values() if item.upstream != OWN and self._allows(kind, item)]
 
     def allows_tool(self, name: str) -> bool:
         """Tell whether a tool, by the name that clients see, may be called."""
@@ -91,34 +98,36 @@ class View:
     def _list(self, kind: Kind, stateless: bool) -> ListView:
         view = self._lists.get((kind, stateless))
         if view is None:
-            items = self.items(kind)
-            head = b""
-            if not stateless and kind is Kind.TOOLS:
-                items = self._for_sessions(items)
-            if stateless:
-                items = [item for item in items if kind is not Kind.TOOLS or item.header_problem is None]
-                head = self._caching(kind) + self._listings.head
-            view = self._lists[kind, stateless] = ListView(kind, items, self._listings.page_size, head)
+            caching = self._caching(kind) if stateless else b""
+            view = self._lists[kind, stateless] = self._build(kind, self.items(kind), caching)
         return view
+
+    def _build(self, kind: Kind, items: list[Item], caching: bytes) -> ListView:
+        """Make the list for clients with sessions (no `caching`) or without."""
+        if caching:
+            items = [item for item in items if kind is not Kind.TOOLS or item.header_problem is None]
+        elif kind is Kind.TOOLS:
+            items = self._for_sessions(items)
+        return ListView(kind, items, self._listings.page_size, caching + self._listings.head if caching else b"")
 
     def _caching(self, kind: Kind) -> bytes:
         """Say how long and by whom a list may be kept: as the strictest upstream allows, and what depends on who asks
         by that client only (MCP 2026-07-28, server/utilities/caching)."""
-        hint = self._hints[kind]
+        hint = self._index.hints[kind]
         scope = b"public" if hint.public and self._scope == EVERYTHING else b"private"
-        return b'"resultType":"complete","ttlMs":%d,"cacheScope":"%s",' % (hint.ttl_ms, scope)
+        return _CACHING % (hint.ttl_ms, scope)
 
     def _for_sessions(self, tools: list[Item]) -> list[Item]:
         """Add the broker's own tools, which choose among the others for a session."""
         most = self._listings.most_tools
         hidden = most and self._scope.selection is None and len(tools) > most
-        own = [item for item in self._items[Kind.TOOLS].values() if item.upstream == OWN]
+        own = [item for item in self._index.items[Kind.TOOLS].values() if item.upstream == OWN]
         return own if hidden and own else own + tools
 
     def _allows_id(self, kind: Kind, name: str) -> bool:
         if self._scope is EVERYTHING:
             return True
-        item = self._items[kind].get(name)
+        item = self._index.find(kind, name)
         return item is not None and self._allows(kind, item)
 
     def _allows(self, kind: Kind, item: Item) -> bool:
@@ -142,9 +151,8 @@ class View:
         if self._virtual_server is None:
             return True
         if self._upstreams is None:
-            tools, prompts = self._items[Kind.TOOLS], self._items[Kind.PROMPTS]
-            named = [tools.get(name) for name in self._virtual_server.tools]
-            named += [prompts.get(name) for name in self._virtual_server.prompts]
+            named = [self._index.find(Kind.TOOLS, name) for name in self._virtual_server.tools]
+            named += [self._index.find(Kind.PROMPTS, name) for name in self._virtual_server.prompts]
             self._upstreams = frozenset(item.upstream for item in named if item is not None)
         return upstream in self._upstreams
 

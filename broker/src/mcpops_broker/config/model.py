@@ -90,6 +90,8 @@ class Server:
     """Era of MCP that is spoken: `session` (2025-11-25 and earlier), `stateless` (2026-07-28), or `auto`: found out."""
     ca_cert: str | None = field(default=None, repr=False)
     """PEM of authorities trusted for this upstream beside the system's."""
+    user_specific: bool = False
+    """Whether it offers each user something else: then it is asked with the authorization of each client."""
     categories: tuple[str, ...] = field(default=(), compare=False)
     """What clients are told of the server when they look for tools. It does not matter to connections, so that a
     change of it leaves them alone."""

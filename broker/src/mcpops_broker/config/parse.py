@@ -31,7 +31,6 @@ _SERVER_KEYS = {
     "protocol",
 }  # fmt: skip
 _WITHOUT_EFFECT = {
-    "userSpecificList": "every client sees the list that the broker's own credential gets",
     "tokenURLElicitation": "clients are not asked for a token of their own",
     "guardrailsConfigIDs": "no guardrail is enforced",
 }
@@ -106,6 +105,7 @@ def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
             credential=_credential(fields),
             ca_cert=_pem(fields, "caCert"),
             protocol=_protocol(fields),
+            user_specific=_user_specific(fields),
             categories=fields.texts("category"),
             hint=fields.text("hint"),
             tags=fields.texts("tags"),
@@ -143,6 +143,13 @@ def _enabled(fields: Fields) -> bool:
     if fields.has("enabled") and fields.has("state") and enabled != state:
         fields.problem("enabled", fields.raw("enabled"), f"'state' says {fields.raw('state')!r}; give one of the two")
     return enabled and state
+
+
+def _user_specific(fields: Fields) -> bool:
+    user_specific = fields.switch("userSpecificList", False)
+    if user_specific and not (fields.text("prefix") or fields.text("toolPrefix")):
+        fields.problem("userSpecificList", True, "it needs a 'prefix', by which calls find the server")
+    return user_specific
 
 
 def _credential(fields: Fields) -> str | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ class ClientExchange(Exchange):
         """End the request where it was carried out."""
         if self.upstream is not None:
             await self.upstream.cancel(self, reason)
+
+    def authorize(self, authorization: bytes | None) -> None:
+        """Add the client's Authorization header, for upstreams that offer each user something else."""
+        if authorization:
+            self.client = replace(self.client, authorization=authorization.decode("latin-1"))
 
     @abstractmethod
     def response(self, reply: Reply) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
-from mcpops_broker.access import discovery
+from mcpops_broker.access import discovery, personal
 from mcpops_broker.catalogue.source import OWN
 from mcpops_broker.mcp.exchange import ClientExchange
 from mcpops_broker.protocol import jsonrpc
@@ -162,8 +162,13 @@ def _error_code(reply: Reply) -> object:
 
 def _lister(kind: Kind) -> Handler:
     async def lists(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
-        stateless = exchange.client.stateless
-        page = broker.catalogue.view(exchange.scope).page(kind, params.get("cursor"), stateless=stateless)
+        stateless, cursor = exchange.client.stateless, params.get("cursor")
+        view = broker.catalogue.view(exchange.scope)
+        if broker.catalogue.personal:
+            sources = await personal.read_lists(broker, exchange.client, kind)
+            page = view.personal_page(kind, sources, cursor, stateless=stateless)
+        else:
+            page = view.page(kind, cursor, stateless=stateless)
         return jsonrpc.result_bytes(exchange.request_id, page)
 
     return lists

@@ -55,6 +55,7 @@ class SessionEndpoint:
         if kind is Kind.REQUEST:
             notify = out.notify if out.takes_events else None
             exchange = SessionExchange(session, message["id"], scope, notify)
+            exchange.authorize(self._authorization(headers))
             work = session_methods.answer(self._broker, exchange, message)
             await UntilGone(session, receive).run(work, out)
         else:
@@ -72,7 +73,8 @@ class SessionEndpoint:
         if not 0 < len(batch) <= limit:
             raise bad(400, f"a batch holds 1 to {limit} messages, this one {len(batch)}")
         scope = self._broker.access.scope(headers, session.key.identity)
-        work = [self._element(session, scope, message) for message in batch]
+        authorization = self._authorization(headers)
+        work = [self._element(session, scope, authorization, message) for message in batch]
 
         async def together() -> bytes:
             responses = [response for response in await asyncio.gather(*work) if response is not None]
@@ -80,7 +82,7 @@ class SessionEndpoint:
 
         await UntilGone(session, receive).run(together(), out)
 
-    async def _element(self, session: Session, scope: Scope, message: Any) -> bytes | None:
+    async def _element(self, session: Session, scope: Scope, authorization: bytes | None, message: Any) -> bytes | None:
         """Handle one message of a batch: its response, or None when there is none to give."""
         try:
             kind = jsonrpc.classify(message)
@@ -88,6 +90,7 @@ class SessionEndpoint:
             return jsonrpc.error_bytes(jsonrpc.id_of(message), error)
         if kind is Kind.REQUEST:
             exchange = SessionExchange(session, message["id"], scope, None)
+            exchange.authorize(authorization)
             return await session_methods.answer(self._broker, exchange, message)
         if kind is Kind.NOTIFICATION:
             session_methods.take_notification(self._broker, session, message)
@@ -126,6 +129,10 @@ class SessionEndpoint:
         session = self._session(headers)
         self._broker.end_session(session.id)
         await respond(send, 200)
+
+    def _authorization(self, headers: Headers) -> bytes | None:
+        """Return the user's authorization when an upstream wants to know it."""
+        return headers.get(b"authorization") if self._broker.catalogue.personal else None
 
     def _session(self, headers: Headers) -> Session:
         session_id = headers.get(b"mcp-session-id")

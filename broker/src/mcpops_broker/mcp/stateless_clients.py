@@ -46,7 +46,13 @@ class StatelessClients:
         known = self._known.pop(key, None)
         if known is None:
             digest = hashlib.blake2b(b"\0".join((version.encode(), key[2], authorization)), digest_size=16)
-            client = Client(digest.hexdigest(), version, stateless=True, capabilities=capabilities)
+            client = Client(
+                digest.hexdigest(),
+                version,
+                stateless=True,
+                capabilities=capabilities,
+                authorization=authorization.decode("latin-1") or None,
+            )
             known = _Known(client, 0.0)
             if len(self._known) >= self.capacity:
                 self._drop(next(iter(self._known)))

@@ -32,6 +32,8 @@ class Client:
     """What it declared: `elicitation`, `sampling`, `roots`, ... as in MCP's ClientCapabilities."""
     log_level: str | None = None
     """The least severe log messages it wants; None: it did not say."""
+    authorization: str | None = field(default=None, repr=False)
+    """Its Authorization header, for the upstreams that offer each user something else. No other upstream gets it."""
 
 
 class Exchange(ABC):

@@ -28,11 +28,12 @@ async def read_listing(name: str, peer: Peer, call: Call) -> Listing:
     resources cannot be listed, the rest is still offered and `Listing.problems` says why.
     """
     kinds = [kind for kind in Kind if peer.offers(kind.capability)]
-    lists = await asyncio.gather(*(_read(name, kind, call) for kind in kinds))
+    lists = await asyncio.gather(*(read_kind(name, kind, call) for kind in kinds))
     return Listing(dict(zip(kinds, lists, strict=True)))
 
 
-async def _read(name: str, kind: Kind, call: Call) -> Items:
+async def read_kind(name: str, kind: Kind, call: Call) -> Items:
+    """List one kind; raise `UpstreamError`."""
     try:
         return await _pages(name, kind, call)
     except UpstreamRpcError as error:

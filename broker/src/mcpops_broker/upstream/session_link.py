@@ -66,9 +66,9 @@ class SessionLink(Link):
 
     async def connect(self) -> Peer:
         """Open the broker's own session."""
-        session = await self._open({})
+        session = await self._open({}, self._transport.headers)
         self._own = session
-        self._shared = session if session.id is None else None
+        self._shared = session if session.id is None and not self._transport.personal else None
         return session.peer
 
     @property
@@ -204,27 +204,28 @@ class SessionLink(Link):
             self._watcher = None
 
     async def _open_for(self, client: Client, stale: str | None) -> UpstreamSession:
+        headers = self._transport.authorized(self._transport.headers, client)
         if self.find is not None and (known := await self.find(client, stale)) is not None:
-            return UpstreamSession.adopted(known, self._transport.headers)
+            return UpstreamSession.adopted(known, headers)
         declared = client.capabilities
-        return await self._open({name: declared[name] for name in _CAPABILITIES if name in declared})
+        return await self._open({name: declared[name] for name in _CAPABILITIES if name in declared}, headers)
 
-    async def _open(self, capabilities: Mapping[str, Any]) -> UpstreamSession:
-        """Initialize a session."""
+    async def _open(self, capabilities: Mapping[str, Any], headers: dict[str, str]) -> UpstreamSession:
+        """Initialize a session; `headers` are those of every request in it."""
         transport = self._transport
         params = {
             "protocolVersion": LATEST_SESSION_VERSION,
             "capabilities": capabilities,
             "clientInfo": CLIENT_INFO,
         }
-        bare = UpstreamSession.opened(None, Peer(Era.SESSION, LATEST_SESSION_VERSION), transport.headers)
+        bare = UpstreamSession.opened(None, Peer(Era.SESSION, LATEST_SESSION_VERSION), headers)
         body = orjson.dumps(jsonrpc.request("initialize", "initialize", params))
         async with Deadline(transport.name, self._control):
             answer = await transport.post(bare.headers, body)
             session_id = answer.header("mcp-session-id")
             inbound = OwnInbound(self, bare)
             _, response = await read_response(transport, answer, "initialize", inbound, self._background)
-            session = UpstreamSession.opened(session_id, self._peer(transport.result(response)), transport.headers)
+            session = UpstreamSession.opened(session_id, self._peer(transport.result(response)), headers)
             await self._send(session, jsonrpc.notification("notifications/initialized"))
         return session
 
@@ -263,7 +264,8 @@ class SessionLink(Link):
         session.used = time.monotonic()
         try:
             async with Deadline(transport.name, self._total) as deadline:
-                answer = await transport.post(session.headers, body, in_session=session.id is not None)
+                headers = transport.authorized(session.headers, exchange.client)
+                answer = await transport.post(headers, body, in_session=session.id is not None)
                 inbound = CallInbound(self, session, exchange, deadline, token=token)
                 return Reply(*await read_response(transport, answer, request_id, inbound, self._background))
         except UpstreamRpcError as error:

@@ -171,6 +171,7 @@ class StatelessLink(Link):
         own = {**transport.headers, **headers.standard_headers(self._version, method, params)}
         if method == "tools/call" and (mirrors := self._mirrors_of(params.get("name"))):
             own.update(headers.param_headers(mirrors, params.get("arguments")))
+        own = transport.authorized(own, client)
         if exchange.headers:
             own.update(exchange.headers)
         body = orjson.dumps(jsonrpc.request(request_id, method, self._with_client(client, params)))

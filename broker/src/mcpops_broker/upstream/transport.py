@@ -16,7 +16,7 @@ from mcpops_broker.net.target import address_of, target_for
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import Id, Message
 from mcpops_broker.upstream.errors import StaleSessionError, UpstreamError, UpstreamRpcError
-from mcpops_broker.upstream.exchange import Reply
+from mcpops_broker.upstream.exchange import Client, Reply
 
 _REFUSAL_LIMIT = 1 << 20
 """Bytes of an error's body that are read."""
@@ -37,6 +37,8 @@ class Transport:
             "user-agent": f"mcpops-broker/{__version__}",
         }
         """Headers of every request, the credential among them."""
+        self.personal = server.user_specific
+        """Whether clients' requests carry their own authorization instead of the broker's credential."""
         self._secrets: tuple[str, ...] = ()
         if server.credential:
             self.headers["authorization"] = server.credential
@@ -51,6 +53,18 @@ class Transport:
             connect_timeout=options.timeouts.connect,
             authorities=tuple(pem for pem in (ca_bundle, server.ca_cert) if pem),
         )
+
+    def authorized(self, headers: dict[str, str], client: Client) -> dict[str, str]:
+        """Return the headers of a client's request: for a personal upstream with the client's own authorization.
+
+        A client without one goes without: the broker's credential is not for users.
+        """
+        if not self.personal:
+            return headers
+        own = {name: value for name, value in headers.items() if name != "authorization"}
+        if client.authorization is not None:
+            own["authorization"] = client.authorization
+        return own
 
     async def post(
         self, headers: dict[str, str], body: bytes, *, in_session: bool = False, endless: bool = False
@@ -156,7 +170,8 @@ class Transport:
         """Turn an HTTP error into the exception that says what it means."""
         status = answer.status
         if status in (401, 403):
-            return self.error("refused", f"refused the configured credential (HTTP {status})")
+            what = "authorization of the client" if self.personal else "configured credential"
+            return self.error("refused", f"refused the {what} (HTTP {status})")
         if status < 400:
             where = address_of(answer.header("location") or "")
             return self.error(

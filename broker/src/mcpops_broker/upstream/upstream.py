@@ -97,7 +97,8 @@ class Upstream:
     def take_over(self, old: Upstream) -> None:
         """Begin with what is known of the same server under an older configuration, so that requests can go on while
         the connection is made."""
-        self.listed = old.listed
+        if not self.server.user_specific:
+            self.listed = old.listed
         self._eras.assume(old._eras)
         self._eras.stateless.learn(self.listed)
 
@@ -215,6 +216,8 @@ class Upstream:
             peer = self.peer = await self._eras.connect()
         await self._eras.main.watch(self._subscriptions)
         listed = await read_listing(self.server.name, peer, self._eras.main.call)
+        if self.server.user_specific:
+            listed = Listing()  # what the broker itself is offered is not for users
         if self.state is not State.READY:
             counts = {kind.key: len(items.valid) for kind, items in listed.kinds.items()}
             logs.info("upstream.ready", upstream=self.server.name, protocol=peer.version, **counts)

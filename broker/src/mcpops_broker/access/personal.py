@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Lists of upstreams that offer each user something else (`userSpecificList`), read on behalf of the client that asks.
+
+As in Kuadrant mcp-gateway 0.7 and later nothing of them is kept: what one user sees must not reach another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from itertools import count
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from mcpops_broker import logs
+from mcpops_broker.catalogue.source import Source
+from mcpops_broker.protocol import jsonrpc
+from mcpops_broker.protocol.jsonrpc import RpcError
+from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
+from mcpops_broker.upstream.exchange import Client, Exchange
+from mcpops_broker.upstream.lister import read_kind
+from mcpops_broker.upstream.upstream import Upstream
+
+if TYPE_CHECKING:
+    from mcpops_broker.broker import Broker
+
+TIMEOUT = 30.0
+"""Seconds that an upstream gets to list one kind."""
+_numbers = count(1)
+
+
+class _Listing(Exchange):
+    """A request for a list, made by the broker in the name of a client."""
+
+    resolves_input = False
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.request_id = f"broker:list:{next(_numbers)}"
+
+    async def notify(self, raw: bytes) -> None:
+        """Drop a notification: the client knows nothing of this request."""
+
+    async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Refuse: a list needs no questions."""
+        raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method {jsonrpc.excerpt(method)} is not supported by this client")
+
+
+async def read_lists(broker: Broker, client: Client, kind: Kind) -> list[Source]:
+    """Return what the personal upstreams offer this client. One that cannot be reached, or refuses the client, offers
+    nothing and is no reason to withhold the other ones."""
+    upstreams = [broker.upstreams[source.upstream] for source in broker.catalogue.personal]
+    return list(await asyncio.gather(*(_read(upstream, client, kind) for upstream in upstreams)))
+
+
+async def _read(upstream: Upstream, client: Client, kind: Kind) -> Source:
+    async def call(method: str, params: dict[str, Any]) -> dict[str, Any]:
+        response = (await upstream.request(_Listing(client), method, params)).message
+        result = response.get("result")
+        if isinstance(result, dict):
+            return result
+        error = response.get("error")
+        error = error if isinstance(error, dict) else {}
+        code = error.get("code")
+        code = code if type(code) is int else jsonrpc.INTERNAL_ERROR
+        raise UpstreamRpcError(name, code, jsonrpc.excerpt(error.get("message")), error.get("data"))
+
+    name, prefix = upstream.server.name, upstream.server.prefix
+    if upstream.peer is not None and not upstream.peer.offers(kind.capability):
+        return Source(name, prefix, {})
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            return Source(name, prefix, {kind: (await read_kind(name, kind, call)).valid})
+    except (UpstreamError, TimeoutError) as error:
+        logs.warning("personal.list.failed", upstream=name, kind=kind.key, problem=str(error) or "no answer in time")
+        return Source(name, prefix, {})
