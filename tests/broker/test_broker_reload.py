@@ -207,7 +207,7 @@ def listen(running: BrokerProcess, headers: dict[str, str] | None = None) -> tup
 
 
 def messages(lines: list[str]) -> list[object]:
-    return [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    return [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
 
 
 CHANGED = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}

@@ -50,7 +50,13 @@ def test_the_guides_bare_initialize_is_answered(broker: BrokerProcess) -> None:
     assert reply.json["id"] == 1
     result = reply.json["result"]
     assert result["protocolVersion"] == "2025-11-25"
-    assert result["capabilities"] == {"tools": {"listChanged": True}}
+    assert result["capabilities"] == {
+        "completions": {},
+        "logging": {},
+        "prompts": {"listChanged": True},
+        "resources": {"listChanged": True, "subscribe": True},
+        "tools": {"listChanged": True},
+    }
     assert result["serverInfo"]["name"] == "mcpops-broker"
 
 

@@ -23,14 +23,19 @@ from mcpops_broker.catalogue.view import Listings
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
+from mcpops_broker.mcp.asks import Asks
 from mcpops_broker.mcp.calls import Calls
+from mcpops_broker.mcp.event_log import EventLogs
 from mcpops_broker.mcp.introduction import SERVER_META
 from mcpops_broker.mcp.parked import ParkedCalls
+from mcpops_broker.mcp.resume import Resumption
 from mcpops_broker.mcp.stateless_clients import StatelessClients
 from mcpops_broker.mcp.streams import Streams
 from mcpops_broker.mcp.subscriptions import Subscriptions
+from mcpops_broker.mcp.watched_resources import WatchedResources
 from mcpops_broker.net.aiohttp_client import AiohttpClient
 from mcpops_broker.net.client import HttpClient
+from mcpops_broker.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
@@ -82,10 +87,14 @@ class Broker:
         self.http: HttpClient = AiohttpClient()
         self.upstreams: dict[str, Upstream] = {}
         self._catalogue = Catalogue()
-        self.streams = Streams()
+        self.event_logs = EventLogs(bus.here)
+        self.streams = Streams(bus, self.event_logs)
+        self.resumption = Resumption(self)
+        self.watched_resources = WatchedResources(self)
         self.subscriptions = Subscriptions()
         self.calls = Calls()
         self.parked = ParkedCalls(options.secret, bus, self.background)
+        self.asks = Asks(bus.here)
         self.requests = 0
         """POST requests in flight."""
         self.draining = False
@@ -135,6 +144,8 @@ class Broker:
             self.streams.close()
             self.subscriptions.close()
             self.parked.drain()
+            # The listening socket is closed now, so no client can answer any more.
+            self.asks.close(RpcError(INTERNAL_ERROR, "The broker is stopping"))
 
     def ready(self) -> bool:
         """Tell whether clients can be served: an upstream is ready, or none is configured (the operator's rule)."""
@@ -184,8 +195,11 @@ class Broker:
         self.bus.send("ended", [session_id])
 
     def session_ended(self, session_id: str) -> None:
-        """End a client session in this worker."""
-        self.sessions.end(session_id)
+        """End a client session in this worker, with everything that is under way in it."""
+        identity = self.sessions.end(session_id)
+        if identity is not None:
+            self.calls.stop_session(identity, RpcError(INVALID_REQUEST, "The session was ended"))
+            self.event_logs.end_session(identity)
 
     def select_tools(self, identity: str, tools: frozenset[str] | None) -> None:
         """Let a session see these tools only, in all workers; None: all."""
@@ -277,10 +291,13 @@ class Broker:
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""
         logs.debug("resource.updated", upstream=upstream.server.name, uri=uri)
+        self.watched_resources.updated(upstream.server.name, uri)
 
     def _session_dropped(self, session: Session) -> None:
-        self.streams.end(session.key.identity)
-        self._end_upstream_sessions(session.key.identity)
+        identity = session.key.identity
+        self.streams.end(identity)
+        self.watched_resources.drop(session)
+        self._end_upstream_sessions(identity)
 
     def _end_upstream_sessions(self, identity: str) -> None:
         for upstream in self.upstreams.values():
@@ -290,6 +307,8 @@ class Broker:
         while True:
             await asyncio.sleep(SWEEP)
             self.sessions.sweep()
+            self.event_logs.sweep()
+            self.streams.sweep()
             self.stateless_clients.sweep()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mcpops_broker.sessions.capabilities import ALL, allows, capabilities_of, flags_of
+from mcpops_broker.sessions.capabilities import ALL, capabilities_of, flags_of
 
 
 @pytest.mark.parametrize(
@@ -36,28 +36,3 @@ def test_every_number_stands_for_capabilities_of_its_own() -> None:
     reachable = {flags_of(capabilities_of(flags)) for flags in range(ALL + 1)}
 
     assert all(flags_of(capabilities_of(flags)) == flags for flags in reachable)
-
-
-@pytest.mark.parametrize(
-    ("declared", "method", "params", "allowed"),
-    [
-        ({}, "ping", {}, True),
-        ({}, "elicitation/create", {}, False),
-        ({"elicitation": {}}, "elicitation/create", {}, True),
-        ({"elicitation": {}}, "elicitation/create", {"mode": "form"}, True),
-        ({"elicitation": {}}, "elicitation/create", {"mode": "url"}, False),
-        ({"elicitation": {"url": {}}}, "elicitation/create", {"mode": "url"}, True),
-        ({"elicitation": {"url": {}}}, "elicitation/create", {}, False),
-        ({}, "sampling/createMessage", {}, False),
-        ({"sampling": {}}, "sampling/createMessage", {}, True),
-        ({"sampling": {}}, "sampling/createMessage", {"tools": []}, False),
-        ({"sampling": {"tools": {}}}, "sampling/createMessage", {"tools": []}, True),
-        ({}, "roots/list", {}, False),
-        ({"roots": {}}, "roots/list", {}, True),
-        ({"roots": {}, "sampling": {}}, "something/else", {}, False),
-    ],
-)
-def test_a_client_is_asked_only_what_it_declared(
-    declared: dict[str, Any], method: str, params: dict[str, Any], allowed: bool
-) -> None:
-    assert allows(declared, method, params) is allowed

@@ -13,9 +13,7 @@ from typing import Any
 
 import pytest
 from mcpops_broker import logs
-from mcpops_broker.catalogue.scope import EVERYTHING
 from mcpops_broker.config.watch import signature, watch
-from mcpops_broker.mcp.streams import CHANGED, Streams
 from mcpops_broker.net.target import address_of, target_for
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.listing import problems, sort_out
@@ -95,24 +93,6 @@ def test_an_unexpected_error_is_logged_without_its_text(capsys: pytest.CaptureFi
 )
 def test_levels(level: str, number: int) -> None:
     assert logs.level_number(level) == number
-
-
-async def test_messages_that_wait_are_not_repeated() -> None:
-    stream = Streams().open("client", EVERYTHING)
-    stream.put(CHANGED[Kind.TOOLS])
-    stream.put(CHANGED[Kind.TOOLS])
-
-    assert await stream.take(0) == [CHANGED[Kind.TOOLS]]
-    assert await stream.take(0) == []
-
-
-async def test_a_closed_stream_gives_what_waits_and_does_not_wait() -> None:
-    stream = Streams().open("client", EVERYTHING)
-    stream.put(b"last")
-    stream.close()
-
-    assert await asyncio.wait_for(stream.take(60), 1) == [b"last"]
-    assert await asyncio.wait_for(stream.take(60), 1) == []
 
 
 @pytest.mark.parametrize(

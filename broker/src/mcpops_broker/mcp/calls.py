@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 
 from mcpops_broker.mcp.exchange import ClientExchange
-from mcpops_broker.protocol.jsonrpc import Id
+from mcpops_broker.protocol.jsonrpc import Id, RpcError
 
 CANCEL_GRACE = 2.0
 """Seconds that an upstream gets to end a cancelled call by itself."""
@@ -20,13 +20,14 @@ class Call:
 
     exchange: ClientExchange
     task: asyncio.Task[object]
-    stopped: bool = False
-    """Whether `stop` ended it, as opposed to somebody cancelling the task."""
+    ended: RpcError | None = None
+    """Why `stop` ended it; None: it did not."""
 
-    def stop(self) -> None:
-        """End the call now: its connection to the upstream is dropped."""
-        self.stopped = True
-        self.task.cancel()
+    def stop(self, why: RpcError) -> None:
+        """End the call now, with this answer: its connection to the upstream is dropped."""
+        if self.ended is None:
+            self.ended = why
+            self.task.cancel()
 
 
 class Calls:
@@ -57,3 +58,13 @@ class Calls:
         if type(request_id) not in (str, int):
             return None
         return self._calls.get((identity, request_id))  # type: ignore[arg-type]
+
+    def stop_session(self, identity: str, why: RpcError) -> None:
+        """End all calls of a session."""
+        for call in [call for (owner, _), call in self._calls.items() if owner == identity]:
+            call.stop(why)
+
+    def stop_all(self, why: RpcError) -> None:
+        """End all calls."""
+        for call in list(self._calls.values()):
+            call.stop(why)

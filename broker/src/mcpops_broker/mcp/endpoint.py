@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from mcpops_broker import logs
 from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
-from mcpops_broker.mcp.output import Output
 from mcpops_broker.mcp.session_endpoint import SessionEndpoint
 from mcpops_broker.mcp.stateless_endpoint import ONLY_POST, StatelessEndpoint, wants_no_session
 from mcpops_broker.protocol import jsonrpc
@@ -103,7 +102,6 @@ class McpEndpoint:
             if wants_no_session(headers, message) and scope["path"] != SESSIONS_ONLY:
                 await self._stateless.post(headers, message, receive, send)
                 return
-            out = Output(send, takes_events, only_events=not takes_json)
-            await self._sessions.post(headers, message, receive, out)
+            await self._sessions.post(headers, message, receive, send, (takes_json, takes_events))
         finally:
             broker.requests -= 1

@@ -7,34 +7,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.bus import STARTED
-from mcpops_broker.mcp import session_methods
+from mcpops_broker.mcp import session_messages
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
 
 
 def connect(broker: Broker) -> None:
-    """Act on what the other workers say, from now on; call it inside the running event loop."""
+    """Act on what the other workers say, from now on; call it inside the running event loop.
+
+    Streams and resumption have messages of their own.
+    """
     bus = broker.bus
 
     def ended(session_ids: list[str], sender: str) -> None:
         for session_id in session_ids:
             broker.session_ended(session_id)
 
-    def cancel(value: dict[str, Any], sender: str) -> None:
-        session_methods.cancel(broker, value["identity"], value["params"])
-
     def selected(values: list[tuple[str, list[str] | None]], sender: str) -> None:
         for identity, tools in values:
             broker.tools_selected(identity, None if tools is None else frozenset(tools))
 
+    def level(values: list[tuple[str, str]], sender: str) -> None:
+        for session_id, log_level in values:
+            if (session := broker.sessions.find(session_id)) is not None:
+                session.set_log_level(log_level)
+
+    def subscribed(values: list[tuple[str, str, str]], sender: str) -> None:
+        for session_id, upstream, uri in values:
+            if (session := broker.sessions.find(session_id)) is not None:
+                broker.background.start(broker.watched_resources.add_later(session, upstream, uri), "subscribe")
+
+    def unsubscribed(value: tuple[str, str], sender: str) -> None:
+        if (session := broker.sessions.find(value[0])) is not None:
+            broker.background.start(broker.watched_resources.remove(session, value[1]), "unsubscribe")
+
     def started(value: object, sender: str) -> None:
+        broker.streams.worker_started(sender)
+        broker.resumption.worker_started(sender)
         bus.send("ended", broker.sessions.ended(), sender)
         bus.send("selected", broker.access.selections.all(), sender)
         broker.parked.worker_started(sender)
+        bus.send("level", broker.sessions.log_levels(), sender)
+        bus.send("subscribed", broker.watched_resources.all(), sender)
+
+    def cancel(value: tuple[str, dict[str, Any]], sender: str) -> None:
+        session_messages.cancel(broker, *value)
 
     bus.on("ended", ended)
-    bus.on("cancel", cancel)
     bus.on("selected", selected)
+    bus.on("level", level)
+    bus.on("subscribed", subscribed)
+    bus.on("unsubscribed", unsubscribed)
+    bus.on("cancel", cancel)
+    bus.on("tell", lambda value, sender: session_messages.tell_upstreams(broker, *value))
+    bus.on("response", lambda value, sender: broker.asks.respond(*value))
+    bus.on("progress", lambda value, sender: broker.asks.take_progress(*value))
     bus.on(STARTED, started)
     bus.connect()

@@ -5,24 +5,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mcpops_broker.mcp import session_methods
+from mcpops_broker.mcp import session_messages, session_methods
 from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
-from mcpops_broker.mcp.output import Output, UntilGone
+from mcpops_broker.mcp.output import Attendance, Output
 from mcpops_broker.mcp.session_exchange import SessionExchange
-from mcpops_broker.protocol import jsonrpc, meta, sse
-from mcpops_broker.protocol.jsonrpc import Kind, RpcError
+from mcpops_broker.protocol import jsonrpc, meta
+from mcpops_broker.protocol.jsonrpc import Id, Kind, Message, RpcError
 from mcpops_broker.protocol.versions import BATCH_VERSIONS, SESSION_VERSIONS
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.web.asgi import Headers, Receive, Send, respond, start_stream, stream, wait_for_disconnect
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
-    from mcpops_broker.catalogue.scope import Scope
-
-KEEP_ALIVE = 15.0
-"""Seconds between two comments on a quiet notification stream."""
 
 
 class SessionEndpoint:
@@ -31,40 +29,48 @@ class SessionEndpoint:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    async def post(self, headers: Headers, message: Any, receive: Receive, out: Output) -> None:
-        """Handle what was POSTed: a message, or a batch."""
+    async def post(
+        self, headers: Headers, message: Any, receive: Receive, send: Send, accepts: tuple[bool, bool]
+    ) -> None:
+        """Handle what was POSTed: a message, or a batch. `accepts`: whether the client takes JSON, and events."""
         if isinstance(message, list):
-            await self._batch(headers, message, receive, out)
+            await self._batch(headers, message, receive, send, accepts)
         else:
-            await self._single(headers, message, receive, out)
+            await self._single(headers, message, receive, send, accepts)
 
-    async def _single(self, headers: Headers, message: Any, receive: Receive, out: Output) -> None:
-        request_id = jsonrpc.id_of(message)
+    async def _single(
+        self, headers: Headers, message: Any, receive: Receive, send: Send, accepts: tuple[bool, bool]
+    ) -> None:
+        broker = self._broker
         try:
             kind = jsonrpc.classify(message)
             _check_version(headers, message)
             if kind is Kind.REQUEST and message["method"] == "initialize":
-                response, session_id = session_methods.initialize(self._broker, message)
-                await out.finish(response, (b"mcp-session-id", session_id.encode()))
+                response, session_id = session_methods.initialize(broker, message)
+                out = Output(send, None, broker.event_logs, accepts)
+                await out.finish([response], (b"mcp-session-id", session_id.encode()))
                 return
             session = self._session(headers)
-            scope = self._broker.access.scope(headers, session.key.identity)
+            out = Output(send, session, broker.event_logs, accepts)
+            exchange_for = self._exchanges(headers, session, out)
         except RpcError as error:
-            await refuse(out.send, error, request_id)
+            await refuse(send, error, jsonrpc.id_of(message))
             return
         if kind is Kind.REQUEST:
-            notify = out.notify if out.takes_events else None
-            exchange = SessionExchange(session, message["id"], scope, notify)
-            exchange.authorize(self._authorization(headers))
-            work = session_methods.answer(self._broker, exchange, message)
-            await UntilGone(session, receive).run(work, out)
+            work = self._answer(exchange_for(message["id"]), message)
+            await Attendance(session, receive, out, broker.background).run(work)
         else:
-            if kind is Kind.NOTIFICATION:
-                session_methods.take_notification(self._broker, session, message)
-            await respond(out.send, 202)
+            self._take(session, kind, message)
+            await respond(send, 202)
 
-    async def _batch(self, headers: Headers, batch: list[Any], receive: Receive, out: Output) -> None:
-        limit = self._broker.config.broker.limits.batch
+    async def _answer(self, exchange: SessionExchange, message: Message) -> list[bytes]:
+        return [await session_methods.answer(self._broker, exchange, message)]
+
+    async def _batch(
+        self, headers: Headers, batch: list[Any], receive: Receive, send: Send, accepts: tuple[bool, bool]
+    ) -> None:
+        broker = self._broker
+        limit = broker.config.broker.limits.batch
         for message in batch:
             _check_version(headers, message)
         session = self._session(headers)
@@ -72,56 +78,76 @@ class SessionEndpoint:
             raise bad(400, f"MCP {session.key.version} has no batches: send one message in a body")
         if not 0 < len(batch) <= limit:
             raise bad(400, f"a batch holds 1 to {limit} messages, this one {len(batch)}")
-        scope = self._broker.access.scope(headers, session.key.identity)
-        authorization = self._authorization(headers)
-        work = [self._element(session, scope, authorization, message) for message in batch]
+        out = Output(send, session, broker.event_logs, accepts)
+        exchange_for = self._exchanges(headers, session, out)
+        work = [self._element(session, exchange_for, message) for message in batch]
 
-        async def together() -> bytes:
-            responses = [response for response in await asyncio.gather(*work) if response is not None]
-            return b"[" + b",".join(responses) + b"]" if responses else b""
+        async def together() -> list[bytes]:
+            return [response for response in await asyncio.gather(*work) if response is not None]
 
-        await UntilGone(session, receive).run(together(), out)
+        await Attendance(session, receive, out, broker.background).run(together(), batch=True)
 
-    async def _element(self, session: Session, scope: Scope, authorization: bytes | None, message: Any) -> bytes | None:
+    async def _element(
+        self, session: Session, exchange_for: Callable[[Id], SessionExchange], message: Any
+    ) -> bytes | None:
         """Handle one message of a batch: its response, or None when there is none to give."""
         try:
             kind = jsonrpc.classify(message)
         except RpcError as error:
             return jsonrpc.error_bytes(jsonrpc.id_of(message), error)
         if kind is Kind.REQUEST:
-            exchange = SessionExchange(session, message["id"], scope, None)
-            exchange.authorize(authorization)
-            return await session_methods.answer(self._broker, exchange, message)
-        if kind is Kind.NOTIFICATION:
-            session_methods.take_notification(self._broker, session, message)
+            return await session_methods.answer(self._broker, exchange_for(message["id"]), message)
+        self._take(session, kind, message)
         return None
 
+    def _exchanges(self, headers: Headers, session: Session, out: Output) -> Callable[[Id], SessionExchange]:
+        """Return what makes exchanges of what was POSTed; raise `RpcError` for headers that cannot be trusted."""
+        scope = self._broker.access.scope(headers, session.key.identity)
+        authorization = self._authorization(headers)
+
+        def make(request_id: Id) -> SessionExchange:
+            exchange = SessionExchange(self._broker, session, request_id, scope, out)
+            exchange.authorize(authorization)
+            return exchange
+
+        return make
+
+    def _take(self, session: Session, kind: Kind, message: Message) -> None:
+        if kind is Kind.NOTIFICATION:
+            session_messages.take_notification(self._broker, session, message)
+        else:
+            session_messages.take_response(self._broker, session.key.identity, message)
+
     async def get(self, headers: Headers, receive: Receive, send: Send) -> None:
-        """Open a stream of notifications."""
+        """Open a stream of notifications, or go on with a stream whose connection broke (Last-Event-ID)."""
         broker = self._broker
         _check_version(headers, None)
         if not accepted(headers)[1] and b"*/*" not in headers.get(b"accept", b""):
             raise bad(406, "the Accept header must allow text/event-stream")
         session = self._session(headers)
+        scope = broker.access.scope(headers, session.key.identity)
         if len(broker.streams) >= broker.config.broker.limits.streams or broker.draining:
             await refuse_for_now(send, "no more streams now", 5)
             return
-        feed = broker.streams.open(session.key.identity, broker.access.scope(headers, session.key.identity))
+        last_event = headers.get(b"last-event-id")
+        if last_event is None:
+            source = broker.resumption.begin(session.key, scope)
+        else:
+            resumed = await broker.resumption.find(last_event.decode("latin-1"), session.key.identity)
+            if resumed is None:
+                raise bad(400, "the stream with this Last-Event-ID is gone: open a new one, or repeat the request")
+            source = resumed
         session.busy += 1
         gone = asyncio.ensure_future(wait_for_disconnect(receive))
-        gone.add_done_callback(lambda _: feed.close())
+        gone.add_done_callback(lambda _: source.stop())
         try:
             await start_stream(send)
-            await stream(send, sse.KEEP_ALIVE)
-            while not feed.closed:
-                messages = await feed.take(KEEP_ALIVE)
-                await stream(send, b"".join(map(sse.encode, messages)) or sse.KEEP_ALIVE)
+            await source.run(partial(stream, send))
             if not gone.done():
                 await stream(send, b"", last=True)
         finally:
             gone.cancel()
             session.busy -= 1
-            broker.streams.remove(feed)
 
     async def delete(self, headers: Headers, send: Send) -> None:
         """End a session."""

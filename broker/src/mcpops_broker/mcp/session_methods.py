@@ -1,41 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""What the requests and notifications of client sessions do. No HTTP here: messages in, serialized responses out."""
+"""What requests of client sessions do. No HTTP here: messages in, serialized responses out."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mcpops_broker import __version__
 from mcpops_broker.mcp import methods
-from mcpops_broker.mcp.calls import CANCEL_GRACE, Call
+from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO
 from mcpops_broker.mcp.session_exchange import SessionExchange
-from mcpops_broker.protocol import jsonrpc
-from mcpops_broker.protocol.jsonrpc import Id, Message, RpcError
+from mcpops_broker.protocol import jsonrpc, meta
+from mcpops_broker.protocol.jsonrpc import Message, RpcError
 from mcpops_broker.protocol.versions import negotiate
 from mcpops_broker.sessions.capabilities import flags_of
-from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
 
-REQUEST_CANCELLED = -32800
-"""Answer to a request that its client has cancelled; clients ignore it. Outside the codes that JSON-RPC reserves."""
+Params = dict[str, Any]
 
 
 def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
     """Start a session: return the response and the new session's id."""
     params = message.get("params", {})
     version = negotiate(params.get("protocolVersion"))
-    result: dict[str, Any] = {
-        "protocolVersion": version,
-        "capabilities": {"tools": {"listChanged": True}},
-        "serverInfo": {"name": "mcpops-broker", "version": __version__},
-    }
+    result: dict[str, Any] = {"protocolVersion": version, "capabilities": CAPABILITIES, "serverInfo": SERVER_INFO}
     if broker.config.broker.instructions:
         result["instructions"] = broker.config.broker.instructions
     session_id = broker.sessions.start(version, flags_of(params.get("capabilities")))
@@ -44,55 +38,82 @@ def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
 
 async def answer(broker: Broker, exchange: SessionExchange, message: Message) -> bytes:
     """Carry out a request and return its response; errors of the request become error responses."""
-    request_id: Id = message["id"]
     method = message["method"]
+    params = message.get("params", {})
     try:
-        if method == "ping":
-            return jsonrpc.result_bytes(request_id, b"{}")
-        if method == "initialize":
-            raise RpcError(jsonrpc.INVALID_REQUEST, "Invalid request: initialize cannot be part of a batch")
-        return await _cancellable(broker, exchange, method, message.get("params", {}))
+        handler = _HANDLERS.get(method)
+        if handler is not None:
+            await handler(broker, exchange, params)
+            return jsonrpc.result_bytes(exchange.request_id, b"{}")
+        return await _cancellable(broker, exchange, method, params)
     except RpcError as error:
-        return jsonrpc.error_bytes(request_id, error)
+        return jsonrpc.error_bytes(exchange.request_id, error)
     except UpstreamError as error:
-        return jsonrpc.error_bytes(request_id, methods.rpc_error(error))
+        return jsonrpc.error_bytes(exchange.request_id, methods.rpc_error(error))
 
 
-def take_notification(broker: Broker, session: Session, message: Message) -> None:
-    """Act on a notification of a client. Those without meaning here are accepted and dropped, as JSON-RPC asks."""
-    if message["method"] == "notifications/cancelled":
-        params = message.get("params", {})
-        if not cancel(broker, session.key.identity, params):
-            broker.bus.send("cancel", {"identity": session.key.identity, "params": params})
-
-
-def cancel(broker: Broker, identity: str, params: dict[str, Any]) -> bool:
-    """Cancel a call of this worker: tell the upstream, and stop waiting for it soon. False: no such call here."""
-    call = broker.calls.find(identity, params.get("requestId"))
-    if call is None:
-        return False
-    reason = params.get("reason")
-    upstream = call.exchange.upstream
-    if upstream is not None:
-        told = upstream.cancel(call.exchange, reason if isinstance(reason, str) else None)
-        broker.background.start(told, "cancel")
-    asyncio.get_running_loop().call_later(CANCEL_GRACE, _stop, broker, call)
-    return True
-
-
-async def _cancellable(broker: Broker, exchange: SessionExchange, method: str, params: dict[str, Any]) -> bytes:
+async def _cancellable(broker: Broker, exchange: SessionExchange, method: str, params: Params) -> bytes:
     call = broker.calls.begin(exchange)
     try:
         return await methods.answer(broker, exchange, method, params)
     except asyncio.CancelledError:
-        if not call.stopped:
+        if call.ended is None:
             raise
         call.task.uncancel()
-        raise RpcError(REQUEST_CANCELLED, "Request cancelled") from None
+        raise call.ended from None
     finally:
         broker.calls.end(call)
 
 
-def _stop(broker: Broker, call: Call) -> None:
-    if broker.calls.find(call.exchange.client.identity, call.exchange.request_id) is call:
-        call.stop()
+async def _initialize(broker: Broker, exchange: SessionExchange, params: Params) -> None:
+    raise RpcError(jsonrpc.INVALID_REQUEST, "Invalid request: initialize cannot be part of a batch")
+
+
+async def _ping(broker: Broker, exchange: SessionExchange, params: Params) -> None:
+    """Answer."""
+
+
+async def _set_level(broker: Broker, exchange: SessionExchange, params: Params) -> None:
+    level = params.get("level")
+    if level not in meta.LOG_LEVELS:
+        wanted = ", ".join(meta.LOG_LEVELS)
+        raise RpcError(jsonrpc.INVALID_PARAMS, f'Invalid params: "level" must be one of {wanted}')
+    exchange.session.set_log_level(level)
+    broker.bus.send("level", [[exchange.session.id, level]])
+
+
+async def _subscribe(broker: Broker, exchange: SessionExchange, params: Params) -> None:
+    uri = _uri(params)
+    refusal: UpstreamError | None = None
+    for upstream in methods.resource_upstreams(broker, exchange.scope, uri):
+        try:
+            await broker.watched_resources.add(exchange.session, upstream.server.name, uri)
+        except UpstreamError as error:
+            refusal = error
+        else:
+            broker.bus.send("subscribed", [[exchange.session.id, upstream.server.name, uri]])
+            return
+    raise refusal or methods.unknown_resource(exchange, uri)
+
+
+async def _unsubscribe(broker: Broker, exchange: SessionExchange, params: Params) -> None:
+    uri = _uri(params)
+    await broker.watched_resources.remove(exchange.session, uri)
+    broker.bus.send("unsubscribed", [exchange.session.id, uri])
+
+
+def _uri(params: Params) -> str:
+    uri = params.get("uri")
+    if not isinstance(uri, str):
+        raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "uri" must be the URI of a resource')
+    return uri
+
+
+_HANDLERS: dict[str, Callable[[Broker, SessionExchange, Params], Awaitable[None]]] = {
+    "initialize": _initialize,
+    "logging/setLevel": _set_level,
+    "ping": _ping,
+    "resources/subscribe": _subscribe,
+    "resources/unsubscribe": _unsubscribe,
+}
+"""The methods of sessions only. All have an empty result."""

@@ -30,11 +30,18 @@ class Event:
     """Seconds to wait before connecting again, when this event said so."""
 
 
-def encode(message: bytes) -> bytes:
+def encode(message: bytes, event_id: str | None = None) -> bytes:
     """Encode one JSON-RPC message as an event. JSON from orjson has no line breaks; others are split by the format."""
     if b"\n" in message or b"\r" in message:
         message = b"\ndata: ".join(_LINE_END.split(message))
-    return b"event: message\ndata: " + message + b"\n\n"
+    event = b"event: message\ndata: " + message + b"\n\n"
+    return event if event_id is None else b"id: " + event_id.encode() + b"\n" + event
+
+
+def prime(event_id: str, retry: int) -> bytes:
+    """Encode the event that only tells a client where it is in the stream, and how many milliseconds to wait before
+    coming back (MCP 2025-11-25 basic/transports)."""
+    return f"id: {event_id}\nretry: {retry}\ndata: \n\n".encode()
 
 
 class Parser:

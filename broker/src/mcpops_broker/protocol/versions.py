@@ -16,6 +16,12 @@ LATEST_SESSION_VERSION = SESSION_VERSIONS[-1]
 BATCH_VERSIONS = frozenset({"2025-03-26"})
 """Revisions in which a body may be an array of messages (basic/transports 2025-03-26; removed in 2025-06-18)."""
 
+RESUMABLE_VERSIONS = frozenset(SESSION_VERSIONS[1:])
+"""Revisions in which events have ids, and a client may come back to a stream (since 2025-03-26)."""
+
+PRIMING_VERSIONS = frozenset(SESSION_VERSIONS[3:])
+"""Revisions in which a stream begins with an event that only has an id (since 2025-11-25)."""
+
 FIRST_STATELESS_VERSION = "2026-07-28"
 
 STATELESS_VERSIONS = ("2026-07-28",)

@@ -67,22 +67,5 @@ def capabilities_of(flags: int) -> dict[str, Any]:
     return capabilities
 
 
-def allows(capabilities: Any, method: str, params: dict[str, Any]) -> bool:
-    """Tell whether a client that declared these capabilities may be asked this."""
-    if method == "ping":
-        return True
-    if method == "elicitation/create":
-        elicitation = capabilities.get("elicitation")
-        if not isinstance(elicitation, dict):
-            return False
-        if params.get("mode") == "url":
-            return "url" in elicitation
-        return "form" in elicitation or not elicitation
-    if method == "sampling/createMessage":
-        sampling = capabilities.get("sampling")
-        return isinstance(sampling, dict) and ("tools" in sampling or "tools" not in params)
-    return method == "roots/list" and "roots" in capabilities
-
-
 def _has(parent: dict[str, Any], name: str) -> bool:
     return isinstance(parent.get(name), dict)

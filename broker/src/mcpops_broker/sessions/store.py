@@ -9,7 +9,7 @@ must be remembered until a session would have expired is that its client has end
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mcpops_broker.sessions.capabilities import capabilities_of
@@ -58,9 +58,6 @@ class SessionStore:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def __iter__(self) -> Iterator[Session]:
-        return iter(self._sessions.values())
-
     def start(self, version: str, flags: int) -> str:
         """Start a session and return its id. Nothing is stored: a flood of `initialize` costs no memory."""
         return self.sealer.mint(version, flags)[0]
@@ -81,21 +78,27 @@ class SessionStore:
         session.used = now
         return session
 
-    def end(self, session_id: str) -> None:
-        """End a session for good; its id is refused from now on."""
+    def end(self, session_id: str) -> str | None:
+        """End a session for good and return its identity; its id is refused from now on. None: it is no session."""
         key = self.sealer.open(session_id)
         if key is None:
-            return
+            return None
         self._ended[session_id] = key.born
         while len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
         session = self._sessions.get(session_id)
         if session is not None:
             self._drop(session)
+        return key.identity
 
     def ended(self) -> list[str]:
         """Return the ids of ended sessions, for a worker that just started."""
         return list(self._ended)
+
+    def log_levels(self) -> list[tuple[str, str]]:
+        """Return the session ids and log levels of clients that set one, for a worker that just started."""
+        known = self._sessions.values()
+        return [(one.id, one.client.log_level) for one in known if one.client.log_level is not None]
 
     def sweep(self) -> None:
         """Drop sessions that were idle too long, and forget ended ones whose ids have expired anyway."""

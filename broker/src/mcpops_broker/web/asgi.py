@@ -80,12 +80,13 @@ async def respond(
     await send({"type": "http.response.body", "body": b"" if head else body})
 
 
-async def start_stream(send: Send) -> None:
+async def start_stream(send: Send, *more: tuple[bytes, bytes]) -> None:
     """Begin an answer of server-sent events."""
     headers = [
         (b"content-type", b"text/event-stream"),
         (b"cache-control", b"no-cache, no-transform"),
         (b"x-accel-buffering", b"no"),
+        *more,
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
 

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""Resources whose changes client sessions want to hear of (`resources/subscribe`).
+
+Every worker knows the subscriptions of all sessions, so that the one with a session's notification stream tells it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from mcpops_broker import logs
+from mcpops_broker.protocol import jsonrpc
+from mcpops_broker.sessions.store import Session
+from mcpops_broker.upstream.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from mcpops_broker.broker import Broker
+
+
+class WatchedResources:
+    """The subscriptions of the sessions that this worker knows."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._sessions: dict[tuple[str, str], dict[str, Session]] = {}
+        """By upstream and URI, then by the session's identity."""
+        self._upstreams: dict[str, dict[str, str]] = {}
+        """By the session's identity, then by URI."""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def add(self, session: Session, upstream: str, uri: str) -> None:
+        """Subscribe a session to a resource; raise `UpstreamError` when the upstream refuses."""
+        identity = session.key.identity
+        if self._has(identity, uri):
+            return
+        await self._broker.upstreams[upstream].subscribe(uri)
+        if self._has(identity, uri):  # the same request came twice at once: it counts once
+            await self._unsubscribe(upstream, uri)
+            return
+        self._sessions.setdefault((upstream, uri), {})[identity] = session
+        self._upstreams.setdefault(identity, {})[uri] = upstream
+
+    async def add_later(self, session: Session, upstream: str, uri: str) -> None:
+        """Subscribe a session that is subscribed at another worker."""
+        try:
+            await self.add(session, upstream, uri)
+        except (UpstreamError, KeyError) as error:  # the upstream may have left the configuration meanwhile
+            logs.warning("subscribe.failed", upstream=upstream, uri=uri, problem=str(error))
+
+    async def remove(self, session: Session, uri: str) -> None:
+        """End a session's subscription. Not having one is no error."""
+        identity = session.key.identity
+        uris = self._upstreams.get(identity)
+        if uris is None or uri not in uris:
+            return
+        upstream = uris.pop(uri)
+        if not uris:
+            del self._upstreams[identity]
+        sessions = self._sessions[upstream, uri]
+        del sessions[identity]
+        if not sessions:
+            del self._sessions[upstream, uri]
+        await self._unsubscribe(upstream, uri)
+
+    def drop(self, session: Session) -> None:
+        """End all subscriptions of a session that is no longer known here."""
+        for uri in list(self._upstreams.get(session.key.identity, ())):
+            self._broker.background.start(self.remove(session, uri), "unsubscribe")
+
+    def all(self) -> list[tuple[str, str, str]]:
+        """Return all subscriptions (session id, upstream, URI), for a worker that just started."""
+        return [
+            (session.id, upstream, uri)
+            for (upstream, uri), sessions in self._sessions.items()
+            for session in sessions.values()
+        ]
+
+    def updated(self, upstream: str, uri: str) -> None:
+        """Tell everybody who wants to know that a resource has changed."""
+        sessions = self._sessions.get((upstream, uri))
+        if sessions:
+            message = orjson.dumps(jsonrpc.notification("notifications/resources/updated", {"uri": uri}))
+            for identity in sessions:
+                self._broker.streams.send(identity, message)
+
+    def _has(self, identity: str, uri: str) -> bool:
+        return uri in self._upstreams.get(identity, ())
+
+    async def _unsubscribe(self, name: str, uri: str) -> None:
+        upstream = self._broker.upstreams.get(name)
+        if upstream is None:
+            return
+        try:
+            await upstream.unsubscribe(uri)
+        except UpstreamError as error:
+            logs.debug("unsubscribe.failed", upstream=error.upstream, problem=str(error))
