@@ -76,6 +76,8 @@ class ScriptedServer:
         """What each session that lives was initialized with."""
         self.streams: dict[web.StreamResponse, asyncio.Event] = {}
         """GET or listen streams that are open, and what ends them."""
+        self.session_streams: dict[str, web.StreamResponse] = {}
+        """The last GET stream of each session."""
         self.dropped = 0
         """Requests whose connection was closed before their answer."""
         self._numbers = count(1)
@@ -96,6 +98,15 @@ class ScriptedServer:
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         await received.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        return await answer
+
+    async def ask_on_stream(self, received: Received, method: str, **params: Any) -> Json:
+        """Ask the client something on the stream of the call's session instead."""
+        number = next(self._numbers)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        stream = self.session_streams[received.headers["mcp-session-id"]]
+        await stream.write(f"data: {json.dumps(message)}\n\n".encode())
         return await answer
 
     async def push(self, method: str, **params: Any) -> None:
@@ -195,6 +206,7 @@ class ScriptedServer:
             return web.Response(status=405)
         stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await stream.prepare(request)
+        self.session_streams[request.headers["mcp-session-id"]] = stream
         return await self._hold(stream)
 
     async def _subscriptions(self, received: Received) -> web.StreamResponse:

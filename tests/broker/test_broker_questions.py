@@ -301,3 +301,58 @@ async def test_an_answer_needs_no_stream() -> None:
 
     assert (exchange.asked, exchange.notified) == ([], [])
     assert "result" in reply.message
+
+
+async def test_a_question_on_the_sessions_own_stream_is_put_to_the_client_of_the_call() -> None:
+    server = ScriptedServer("session")
+
+    async def ask(received: Received) -> Json:
+        return {"content": [], "answer": await server.ask_on_stream(received, "elicitation/create", **FORM)}
+
+    server.tool("ask", ask)
+    async with running(server), connected(server.url) as (upstream, _):
+        replies = []
+        for number in range(3):
+            if number == 2:
+                server.end_streams()
+                await until(lambda: not server.streams, "the streams have ended")
+            exchange = TestExchange(session_client(capabilities={"elicitation": {}}))
+            exchange.answer = accept
+            replies.append(await upstream.request(exchange, "tools/call", dict(CALL)))
+            assert len(server.session_streams) == 2, "that of the broker's own session and that of the client's"
+
+        last = list(server.session_streams.values())[-1]
+        upstream.end_session("a")
+        await until(lambda: last not in server.streams, "the stream ends with its session")
+
+    assert [reply.message["result"]["answer"]["result"] for reply in replies] == [ACCEPTED] * 3
+
+
+async def test_clients_that_cannot_be_asked_need_no_stream() -> None:
+    server = ScriptedServer("session", capabilities={"tools": {}})
+    server.tool("ask", echo)
+    async with running(server), connected(server.url) as (upstream, _):
+        await upstream.request(TestExchange(session_client()), "tools/call", dict(CALL))
+
+        assert server.session_streams == {}
+
+
+async def test_a_question_on_a_shared_stream_is_put_to_nobody_when_it_could_be_for_several() -> None:
+    server = ScriptedServer("session")
+    both = asyncio.Barrier(2)
+
+    async def ask(received: Received) -> Json:
+        await both.wait()
+        answer = await server.ask_on_stream(received, "elicitation/create", **FORM)
+        await both.wait()
+        return {"content": [], "answer": answer}
+
+    server.tool("ask", ask)
+    async with running(server), connected(server.url) as (upstream, _):
+        exchanges = [TestExchange(stateless_client(capabilities={"elicitation": {}}), number) for number in range(2)]
+        replies = await asyncio.gather(
+            *(upstream.request(exchange, "tools/call", dict(CALL)) for exchange in exchanges)
+        )
+
+    assert [reply.message["result"]["answer"]["error"]["code"] for reply in replies] == [-32601] * 2
+    assert [exchange.asked for exchange in exchanges] == [[], []]

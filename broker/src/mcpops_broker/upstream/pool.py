@@ -12,6 +12,9 @@ from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Client
 from mcpops_broker.upstream.session import UpstreamSession
 
+STREAM_IDLE = 30.0
+"""Seconds that the stream of an unused session is kept open."""
+
 
 class SessionPool:
     """Maps clients (by identity) to sessions at the upstream.
@@ -65,6 +68,8 @@ class SessionPool:
         """Drop a session that the upstream no longer knows; one opened in its place since then is kept."""
         if self._sessions.get(identity) is stale:
             del self._sessions[identity]
+            if stale.stream is not None:
+                stale.stream.close()
 
     def drop(self, identity: str) -> None:
         """End a client's session."""
@@ -76,11 +81,15 @@ class SessionPool:
             self._close(session)
 
     def sweep(self, idle: float) -> None:
-        """End sessions that were unused for `idle` seconds. A client that comes back gets a new one."""
-        oldest = time.monotonic() - idle
+        """End sessions that were unused for `idle` seconds, and streams sooner; who comes back gets new ones."""
+        now = time.monotonic()
         for identity, session in list(self._sessions.items()):
-            if not session.active and session.used < oldest:
+            if session.active:
+                continue
+            if session.used < now - idle:
                 self.drop(identity)
+            elif session.stream is not None and session.used < now - STREAM_IDLE:
+                session.stream.close()
 
     def clear(self) -> None:
         """End all sessions."""

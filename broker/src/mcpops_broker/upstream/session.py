@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.upstream.peer import Era, Peer
+
+if TYPE_CHECKING:
+    from mcpops_broker.upstream.session_stream import SessionStream
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +28,8 @@ class UpstreamSession:
     """Requests in flight."""
     used: float = 0.0
     """Monotonic seconds of the last request."""
+    stream: SessionStream | None = None
+    """The session's own stream, once a client that can be asked has used the session."""
 
     @classmethod
     def opened(cls, session_id: str | None, peer: Peer, headers: Mapping[str, str]) -> UpstreamSession:

@@ -77,6 +77,11 @@ class CallInbound(Inbound):
         """The client's progress token, when the upstream got another one."""
         self._asks: dict[Id, asyncio.Task[None]] | None = None
 
+    @property
+    def shared(self) -> bool:
+        """Whether other clients use the same session."""
+        return self._exchange.client.stateless
+
     async def notification(self, raw: bytes, message: Message) -> None:
         """Pass a notification on to the client, or act on it when it is not about the request."""
         method = message["method"]

@@ -32,6 +32,7 @@ from mcpops_broker.upstream.peer import Era, Peer
 from mcpops_broker.upstream.pool import SessionPool
 from mcpops_broker.upstream.session import UpstreamSession
 from mcpops_broker.upstream.session_calls import CallInbound, OwnInbound
+from mcpops_broker.upstream.session_stream import SessionStream
 from mcpops_broker.upstream.session_watch import watch
 from mcpops_broker.upstream.streams import read_response
 from mcpops_broker.upstream.transport import Transport, error_reply
@@ -257,16 +258,21 @@ class SessionLink(Link):
         request_id = exchange.upstream_id
         if request_id is None:
             raise RuntimeError("a request needs an id")
-        if exchange.client.log_level is not None:
-            await self._set_level(session, exchange.client)
+        client = exchange.client
+        if client.log_level is not None:
+            await self._set_level(session, client)
+        stream: SessionStream | None = None
         inbound: CallInbound | None = None
         session.active += 1
         session.used = time.monotonic()
         try:
             async with Deadline(transport.name, self._total) as deadline:
-                headers = transport.authorized(session.headers, exchange.client)
-                answer = await transport.post(headers, body, in_session=session.id is not None)
                 inbound = CallInbound(self, session, exchange, deadline, token=token)
+                if session.id is not None and (client.capabilities or client.log_level is not None):
+                    stream = session.stream = session.stream or SessionStream(self, transport, session)
+                    await stream.begin(inbound)
+                headers = transport.authorized(session.headers, client)
+                answer = await transport.post(headers, body, in_session=session.id is not None)
                 return Reply(*await read_response(transport, answer, request_id, inbound, self._background))
         except UpstreamRpcError as error:
             return error_reply(request_id, error)
@@ -274,6 +280,8 @@ class SessionLink(Link):
             session.active -= 1
             if inbound is not None:
                 inbound.close()
+                if stream is not None:
+                    stream.end(inbound)
 
     async def _set_level(self, session: UpstreamSession, client: Client) -> None:
         """Have the upstream send log messages as the client wants them.
@@ -308,6 +316,8 @@ class SessionLink(Link):
         return self._background.start(work, name)
 
     def _close_later(self, session: UpstreamSession) -> None:
+        if session.stream is not None:
+            session.stream.close()
         if session.id is not None:
             self.spawn(self._close(session), "close session")
 
