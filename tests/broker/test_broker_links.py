@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiohttp import web
 from broker.scripted import (
     Json,
     Received,
@@ -21,6 +22,7 @@ from broker.scripted import (
     until,
 )
 from mcpops_broker.protocol.jsonrpc import RpcError
+from mcpops_broker.upstream import breaker
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Client
 
@@ -246,3 +248,31 @@ async def test_headers_that_do_not_fit_any_more_make_the_lists_be_read_again() -
         reply = await upstream.request(TestExchange(session_client()), "tools/call", dict(params))
 
     assert "result" in reply.message
+
+
+async def test_an_upstream_that_fails_again_and_again_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = ScriptedServer("session")
+    works = False
+
+    async def fail(received: Received) -> Json:
+        if not works:
+            raise web.HTTPBadGateway
+        return {"content": []}
+
+    server.tool("t", fail)
+    async with running(server), connected(server.url) as (upstream, _):
+        monkeypatch.setattr(breaker, "FIRST_PAUSE", 3600)
+        upstream.breaker.answered()
+        for _ in range(breaker.OPEN_AFTER):
+            with pytest.raises(UpstreamError, match="answered HTTP 502"):
+                await upstream.request(TestExchange(session_client()), "tools/call", {"name": "t"})
+        with pytest.raises(UpstreamError, match="the last 5 requests failed") as caught:
+            await upstream.request(TestExchange(session_client()), "tools/call", {"name": "t"})
+        assert caught.value.reason == "unavailable"
+        assert len(server.of("tools/call")) == breaker.OPEN_AFTER
+        works = True
+        upstream.breaker._retry_at = 0.0
+        await upstream.request(TestExchange(session_client()), "tools/call", {"name": "t"})
+        assert upstream.breaker.circuit is breaker.Circuit.CLOSED

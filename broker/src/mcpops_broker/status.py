@@ -73,6 +73,7 @@ class ServerStatus(TypedDict):
     hidden: list[Hidden]
     problems: list[str]
     callsInFlight: int
+    circuit: str
 
 
 class VirtualServerStatus(TypedDict):
@@ -173,6 +174,7 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
         "hidden": [{"kind": one.kind.noun, "name": one.id, "owner": one.owner, "reason": str(one)} for one in hidden],
         "problems": list(listed.problems()),
         "callsInFlight": upstream.active,
+        "circuit": upstream.breaker.circuit.value,
     }
 
 

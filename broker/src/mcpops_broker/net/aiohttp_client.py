@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
@@ -17,7 +19,12 @@ KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept. Below the 5 s after which uvicorn and Node close one, so that a request is not
 sent into a connection that is just being closed: a tool call must not be sent twice to find out."""
 
-_CHUNK = 64 * 1024
+_PROBES = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+    if hasattr(socket, name)
+}
+"""Seconds of silence before the first probe and between probes, and how many may be lost."""
 
 
 class AiohttpAnswer:
@@ -67,7 +74,9 @@ class AiohttpClient:
     """A pool of connections as the interface `HttpClient` describes it. Make it inside a running event loop."""
 
     def __init__(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=10)
+        connector = aiohttp.TCPConnector(
+            limit=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=10, socket_factory=_socket
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -128,6 +137,16 @@ class AiohttpClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """Make a socket that notices when the other side has vanished: streams may be silent for hours."""
+    family, kind, protocol = address[:3]
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _PROBES.items():
+        made.setsockopt(socket.IPPROTO_TCP, option, value)
+    return made
 
 
 def _reason(error: Exception) -> str:

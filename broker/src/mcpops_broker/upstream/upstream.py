@@ -16,6 +16,7 @@ from mcpops_broker.background import Background
 from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.protocol.jsonrpc import Message
+from mcpops_broker.upstream.breaker import Breaker
 from mcpops_broker.upstream.eras import Eras
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Client, Exchange, Reply
@@ -73,6 +74,8 @@ class Upstream:
         """Seconds since 1970 of the last attempt to list."""
         self.active = 0
         """Requests of clients in flight."""
+        self.breaker = Breaker(server.name)
+        """Refuses requests while the upstream fails again and again."""
         self._options = options
         self._changed = changed
         self._background = Background()
@@ -132,9 +135,21 @@ class Upstream:
         """
         if self.active >= self._options.limits.calls_per_upstream:
             raise UpstreamError(self.server.name, "busy", f"{self.active} calls are in flight already; try again later")
+        breaker = self.breaker
+        breaker.enter()
         self.active += 1
         try:
-            return await self._eras.for_client(exchange.client).request(exchange, method, params)
+            reply = await self._eras.for_client(exchange.client).request(exchange, method, params)
+        except UpstreamError as error:
+            breaker.failed(error)
+            raise
+        except BaseException:
+            breaker.left()
+            raise
+        else:
+            if breaker.failures:
+                breaker.answered()
+            return reply
         finally:
             self.active -= 1
             if not self.active:
