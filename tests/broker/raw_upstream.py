@@ -52,7 +52,9 @@ class RawUpstream:
         self.initialized = 0
         self.results: dict[str, Json] = {}
         """Results of methods that the server has no other answer for (`prompts/list`, ...); a capability is declared
-        when one of its methods is here."""
+        when one of its methods is here; `resources/subscribe` is a feature of one."""
+        self.subscribed: list[str] = []
+        """URIs that somebody is subscribed to; one that begins with `refused:` cannot be."""
         self.capabilities: list[Json] = []
         """What the client declared, of every initialize."""
         self.live: set[str] = set()
@@ -153,6 +155,13 @@ class RawUpstream:
                 raise
         if method == "notifications/cancelled":
             self.cancelled.append(message["params"])
+        if method == "resources/subscribe" and message["params"]["uri"].startswith("refused:"):
+            error = {"code": -32602, "message": "no such resource"}
+            return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error})
+        if method == "resources/subscribe":
+            self.subscribed.append(message["params"]["uri"])
+        if method == "resources/unsubscribe":
+            self.subscribed.remove(message["params"]["uri"])
         if method in self.results:
             return web.json_response(_result(message, self.results[method]))
         if "method" not in message and message["id"] in self._asked:
@@ -174,6 +183,7 @@ class RawUpstream:
             "protocolVersion": self.version,
             "capabilities": {
                 **{method.partition("/")[0]: {} for method in self.results},
+                **({"resources": {"subscribe": True}} if "resources/subscribe" in self.results else {}),
                 "tools": {"listChanged": self.list_changed},
             },
             "serverInfo": {"name": "raw", "version": "1"},

@@ -47,6 +47,62 @@ def test_a_subscription_hears_what_it_asked_for(broker: StartBroker, upstream: S
     assert running.process.wait(timeout=30) == 0
 
 
+RESOURCES: dict[str, Json] = {
+    "resources/list": {"resources": [{"uri": "file:///a", "name": "a"}]},
+    "resources/templates/list": {"resourceTemplates": []},
+    "resources/subscribe": {},
+    "resources/unsubscribe": {},
+}
+
+
+def updated(uri: str) -> Json:
+    return {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}}
+
+
+def test_resources_are_watched_once_for_all_clients(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo", list_changed=True)
+    raw.results = RESOURCES
+    running = broker({"servers": [server("ns/raw", raw.url)]})
+    running.wait_ready("ns/raw")
+    wait_until(lambda: raw.listeners, "the broker listens to its upstream")
+
+    wanted = ["file:///a", "refused:b", "file:///dir"]
+    with stream(running, listen(1, resourceSubscriptions=wanted)) as first:
+        assert first.next()["params"]["notifications"] == {"resourceSubscriptions": ["file:///a", "file:///dir"]}
+        with stream(running, listen(2, resourceSubscriptions=["file:///a"])) as second:
+            second.next()
+            assert sorted(raw.subscribed) == ["file:///a", "file:///dir"]
+            raw.push(updated("file:///a"))
+            raw.push(updated("file:///other"))
+            raw.push(updated("file:///dir/part"))
+
+            assert [one.next()["params"]["_meta"] for one in (first, second)] == [{SUBSCRIPTION: 1}, {SUBSCRIPTION: 2}]
+            assert first.next()["params"] == {"_meta": {SUBSCRIPTION: 1}, "uri": "file:///dir/part"}
+        raw.push(updated("file:///a"))
+        assert first.next()["params"]["uri"] == "file:///a"
+        assert sorted(raw.subscribed) == ["file:///a", "file:///dir"]
+    wait_until(lambda: not raw.subscribed, "the upstream's subscriptions end with the last client's")
+
+
+def test_subscriptions_outlive_a_change_of_their_upstreams_configuration(
+    broker: StartBroker, upstream: StartUpstream
+) -> None:
+    raw = upstream("echo", list_changed=True)
+    raw.results = RESOURCES
+    running = broker({"servers": [server("ns/raw", raw.url)]})
+    running.wait_ready("ns/raw")
+
+    with stream(running, listen(1, resourceSubscriptions=["file:///a"])) as mine:
+        mine.next()
+        initialized = raw.initialized
+        running.configure({"servers": [server("ns/raw", raw.url, "other_")]})
+        wait_until(lambda: raw.initialized > initialized, "the broker connects again")
+        wait_until(lambda: raw.listeners and len(raw.subscribed) == 2, "and subscribes again")
+        raw.push(updated("file:///a"))
+
+        assert mine.next()["params"]["uri"] == "file:///a"
+
+
 def test_odd_filters_are_refused(broker: StartBroker) -> None:
     running = broker({"servers": []})
 

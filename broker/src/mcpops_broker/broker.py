@@ -292,6 +292,7 @@ class Broker:
         """Take note that a resource which clients subscribed to has changed."""
         logs.debug("resource.updated", upstream=upstream.server.name, uri=uri)
         self.watched_resources.updated(upstream.server.name, uri)
+        self.subscriptions.resource_updated(upstream.server.name, uri)
 
     def _session_dropped(self, session: Session) -> None:
         identity = session.key.identity

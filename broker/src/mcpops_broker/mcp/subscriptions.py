@@ -9,19 +9,24 @@ the id of the client's own request.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mcpops_broker import logs
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp.introduction import SERVER_INFO
+from mcpops_broker.mcp.methods import resource_upstreams
 from mcpops_broker.mcp.stateless_output import KEEP_ALIVE, StatelessOutput
 from mcpops_broker.mcp.streams import Stream
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, Id, RpcError
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.errors import UpstreamError
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
@@ -75,6 +80,8 @@ class Subscription:
     scope: Scope
     granted: Filter
     stream: Stream
+    watched: dict[str, str]
+    """The upstream where each resource is watched, by its URI."""
 
     def put(self, method: str, **params: Any) -> None:
         """Queue a notification."""
@@ -86,6 +93,8 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._open: set[Subscription] = set()
+        self._watchers: dict[tuple[str, str], set[Subscription]] = {}
+        """By upstream and URI."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -93,10 +102,25 @@ class Subscriptions:
     def add(self, subscription: Subscription) -> None:
         """Send a subscription what it asked for from now on."""
         self._open.add(subscription)
+        for uri, upstream in subscription.watched.items():
+            self._watchers.setdefault((upstream, uri), set()).add(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         """Forget a subscription."""
         self._open.discard(subscription)
+        for uri, upstream in subscription.watched.items():
+            watchers = self._watchers.get((upstream, uri), set())
+            watchers.discard(subscription)
+            if not watchers:
+                self._watchers.pop((upstream, uri), None)
+
+    def resource_updated(self, upstream: str, uri: str) -> None:
+        """Tell every client that subscribed to a resource of an upstream, or to one that it is a part of."""
+        told: set[Subscription] = set()
+        for part in _with_parents(uri):
+            told |= self._watchers.get((upstream, part), set())
+        for subscription in told:
+            subscription.put("notifications/resources/updated", uri=uri)
 
     def close(self) -> None:
         """End all streams, with the result that says so."""
@@ -116,18 +140,57 @@ class Subscriptions:
 
 async def listen(broker: Broker, output: StatelessOutput, request_id: Id, scope: Scope, wanted: Filter) -> bytes:
     """Send a client the notifications it wants until its stream is closed here; return the response that ends it."""
-    subscription = Subscription(request_id, scope, Filter(wanted.lists), Stream("", scope))
+    watched = await _watch(broker, scope, wanted.uris)
+    granted = Filter(wanted.lists, tuple(watched))
+    subscription = Subscription(request_id, scope, granted, Stream("", scope), watched)
     broker.subscriptions.add(subscription)
     try:
-        acknowledged = {"notifications": subscription.granted.write()}
+        acknowledged = {"notifications": granted.write()}
         await output.notify(_notification(request_id, "notifications/subscriptions/acknowledged", acknowledged))
+        if broker.draining:
+            subscription.stream.close()
         while not subscription.stream.closed:
             for message in await subscription.stream.take(KEEP_ALIVE):
                 await output.notify(message)
     finally:
         broker.subscriptions.remove(subscription)
+        broker.background.start(_unwatch(broker, watched), "unsubscribe")
     ids = {meta.SUBSCRIPTION_ID: request_id, meta.SERVER_INFO: SERVER_INFO}
     return jsonrpc.result_bytes(request_id, orjson.dumps({"resultType": "complete", "_meta": ids}))
+
+
+async def _watch(broker: Broker, scope: Scope, uris: tuple[str, ...]) -> dict[str, str]:
+    """Have upstreams report changes of these resources; return where each one is watched. Those that no upstream
+    watches are left out: the client learns from the acknowledgement that it will not hear of them."""
+    watched: dict[str, str] = {}
+
+    async def begin(uri: str) -> None:
+        for upstream in resource_upstreams(broker, scope, uri):
+            try:
+                await upstream.subscribe(uri)
+            except UpstreamError as error:
+                logs.debug("subscribe.failed", upstream=error.upstream, problem=str(error))
+            else:
+                watched[uri] = upstream.server.name
+                return
+
+    try:
+        await asyncio.gather(*(begin(uri) for uri in uris))
+    except asyncio.CancelledError:
+        broker.background.start(_unwatch(broker, watched), "unsubscribe")
+        raise
+    return {uri: watched[uri] for uri in uris if uri in watched}
+
+
+async def _unwatch(broker: Broker, watched: dict[str, str]) -> None:
+    for uri, name in watched.items():
+        upstream = broker.upstreams.get(name)
+        if upstream is None:
+            continue  # it has left the configuration
+        try:
+            await upstream.unsubscribe(uri)
+        except UpstreamError as error:
+            logs.debug("unsubscribe.failed", upstream=error.upstream, problem=str(error))
 
 
 def _notification(request_id: Id, method: str, params: dict[str, Any]) -> bytes:
@@ -139,6 +202,17 @@ def _digest(catalogue: Catalogue, scope: Scope, kind: Kind) -> bytes | None:
         return catalogue.view(scope).digest(kind, stateless=True)
     except RpcError:
         return None  # the virtual server does not exist in this catalogue
+
+
+def _with_parents(uri: str) -> Iterator[str]:
+    """Return a URI and those that it may be a sub-resource of: servers may report a change of a part (MCP
+    `notifications/resources/updated`)."""
+    yield uri
+    head = uri
+    while "/" in head:
+        head = head.rpartition("/")[0]
+        yield head + "/"
+        yield head
 
 
 def _invalid(why: str) -> RpcError:

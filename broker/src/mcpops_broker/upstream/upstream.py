@@ -102,6 +102,7 @@ class Upstream:
         the connection is made."""
         if not self.server.user_specific:
             self.listed = old.listed
+        self._subscriptions = old._subscriptions  # clients went on: the counts hold, the new connection subscribes
         self._eras.assume(old._eras)
         self._eras.stateless.learn(self.listed)
 
