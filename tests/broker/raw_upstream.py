@@ -39,6 +39,7 @@ class RawUpstream:
         self.tools = [tool(name) for name in names or ("echo",)]
         self.tools_for: dict[str, list[Json]] = {}
         """Other tools for requests with this Authorization header."""
+        self.instructions: str | None = None
         self.page_size = 1000
         self.with_sessions = sessions
         self.list_changed = list_changed
@@ -188,6 +189,8 @@ class RawUpstream:
             },
             "serverInfo": {"name": "raw", "version": "1"},
         }
+        if self.instructions is not None:
+            result["instructions"] = self.instructions
         return web.json_response(_result(message, result), headers=headers)
 
     def _list(self, message: Json, tools: list[Json]) -> Answer:

@@ -17,6 +17,8 @@ from broker.raw_upstream import RawUpstream
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from broker import stateless
+
 KEY = ec.generate_private_key(ec.SECP256R1())
 PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 META_TOOLS = ["discover_tools", "filter_tools_by_tags", "list_tags", "select_tools"]
@@ -32,6 +34,7 @@ def authorized(**capabilities: Any) -> dict[str, str]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     """Two workers in front of two servers, with the broker's own tools."""
     with RawUpstream("echo", "more") as one, RawUpstream("echo", "other") as two:
+        one.instructions = "Be kind."
         config = {
             "servers": [
                 server("ns/one", one.url, "o_", category=["Demo"], hint="the first", tags=["x", "y"]),
@@ -96,6 +99,37 @@ def test_enforcement_shows_nothing_without_the_header(broker: StartBroker, upstr
     assert enforced.tools() == []
     assert enforced.call("echo")["error"]["message"] == "Unknown tool: echo"
     assert enforced.tools(authorized(tools={"ns/one": ["echo"]})) == ["echo"]
+
+
+def test_clients_are_told_how_to_use_the_tools(running: BrokerProcess) -> None:
+    result = running.post(rpc("initialize", {"protocolVersion": "2025-11-25"}), session="").json["result"]
+
+    assert "call discover_tools for their names" in result["instructions"]
+    assert result["instructions"].endswith("About the tools whose names begin with o_: Be kind.")
+    stateless_result = stateless.send(running, stateless.message("server/discover")).json["result"]
+    assert stateless_result["instructions"] == "About the tools whose names begin with o_: Be kind."
+
+
+def test_clients_without_sessions_have_nothing_that_could_remember_a_selection(running: BrokerProcess) -> None:
+    result = stateless.send(running, stateless.message("tools/list")).json["result"]
+    assert [tool["name"] for tool in result["tools"]] == ["o_echo", "o_more", "t_echo", "t_other"]
+
+    called = stateless.send(running, stateless.message("tools/call", {"name": "select_tools", "arguments": {}}))
+    assert called.error == {"code": -32602, "message": "Unknown tool: select_tools"}
+
+
+def test_authorization_holds_for_clients_without_sessions(running: BrokerProcess) -> None:
+    headers = authorized(tools={"ns/one": ["echo"]})
+
+    result = stateless.send(running, stateless.message("tools/list"), headers).json["result"]
+    assert ([tool["name"] for tool in result["tools"]], result["cacheScope"]) == (["o_echo"], "private")
+    refused = stateless.send(running, stateless.message("tools/call", {"name": "t_echo"}), headers)
+    assert refused.error["message"] == "Unknown tool: t_echo"
+    untrusted = stateless.send(running, stateless.message("tools/list"), {"x-mcp-authorized": "a.b.c"})
+    assert (untrusted.status, untrusted.error["message"]) == (
+        403,
+        "Forbidden: the x-mcp-authorized header is no JWT",
+    )
 
 
 def test_tools_are_discovered_by_server(running: BrokerProcess) -> None:

@@ -51,7 +51,8 @@ def test_a_bad_file_is_refused_with_every_problem(tmp_path: Path, name: str) -> 
         f"{file}: servers[0] (a): key 'url' has the value 'x': it must be an http:// or https:// address with a host, "
         "such as http://host:9090/mcp",
         f"{file}: broker: key 'page_size' has the value 5: this key is not known; known are allowedOrigins, "
-        "checkInterval, drain, instructions, limits, pageSize, sessionIdle, sessionLength, signingKey, timeouts",
+        "checkInterval, discoveryToolThreshold, discoveryTools, drain, enforceCapabilityFiltering, instructions, "
+        "limits, pageSize, sessionIdle, sessionLength, signingKey, timeouts, trustedHeaderKey",
         f"{file}: broker: key 'pageSize' has the value 0: it must be a whole number from 1 to 100000",
     ]
 
@@ -65,13 +66,20 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_a_short_signing_key_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("GATEWAY_SIGNING_KEY", "short", "must be at least 32 bytes long"),
+        ("TRUSTED_HEADER_PUBLIC_KEY", "no key", "cannot be used: it must be a public key in PEM form"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_refused(tmp_path: Path, name: str, value: str, problem: str) -> None:
     write_config(tmp_path / "c.yaml", {"servers": []})
 
-    done = command("serve", "--config", str(tmp_path / "c.yaml"), GATEWAY_SIGNING_KEY="short")
+    done = command("serve", "--config", str(tmp_path / "c.yaml"), **{name: value})
 
     assert done.returncode == 2
-    assert done.stderr.endswith("the environment variable GATEWAY_SIGNING_KEY must be at least 32 bytes long\n")
+    assert done.stderr.endswith(f"the environment variable {name} {problem}\n")
 
 
 def test_a_port_in_use_is_named(tmp_path: Path, broker: StartBroker) -> None:

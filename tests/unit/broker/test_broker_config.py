@@ -18,8 +18,8 @@ servers:
   state: Enabled
   credential: "Bearer abc"
   category: [demo]
-  hint: ""
-  tags: []
+  hint: "what the weather is"
+  tags: [sky]
   tokenURLElicitation: {url: ""}
   userSpecificList: false
 virtualServers:
@@ -62,6 +62,24 @@ def test_both_vocabularies_of_the_operator_mean_the_same(text: str) -> None:
 
     assert parse(text) == expected
     assert SERVER.id == "mcp-test/weather:weather_:weather.mcp.local"
+
+
+def test_what_clients_are_told_of_a_server_matters_to_no_connection() -> None:
+    (server,) = parse(LATE).servers
+
+    assert (server.categories, server.hint, server.tags) == (("demo",), "what the weather is", ("sky",))
+    assert server == SERVER
+
+
+def test_prompts_and_personal_lists_of_the_operator() -> None:
+    config = parse(
+        "servers: [{name: a, url: 'http://h', prefix: a_, userSpecificList: true}]\n"
+        "virtualServers: [{name: v, tools: [a_t], prompts: [a_p]}]"
+    )
+
+    assert config.servers[0].user_specific
+    assert config.virtual_servers == (VirtualServer("v", frozenset({"a_t"}), frozenset({"a_p"})),)
+    assert config.warnings == ()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "servers: []\nvirtualServers: []\n", "servers:\n", b"# only a comment"])
@@ -169,6 +187,18 @@ def test_our_own_keys() -> None:
         (
             "broker: {timeouts: {total: -1}}",
             "broker.timeouts: key 'total' has the value -1: it must be a number from 0.01",
+        ),
+        (
+            "servers: [{name: a, url: 'http://h', userSpecificList: Enabled}]",
+            "key 'userSpecificList' has the value True: it needs a 'prefix'",
+        ),
+        (
+            "broker: {trustedHeaderKey: some text}",
+            "broker: key 'trustedHeaderKey' has the value 'some text': it must be a public key in PEM form",
+        ),
+        (
+            "broker: {discoveryTools: 1}",
+            "broker: key 'discoveryTools' has the value 1: it must be true, false, Enabled or Disabled",
         ),
         ("a: [", "the file is not valid YAML: "),
         ("a: !!python/object/apply:os.system [true]", "the file is not valid YAML: could not determine a constructor"),

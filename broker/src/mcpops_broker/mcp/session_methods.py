@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mcpops_broker.mcp import methods
-from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO
+from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO, instructions
 from mcpops_broker.mcp.session_exchange import SessionExchange
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Message, RpcError
@@ -30,8 +30,8 @@ def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
     params = message.get("params", {})
     version = negotiate(params.get("protocolVersion"))
     result: dict[str, Any] = {"protocolVersion": version, "capabilities": CAPABILITIES, "serverInfo": SERVER_INFO}
-    if broker.config.broker.instructions:
-        result["instructions"] = broker.config.broker.instructions
+    if text := instructions(broker, sessions=True):
+        result["instructions"] = text
     session_id = broker.sessions.start(version, flags_of(params.get("capabilities")))
     return jsonrpc.result_bytes(message["id"], orjson.dumps(result)), session_id
 

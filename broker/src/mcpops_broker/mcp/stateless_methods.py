@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mcpops_broker.mcp import methods
-from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO
+from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO, instructions
 from mcpops_broker.mcp.stateless_exchange import StatelessExchange
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import RpcError
@@ -44,6 +44,6 @@ def _discovery(broker: Broker) -> bytes:
         "cacheScope": "public",
         "_meta": {meta.SERVER_INFO: SERVER_INFO},
     }
-    if broker.config.broker.instructions:
-        result["instructions"] = broker.config.broker.instructions
+    if text := instructions(broker, sessions=False):
+        result["instructions"] = text
     return orjson.dumps(result)

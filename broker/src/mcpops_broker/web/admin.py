@@ -18,6 +18,11 @@ from mcpops_broker.status import ServerStatus, Status, server_status, status
 from mcpops_broker.web.health import CHECKS, Health
 
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+_STATUS_CORS = {
+    **_ANY_ORIGIN,
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 _METADATA_CORS = {
     **_ANY_ORIGIN,
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS, HEAD",
@@ -46,7 +51,7 @@ def admin_app(broker: Broker) -> FastAPI:
     @app.get("/status/", include_in_schema=False)
     async def whole_status(response: Response) -> Status:
         """Describe the broker and all its upstreams. Always 200: being unhealthy is in the body."""
-        response.headers.update(_ANY_ORIGIN)
+        response.headers.update(_STATUS_CORS)
         return status(broker)
 
     @app.get("/status/{name:path}", tags=["status"], responses={404: {}})
@@ -58,7 +63,7 @@ def admin_app(broker: Broker) -> FastAPI:
                 404,
                 f"Server '{name}' not found. Use format 'namespace/route-name' or check available servers at /status",
             )
-        response.headers.update(_ANY_ORIGIN)
+        response.headers.update(_STATUS_CORS)
         return server_status(broker, upstream)
 
     @app.get("/.well-known/oauth-protected-resource", tags=["oauth"])
@@ -77,7 +82,7 @@ def admin_app(broker: Broker) -> FastAPI:
         headers = dict(error.headers or {})
         text = error.detail
         if request.url.path.startswith("/status"):
-            headers |= _ANY_ORIGIN
+            headers |= _STATUS_CORS
             if error.status_code == 405:
                 text = "Method not allowed. Supported methods: GET"
         return JSONResponse({"error": text}, status_code=error.status_code, headers=headers)

@@ -17,8 +17,8 @@ from mcpops_broker.mcp.endpoint import McpEndpoint
 from mcpops_broker.web.asgi import Receive, Scope, Send, respond
 from mcpops_broker.web.health import CHECKS
 
-MCP_PATHS = frozenset({"/mcp", "/mcp/", "/mcp/stateful"})
-"""`/mcp/stateful` is the operator's name for sessions only; here `/mcp` serves them as well."""
+MCP_PATHS = frozenset({"/mcp", "/mcp/", "/mcp/stateful", "/mcp/stateless"})
+"""As in the operator's broker: `/mcp/stateful` takes every request for one in a session, `/mcp/stateless` is `/mcp`."""
 
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
