@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 from mcpops_broker.config.model import BrokerOptions, Server
-from mcpops_broker.net.aiohttp_client import AiohttpClient
+from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.upstream.exchange import Client, Exchange
 from mcpops_broker.upstream.upstream import State, Upstream
@@ -310,7 +310,7 @@ async def connected(
 ) -> AsyncIterator[tuple[Upstream, Seen]]:
     """Connect to a server until the block ends; `ready`: wait until its lists are read."""
     seen = Seen()
-    http = AiohttpClient()
+    http = Http1Client()
     upstream = Upstream(
         Server("ns/up", url, protocol=protocol),
         http,

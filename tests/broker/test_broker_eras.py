@@ -21,7 +21,7 @@ from broker.scripted import (
     until,
 )
 from mcpops_broker.config.model import BrokerOptions
-from mcpops_broker.net.aiohttp_client import AiohttpClient
+from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.upstream.peer import Era
 from mcpops_broker.upstream.upstream import State, Upstream
 
@@ -164,7 +164,7 @@ async def test_a_known_era_is_not_asked_for_again_until_it_does_not_hold() -> No
 async def test_requests_are_carried_out_while_an_upstream_is_connected_with_new_settings() -> None:
     server = ScriptedServer("stateless")
     server.tool("echo", echo)
-    http = AiohttpClient()
+    http = Http1Client()
     async with running(server), connected(server.url) as (old, _):
         new = Upstream(old.server, http, BrokerOptions(), None, changed=print, updated=print)
         new.take_over(old)

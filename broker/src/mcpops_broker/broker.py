@@ -33,8 +33,8 @@ from mcpops_broker.mcp.stateless_clients import StatelessClients
 from mcpops_broker.mcp.streams import Streams
 from mcpops_broker.mcp.subscriptions import Subscriptions
 from mcpops_broker.mcp.watched_resources import WatchedResources
-from mcpops_broker.net.aiohttp_client import AiohttpClient
 from mcpops_broker.net.client import HttpClient
+from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.sessions.seal import Sealer
@@ -84,7 +84,7 @@ class Broker:
         self.config_state = ConfigState(time.time())
         self.bus = bus
         self.background = Background()
-        self.http: HttpClient = AiohttpClient()
+        self.http: HttpClient = Http1Client()
         self.upstreams: dict[str, Upstream] = {}
         self._catalogue = Catalogue()
         self.event_logs = EventLogs(bus.here)
