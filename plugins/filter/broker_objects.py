@@ -16,7 +16,8 @@ author:
   - mcpops contributors (@mcpops)
 description:
   - Makes the ServiceAccount, the Secret with the configuration, the Service, the Deployment, the PodDisruptionBudget
-    (with several replicas) and the NetworkPolicy (when wanted) of the broker, for M(mcpops.gateway.apply).
+    (with several replicas), and as wanted the HorizontalPodAutoscaler, the NetworkPolicy and the ServiceMonitor of the
+    broker, for M(mcpops.gateway.apply).
 options:
   _input:
     description: The configuration, as YAML text.
@@ -51,8 +52,14 @@ EXAMPLES = r"""
       env: []
       oauth_protected_resource: {}
       drain: 20
+      autoscaling: {max_replicas: 5}
       network_policy: false
+      network_policy_namespaces: []
       gateway_namespace: gateway-system
+      service_monitor: false
+      service_monitor_labels: {}
+      service_monitor_interval: 30s
+      session_key_version: ""
 """
 
 RETURN = r"""

@@ -92,7 +92,7 @@ def broker_config(
         "virtualServers": [
             {
                 "name": f"{entry.get('namespace') or virtual_namespace}/{entry['name']}",
-                "tools": structured(entry.get("tools"), "list"),
+                **{field: structured(entry[field], "list") for field in ("tools", "prompts") if entry.get(field)},
             }
             for entry in _wanted(virtual)
         ],

@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import SIGNING_KEY, environment
+from ansible_collections.mcpops.gateway.plugins.module_utils._engine import MANAGER
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
 
 Object = dict[str, t.Any]
@@ -27,6 +28,7 @@ STOP_PAUSE = 5
 """Seconds between a Pod's end being decided and the signal to it: until then Gateways may still send requests."""
 DRAIN = 20
 """The broker's own default of ``broker.drain``, in seconds."""
+METRICS_PATH = "/metrics"
 LOG_LEVELS = {"warn": "warning"}
 """The operator's words that the broker has another one for."""
 
@@ -40,8 +42,9 @@ def broker_objects(config: str, settings: Settings) -> list[Object]:
     """All objects but the session key and the route.
 
     ``settings``: name, namespace, image, image_pull_policy, image_pull_secrets, replicas, workers, port, public_host,
-    log_level, resources, node_selector, tolerations, oauth_protected_resource, drain, network_policy,
-    gateway_namespace; numbers and booleans may be text.
+    log_level, resources, env, node_selector, tolerations, oauth_protected_resource, drain, autoscaling,
+    network_policy, gateway_namespace, network_policy_namespaces, service_monitor, service_monitor_labels,
+    service_monitor_interval, session_key_version; numbers and booleans may be text.
     """
     name, namespace = str(settings["name"]), str(settings["namespace"])
     objects = [
@@ -50,12 +53,18 @@ def broker_objects(config: str, settings: Settings) -> list[Object]:
         _object("v1", "Service", name, settings, spec=_service(name, settings)),
         _object("apps/v1", "Deployment", name, settings, spec=_deployment(name, settings)),
     ]
-    if int(settings["replicas"]) > 1:
+    scaling = structured(settings["autoscaling"], "dict")
+    if scaling:
+        spec = _autoscaler(name, scaling, settings)
+        objects.append(_object("autoscaling/v2", "HorizontalPodAutoscaler", name, settings, spec=spec))
+    if least_replicas(scaling, settings["replicas"]) > 1:
         spec = {"maxUnavailable": 1, "selector": {"matchLabels": _selector(name)}}
         objects.append(_object("policy/v1", "PodDisruptionBudget", name, settings, spec=spec))
     if settings["network_policy"]:
         spec = _network_policy(name, settings)
         objects.append(_object("networking.k8s.io/v1", "NetworkPolicy", name, settings, spec=spec))
+    if settings["service_monitor"]:
+        objects.append(_service_monitor(name, settings))
     for found in objects:
         found["metadata"]["namespace"] = namespace
     return objects
@@ -76,13 +85,19 @@ def _service(name: str, settings: Settings) -> Object:
 
 
 def _deployment(name: str, settings: Settings) -> Object:
+    metadata: Object = {"labels": labels(name)}
+    if settings["session_key_version"]:
+        # The key is read at the start: another one means new Pods.
+        metadata["annotations"] = {"mcpops.gateway/session-key-version": str(settings["session_key_version"])}
+    # With an autoscaler the number of Pods is the autoscaler's.
+    replicas = {} if structured(settings["autoscaling"], "dict") else {"replicas": int(settings["replicas"])}
     return {
-        "replicas": int(settings["replicas"]),
+        **replicas,
         "revisionHistoryLimit": 3,
         # A new Pod serves before an old one goes.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "selector": {"matchLabels": _selector(name)},
-        "template": {"metadata": {"labels": labels(name)}, "spec": _pod(name, settings)},
+        "template": {"metadata": metadata, "spec": _pod(name, settings)},
     }
 
 
@@ -160,13 +175,68 @@ def _probe(path: str, *, period: int, failures: int) -> Object:
     return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": 3, "failureThreshold": failures}
 
 
+def least_replicas(scaling: Settings, replicas: t.Any) -> int:
+    """The fewest Pods that there are to be."""
+    return int(scaling.get("min_replicas") or replicas) if scaling else int(replicas)
+
+
+def _autoscaler(name: str, scaling: Settings, settings: Settings) -> Object:
+    wanted = {resource: scaling.get(f"{resource}_percent") for resource in ("cpu", "memory")}
+    if not any(wanted.values()):
+        wanted["cpu"] = 80
+    metrics = [
+        {
+            "type": "Resource",
+            "resource": {"name": resource, "target": {"type": "Utilization", "averageUtilization": int(percent)}},
+        }
+        for resource, percent in wanted.items()
+        if percent
+    ]
+    return {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "minReplicas": least_replicas(scaling, settings["replicas"]),
+        "maxReplicas": int(scaling["max_replicas"]),
+        "metrics": metrics,
+        # A Pod that goes takes open streams with it: one a minute, and not for a short lull.
+        "behavior": {
+            "scaleDown": {
+                "stabilizationWindowSeconds": 300,
+                "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
+            }
+        },
+    }
+
+
+def owns_replicas_alone(deployment: t.Mapping[str, t.Any] | None) -> bool:
+    """Whether nobody but the collection holds ``spec.replicas``.
+
+    The API server sets it to 1 when the last one who applied it leaves it out (server-side apply: "Transferring
+    ownership"), so it is handed to somebody before an autoscaler gets it.
+    """
+    entries = ((deployment or {}).get("metadata") or {}).get("managedFields") or []
+    holders = {
+        entry["manager"] for entry in entries if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    }
+    return holders == {MANAGER}
+
+
+def _service_monitor(name: str, settings: Settings) -> Object:
+    endpoint = {"port": "http", "path": METRICS_PATH, "interval": str(settings["service_monitor_interval"])}
+    spec = {"selector": {"matchLabels": _selector(name)}, "endpoints": [endpoint]}
+    made = _object("monitoring.coreos.com/v1", "ServiceMonitor", name, settings, spec=spec)
+    made["metadata"]["labels"] = {**structured(settings["service_monitor_labels"], "dict"), **labels(name)}
+    return made
+
+
 def _network_policy(name: str, settings: Settings) -> Object:
-    """Only Pods of the Gateway's namespace reach the broker. What it may reach itself depends on the servers."""
-    gateway = {"matchLabels": {"kubernetes.io/metadata.name": settings["gateway_namespace"]}}
+    """Only Pods of these namespaces reach the broker. What it may reach itself depends on the servers."""
+    places = [settings["gateway_namespace"], *structured(settings["network_policy_namespaces"], "list")]
+    peers = [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": str(place)}}}
+        for place in dict.fromkeys(places)
+    ]
     return {
         "podSelector": {"matchLabels": _selector(name)},
         "policyTypes": ["Ingress"],
-        "ingress": [
-            {"from": [{"namespaceSelector": gateway}], "ports": [{"port": int(settings["port"]), "protocol": "TCP"}]}
-        ],
+        "ingress": [{"from": peers, "ports": [{"port": int(settings["port"]), "protocol": "TCP"}]}],
     }

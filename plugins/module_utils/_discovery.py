@@ -25,6 +25,7 @@ INSTALLED_BY = {
     "packages.operators.coreos.com": "the Operator Lifecycle Manager's package server",
     "networking.istio.io": "Istio (on OpenShift, Red Hat OpenShift Service Mesh or the Gateway API ingress)",
     "kuadrant.io": "the Kuadrant operator (Red Hat Connectivity Link)",
+    "monitoring.coreos.com": "the Prometheus operator (part of OpenShift), or leave its objects out,",
 }
 
 

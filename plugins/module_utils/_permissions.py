@@ -79,6 +79,8 @@ RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "secrets",
             "poddisruptionbudgets.policy",
             "networkpolicies.networking.k8s.io",
+            "horizontalpodautoscalers.autoscaling",
+            "servicemonitors.monitoring.coreos.com",
             "httproutes.gateway.networking.k8s.io",
         ),
     ),

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config import address_problem
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import environment_problems
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import least_replicas
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import Shape
 from ansible_collections.mcpops.gateway.plugins.module_utils._x509 import blocks
 
@@ -28,6 +29,9 @@ SHAPES: dict[str, Shape] = {
     "broker_tolerations": "list",
     "broker_packages": "list",
     "broker_env": "list",
+    "broker_autoscaling": "dict",
+    "broker_network_policy_namespaces": "list",
+    "broker_service_monitor_labels": "dict",
     "broker_settings": "dict",
     "broker_allowed_origins": "list",
     "broker_oauth_protected_resource": "dict",
@@ -40,6 +44,7 @@ SAME_OPTIONS = {"broker_servers": ("servers", "servers_list"), "broker_virtual_s
 
 _OWN_FOLDER = re.compile(r"(?!.*/\.\.?(/|$))(?=.*(mcp|broker))(/[\w.@+-]+){2,}/?")
 """Never /usr/local, /var/log or the like: with the role's state absent the folder goes as a whole."""
+MAX_REPLICAS = 1000
 MAX_WORKERS = 256
 """The broker's own bound of ``--workers``."""
 
@@ -58,10 +63,11 @@ def broker_problems(values: Values) -> Problems:
             "broker_image is missing: build broker/Containerfile, push the image where the cluster can pull it,"
             " and give its name (mcp_gateway_broker_image)"
         )
-    for option, most in (("broker_replicas", 1000), ("broker_workers", MAX_WORKERS), ("broker_port", 65535)):
+    for option, most in (("broker_replicas", MAX_REPLICAS), ("broker_workers", MAX_WORKERS), ("broker_port", 65535)):
         number = values.get(option)
         if isinstance(number, int) and not 1 <= number <= most:
             yield f"{option} {number} is not between 1 and {most}"
+    yield from _scaling_problems(values)
     yield from environment_problems(
         values.get("broker_env") or [], protected=bool(values.get("broker_oauth_protected_resource")), host=on_host
     )
@@ -79,12 +85,6 @@ def broker_problems(values: Values) -> Problems:
                 f"servers_list ({server.get('name')}): user_specific_list is not known to the broker; remove it,"
                 " or use mcp_gateway_provider: operator"
             )
-    for virtual in values.get("broker_virtual_servers") or []:
-        if virtual.get("state") != "absent" and virtual.get("prompts"):
-            yield (
-                f"servers_virtual ({virtual.get('name')}): prompts are not known to the broker; remove them, or"
-                " use mcp_gateway_provider: operator"
-            )
 
 
 def _folder_problems(values: Values) -> Problems:
@@ -95,6 +95,26 @@ def _folder_problems(values: Values) -> Problems:
             yield (
                 f"{option} {folder!r} is not the absolute path of a folder of its own, such as /opt/mcpops-broker (it"
                 " is removed with all that is in it, so a part of the path has to name mcp or the broker)"
+            )
+
+
+def _scaling_problems(values: Values) -> Problems:
+    scaling = values.get("broker_autoscaling") or {}
+    most = scaling.get("max_replicas")
+    if most is None:
+        return
+    least = least_replicas(scaling, values.get("broker_replicas") or 1)
+    if not 1 <= least <= most <= MAX_REPLICAS:
+        yield (
+            f"broker_autoscaling: min_replicas {least} (broker_replicas unless given) and max_replicas {most} are not"
+            f" between 1 and {MAX_REPLICAS}, the smaller one first"
+        )
+    requests = (values.get("broker_resources") or {"requests": {"cpu": "", "memory": ""}}).get("requests") or {}
+    for resource in ("cpu", "memory"):
+        if scaling.get(f"{resource}_percent") and resource not in requests:
+            yield (
+                f"broker_autoscaling: {resource}_percent is a part of what is requested, and broker_resources requests"
+                f" no {resource}; add requests.{resource}"
             )
 
 

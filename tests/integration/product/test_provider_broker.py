@@ -21,6 +21,23 @@ NAMESPACE = "mcp-system"
 TOKEN = {"name": "tickets-token", "key": "header"}
 SERVERS = [{"name": "weather", "port": 9090, "credential_secret": TOKEN}, {"name": "time", "port": 9090}]
 VALUE = "Bearer never-to-be-shown"
+SERVICE_MONITORS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "names": {"kind": "ServiceMonitor", "plural": "servicemonitors", "singular": "servicemonitor"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1", "served": True, "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}  # fmt: skip
+"""Of the Prometheus operator, without its schema."""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +152,80 @@ def test_other_servers_need_no_new_pod(sandbox: Sandbox, account: dict[str, Any]
     assert changed_tasks(play) == ["mcpops.gateway.broker : present | Run the broker"]
     assert pods(sandbox) == before
     assert config(sandbox)["broker"] == {"instructions": "Ask politely."}
+
+
+@pytest.fixture(scope="module")
+def role(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A play with the role alone."""
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        "module_defaults": {
+            f"group/{group}": {"kubeconfig": "{{ mcp_gateway_kubeconfig }}"}
+            for group in ("mcpops.gateway.all", "kubernetes.core.k8s")
+        },
+        "roles": ["mcpops.gateway.broker"],
+    }
+    path = tmp_path_factory.mktemp("play") / "role.yml"
+    path.write_text(yaml.safe_dump([play], sort_keys=False))
+    return str(path)
+
+
+def replicas(sandbox: Sandbox) -> int:
+    return int(sandbox.get("apps/v1", "Deployment", "mcp-broker", NAMESPACE)["spec"]["replicas"])
+
+
+@pytest.mark.usefixtures("first")
+def test_the_number_of_pods_goes_to_an_autoscaler_and_back(
+    sandbox: Sandbox, account: dict[str, Any], role: str
+) -> None:
+    before, scaling = pods(sandbox), {**account, "mcp_gateway_broker_autoscaling": "{min_replicas: 2, max_replicas: 4}"}
+
+    given = sandbox.play(role, variables=scaling)
+    assert given.exit_code == 0, given.output
+    assert (pods(sandbox), replicas(sandbox)) == (before, 2)
+    assert sandbox.get("autoscaling/v2", "HorizontalPodAutoscaler", "mcp-broker", NAMESPACE)["spec"]["maxReplicas"] == 4
+
+    scale_as_the_autoscaler(sandbox, 3)
+    again = sandbox.play(role, "--check", variables=scaling)
+    assert (again.exit_code, again.recap()["changed"], replicas(sandbox)) == (0, 0, 3), again.output
+
+    taken = sandbox.play(role, variables=account)
+    assert (taken.exit_code, replicas(sandbox)) == (0, 2), taken.output
+    with pytest.raises(kubernetes.client.ApiException, match="Not Found"):
+        sandbox.get("autoscaling/v2", "HorizontalPodAutoscaler", "mcp-broker", NAMESPACE)
+
+
+def scale_as_the_autoscaler(sandbox: Sandbox, number: int) -> None:
+    """Write to /scale with the field manager of the controller for HorizontalPodAutoscalers."""
+    client = sandbox.client
+    scale = client.resources.get(api_version="apps/v1", kind="Deployment").subresources["scale"]
+    client.patch(
+        scale, body={"spec": {"replicas": number}}, name="mcp-broker", namespace=NAMESPACE,
+        content_type="application/merge-patch+json", field_manager="kube-controller-manager",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("first")
+def test_a_service_monitor_needs_the_prometheus_operator(sandbox: Sandbox, account: dict[str, Any], role: str) -> None:
+    monitored = {**account, "mcp_gateway_broker_service_monitor": True}
+    requests = len(sandbox.audit())
+
+    refused = sandbox.play(role, variables=monitored)
+    assert refused.exit_code != 0 and sandbox.writes(requests) == []
+    assert (
+        "does not serve the kind ServiceMonitor of monitoring.coreos.com/v1; install the Prometheus" in refused.message
+    )
+
+    sandbox.client.resources.get(api_version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition").create(
+        body=SERVICE_MONITORS
+    )
+    made = sandbox.play(role, variables=monitored)
+    assert made.exit_code == 0, made.output
+    found = sandbox.get("monitoring.coreos.com/v1", "ServiceMonitor", "mcp-broker", NAMESPACE)
+    assert found["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
 
 
 @pytest.mark.usefixtures("first")

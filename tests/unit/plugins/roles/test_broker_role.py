@@ -19,7 +19,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config impo
     secret_references,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import environment_file
-from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import broker_objects
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import broker_objects, owns_replicas_alone
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
 from mcpops_broker.config import parse
 from sandbox.seed import self_signed
@@ -33,7 +33,9 @@ SETTINGS: dict[str, Any] = {
     "public_host": "mcp.example.com", "url": "http://mcp.example.com:8080/mcp", "log_level": "warn",
     "resources": {"limits": {"memory": "512Mi"}}, "node_selector": {}, "tolerations": [],
     "env": [], "oauth_protected_resource": {}, "drain": "", "network_policy": False,
-    "gateway_namespace": "gateway-system",
+    "gateway_namespace": "gateway-system", "autoscaling": {}, "network_policy_namespaces": [],
+    "service_monitor": False, "service_monitor_labels": {}, "service_monitor_interval": "30s",
+    "session_key_version": "",
 }  # fmt: skip
 
 
@@ -91,11 +93,13 @@ class TestConfiguration:
     def test_absent_ones_are_left_out(self) -> None:
         found = config(
             [{"name": "a", "port": 1, "state": "absent"}, {"name": "b", "port": 1}],
-            [{"name": "v", "state": "absent"}, {"name": "w", "tools": "b_x, b_y"}],
+            [{"name": "v", "state": "absent"}, {"name": "w", "tools": "b_x, b_y", "prompts": ["b_p"]}],
         )
 
         assert [x.name for x in found.servers] == ["mcp-servers/b"]
-        assert [(x.name, sorted(x.tools)) for x in found.virtual_servers] == [("mcp-system/w", ["b_x", "b_y"])]
+        assert [(x.name, sorted(x.tools), sorted(x.prompts)) for x in found.virtual_servers] == [
+            ("mcp-system/w", ["b_x", "b_y"], ["b_p"])
+        ]
 
     def test_settings_and_authorities(self) -> None:
         found = config([], settings="{pageSize: 5, limits: {body: 2048}, timeouts: {connect: 1.5}}", ca_cert=PEM)
@@ -173,6 +177,49 @@ class TestObjects:
         kinds = {found["kind"] for found in made}
         assert ("PodDisruptionBudget" in kinds) is (replicas > 1)
         assert ("NetworkPolicy" in kinds) is policy
+
+    def test_an_autoscaler_owns_the_number_of_pods(self) -> None:
+        made = objects(autoscaling="{min_replicas: 2, max_replicas: '6', memory_percent: 70}")
+        spec = made["HorizontalPodAutoscaler"]["spec"]
+
+        for found in made.values():
+            kubernetes_validate.validate(found, "1.36", strict=True)
+        assert "replicas" not in made["Deployment"]["spec"]
+        assert (spec["minReplicas"], spec["maxReplicas"], spec["scaleTargetRef"]["name"]) == (2, 6, "mcp-broker")
+        assert [metric["resource"]["name"] for metric in spec["metrics"]] == ["memory"]
+        assert "PodDisruptionBudget" in made
+        assert "PodDisruptionBudget" not in objects(autoscaling={"max_replicas": 6})
+
+    def test_the_number_is_handed_over_by_its_only_holder(self) -> None:
+        ours = {"manager": "mcpops.gateway", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        scaler = {"manager": "kube-controller-manager", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        other = {"manager": "mcpops.gateway", "fieldsV1": {"f:spec": {"f:template": {}}}}
+
+        assert owns_replicas_alone({"metadata": {"managedFields": [ours]}})
+        for entries in ([], [other], [ours, scaler], [other, scaler]):
+            assert not owns_replicas_alone({"metadata": {"managedFields": entries}})
+        assert not owns_replicas_alone(None)
+
+    def test_prometheus_finds_the_service_and_may_ask_it(self) -> None:
+        made = objects(
+            service_monitor=True, service_monitor_labels="{release: prometheus}", service_monitor_interval="1m",
+            network_policy=True, network_policy_namespaces="monitoring, gateway-system",
+        )  # fmt: skip
+        monitor = made["ServiceMonitor"]
+
+        assert monitor["metadata"]["labels"]["release"] == "prometheus"
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= made["Service"]["metadata"]["labels"].items()
+        assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "1m"}]
+        assert [port["name"] for port in made["Service"]["spec"]["ports"]] == ["http"]
+        places = made["NetworkPolicy"]["spec"]["ingress"][0]["from"]
+        assert [place["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for place in places] == [
+            "gateway-system", "monitoring",
+        ]  # fmt: skip
+
+    def test_another_session_key_rolls_out(self) -> None:
+        templates = [objects(session_key_version=version)["Deployment"]["spec"]["template"] for version in ("1", "2")]
+
+        assert templates[0] != templates[1]
 
     def test_the_pod_fits_the_restricted_profile(self) -> None:
         pod = objects()["Deployment"]["spec"]["template"]["spec"]
@@ -296,16 +343,18 @@ class TestRules:
             ({"broker_workers": 300}, "broker_workers 300 is not between 1 and 256"),
             ({"broker_name": "A"}, "broker_name 'A' is not a name"),
             ({"broker_namespace": "a.b"}, "broker_namespace 'a.b' is not a name of a namespace"),
+            ({"broker_autoscaling": {"max_replicas": 1, "min_replicas": 3}}, "broker_autoscaling: min_replicas 3"),
+            ({"broker_autoscaling": {"max_replicas": 1}, "broker_replicas": 2}, "broker_autoscaling: min_replicas 2"),
+            (
+                {"broker_autoscaling": {"max_replicas": 2, "cpu_percent": 50}, "broker_resources": {"limits": {}}},
+                "broker_resources requests no cpu; add requests.cpu",
+            ),
             ({"broker_ca_cert": "hello"}, "broker_ca_cert holds no certificate"),
             ({"broker_servers": [{"name": "a"}]}, "servers_list (a): port is missing"),
             ({"broker_servers": [{"name": "a", "port": 1}] * 2}, "a and a have the same name ns/a"),
             (
                 {"broker_servers": [{"name": "a", "port": 1, "user_specific_list": True}]},
                 "servers_list (a): user_specific_list is not known to the broker",
-            ),
-            (
-                {"broker_virtual_servers": [{"name": "v", "tools": ["x"], "prompts": ["y"]}]},
-                "servers_virtual (v): prompts are not known to the broker",
             ),
             ({"broker_servers": [{"name": "a", "url": "mcp.example.com"}]}, "(a): url must be an address with http://"),
             ({"broker_servers": [{"name": "a", "url": "http://u:p@x/mcp"}]}, "(a): url must not hold a user"),
