@@ -17,9 +17,8 @@ from mcpops_broker.access.access import Access
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
+from mcpops_broker.catalogue.build import Builder
 from mcpops_broker.catalogue.catalogue import Catalogue
-from mcpops_broker.catalogue.source import OWN, Source
-from mcpops_broker.catalogue.view import Listings
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
@@ -36,10 +35,8 @@ from mcpops_broker.mcp.watched_resources import WatchedResources
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
-from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
-from mcpops_broker.upstream.listing import Listing
 from mcpops_broker.upstream.upstream import State, Upstream
 from mcpops_broker.web.origin import OriginPolicy
 
@@ -86,6 +83,7 @@ class Broker:
         self.background = Background()
         self.http: HttpClient = Http1Client()
         self.upstreams: dict[str, Upstream] = {}
+        self._builder = Builder(SERVER_META + b",")
         self._catalogue = Catalogue()
         self.event_logs = EventLogs(bus.here)
         self.streams = Streams(bus, self.event_logs)
@@ -111,7 +109,6 @@ class Broker:
         self.origins = self._origins(settings)
         self.access = Access(options.trusted_key, settings)
         self._rebuild: asyncio.TimerHandle | None = None
-        self._sources: dict[str, tuple[Listing, Source]] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -248,45 +245,11 @@ class Broker:
         if self._rebuild is not None:
             self._rebuild.cancel()
             self._rebuild = None
-        self._sources = {name: self._source(upstream) for name, upstream in self.upstreams.items()}
-        sources = [source for _, source in self._sources.values()]
         old = self._catalogue
-        settings = self.config.broker
-        if settings.discovery_tools:
-            own = Source(OWN, "", {Kind.TOOLS: discovery.definitions(self.config.servers)})
-            sources.insert(0, own)
-        listings = Listings(
-            settings.page_size,
-            ttl=round(settings.check_interval * 1000),
-            head=SERVER_META + b",",
-            most_tools=settings.discovery_threshold,
-        )
-        self._catalogue = Catalogue(sources, self.config.virtual_servers, listings)
-        known = set(old.conflicts)
-        for conflict in self._catalogue.conflicts:
-            if conflict not in known:
-                logs.warning("conflict", upstream=conflict.upstream, problem=str(conflict))
+        own = discovery.definitions(self.config.servers) if self.config.broker.discovery_tools else []
+        self._catalogue = self._builder.build(self.upstreams.values(), own, self.config)
         self.streams.catalogue_changed(old, self._catalogue)
         self.subscriptions.catalogue_changed(old, self._catalogue)
-
-    def _source(self, upstream: Upstream) -> tuple[Listing, Source]:
-        """Return what an upstream contributes to the catalogue, made anew only when its list is another one."""
-        server, listed = upstream.server, upstream.listed
-        known = self._sources.get(server.name)
-        personal = server.user_specific and server.enabled
-        if known is not None and known[0] is listed and known[1].made_for(server.prefix, personal):
-            return known
-        offered = {kind: listed.items(kind) for kind in Kind}
-        hints = {kind: hint for kind in Kind if (hint := listed.hint(kind)) is not None}
-        source = Source(
-            server.name,
-            server.prefix,
-            offered,
-            resources=Kind.RESOURCES in listed.kinds or personal,
-            hints=hints,
-            personal=personal,
-        )
-        return listed, source
 
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""

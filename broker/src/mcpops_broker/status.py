@@ -125,7 +125,9 @@ def status(broker: Broker) -> Status:
         "totalServers": len(servers),
         "healthyServers": healthy,
         "unHealthyServers": len(servers) - healthy,
-        "toolConflicts": sum(conflict.kind is Kind.TOOLS for conflict in broker.catalogue.conflicts),
+        "toolConflicts": sum(
+            conflict.kind is Kind.TOOLS for conflicts in broker.catalogue.conflicts.values() for conflict in conflicts
+        ),
         "timestamp": _time(time.time()),
         "scopedSessions": len(broker.access.selections),
         "version": __version__,
@@ -146,7 +148,7 @@ def status(broker: Broker) -> Status:
 def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
     """Describe one upstream now."""
     server, listed = upstream.server, upstream.listed
-    hidden = [conflict for conflict in broker.catalogue.conflicts if conflict.upstream == server.name]
+    hidden = broker.catalogue.conflicts.get(server.name, ())
     total = {kind: len(listed.items(kind)) - sum(conflict.kind is kind for conflict in hidden) for kind in Kind}
     version = upstream.peer.version if upstream.peer else ""
     return {

@@ -109,7 +109,7 @@ def test_the_first_upstream_in_the_configuration_has_a_name() -> None:
     route = catalogue.route_tool("x_t")
     assert route is not None
     assert route.upstream == "one"
-    tool, resource = catalogue.conflicts
+    tool, resource = catalogue.conflicts["two"]
     assert (tool.upstream, tool.name, tool.id, tool.owner) == ("two", "x_t", "x_t", "one")
     assert str(tool) == "tool x_t is hidden: upstream one, which comes first in the configuration, has that name"
     assert str(resource) == (

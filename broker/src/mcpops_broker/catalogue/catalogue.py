@@ -9,7 +9,7 @@ read in `/status`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mcpops_broker.catalogue.index import Conflict, Index
 from mcpops_broker.catalogue.scope import EVERYTHING, Scope
@@ -39,8 +39,8 @@ class Catalogue:
         self._views: dict[Scope, View] = {}
 
     @property
-    def conflicts(self) -> Sequence[Conflict]:
-        """What is hidden, and why."""
+    def conflicts(self) -> Mapping[str, Sequence[Conflict]]:
+        """What is hidden, and why, by the upstream that offers it."""
         return self._index.conflicts
 
     @property

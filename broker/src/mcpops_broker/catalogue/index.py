@@ -38,7 +38,8 @@ class Index:
 
     def __init__(self, sources: Iterable[Source], ttl: int) -> None:
         self.items: dict[Kind, dict[str, Item]] = {kind: {} for kind in Kind}
-        self.conflicts: list[Conflict] = []
+        self.conflicts: dict[str, list[Conflict]] = {}
+        """What is hidden, by the upstream that offers it."""
         self.hints = dict.fromkeys(Kind, CacheHint(ttl, public=True))
         """How long and by whom a list may be kept: as the strictest upstream allows."""
         self.personal: list[Source] = []
@@ -86,4 +87,5 @@ class Index:
             for item in items:
                 owner = found.setdefault(item.id, item)
                 if owner is not item:
-                    self.conflicts.append(Conflict(kind, source.upstream, item.name, item.id, owner.upstream))
+                    conflict = Conflict(kind, source.upstream, item.name, item.id, owner.upstream)
+                    self.conflicts.setdefault(source.upstream, []).append(conflict)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mcpops_broker.protocol.headers import Mirror, find_mirrors
+from mcpops_broker.protocol.headers import ANNOTATION, Mirror, find_mirrors
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.listing import CacheHint
 
@@ -21,6 +21,7 @@ OWN = ""
 """In the place of an upstream's name: the broker itself."""
 
 NO_HINTS: Mapping[Kind, CacheHint] = MappingProxyType({})
+_ANNOTATION = orjson.dumps(ANNOTATION)
 _PREFIXED = frozenset({Kind.TOOLS, Kind.PROMPTS})
 """Kinds whose names are ours to choose. A URI may stand in any text that a server sends, so URIs stay as they are."""
 
@@ -60,6 +61,9 @@ class Item:
 
     def _look_for_mirrors(self) -> tuple[Mirror, ...] | str:
         if self._mirrors is None:
+            if _ANNOTATION not in self.raw:  # true of nearly all tools, and much faster than to look through schemas
+                self._mirrors = ()
+                return ()
             try:
                 self._mirrors = find_mirrors(self.definition.get("inputSchema"))
             except ValueError as error:

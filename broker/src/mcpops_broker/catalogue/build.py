@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""From the upstreams as they are now to the catalogue; what did not change since the last time is used again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mcpops_broker import logs
+from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.source import OWN, Definition, Source
+from mcpops_broker.catalogue.view import Listings
+from mcpops_broker.config.model import Config
+from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.listing import Listing
+from mcpops_broker.upstream.upstream import Upstream
+
+
+class Builder:
+    """Builds the catalogues of one broker. `head` begins every list for clients without sessions."""
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+        self._sources: dict[str, tuple[Listing, Source]] = {}
+        self._hidden: dict[str, int] = {}
+
+    def build(self, upstreams: Iterable[Upstream], own: list[Definition], config: Config) -> Catalogue:
+        """Merge what the upstreams offer, in the order of the configuration; `own` are the broker's tools."""
+        self._sources = {upstream.server.name: self._source(upstream) for upstream in upstreams}
+        sources = [source for _, source in self._sources.values()]
+        if own:
+            sources.insert(0, Source(OWN, "", {Kind.TOOLS: own}))
+        settings = config.broker
+        listings = Listings(
+            settings.page_size,
+            ttl=round(settings.check_interval * 1000),
+            head=self._head,
+            most_tools=settings.discovery_threshold,
+        )
+        catalogue = Catalogue(sources, config.virtual_servers, listings)
+        self._report(catalogue)
+        return catalogue
+
+    def _source(self, upstream: Upstream) -> tuple[Listing, Source]:
+        """Return what an upstream contributes, made anew only when its list is another one."""
+        server, listed = upstream.server, upstream.listed
+        known = self._sources.get(server.name)
+        personal = server.user_specific and server.enabled
+        if known is not None and known[0] is listed and known[1].made_for(server.prefix, personal):
+            return known
+        source = Source(
+            server.name,
+            server.prefix,
+            {kind: listed.items(kind) for kind in Kind},
+            resources=Kind.RESOURCES in listed.kinds or personal,
+            hints={kind: hint for kind in Kind if (hint := listed.hint(kind)) is not None},
+            personal=personal,
+        )
+        return listed, source
+
+    def _report(self, catalogue: Catalogue) -> None:
+        """Log one line for every upstream of which more is hidden than before; `/status` names each."""
+        hidden = {name: len(conflicts) for name, conflicts in catalogue.conflicts.items()}
+        for name, count in hidden.items():
+            if count > self._hidden.get(name, 0):
+                logs.warning("conflict", upstream=name, hidden=count, problem=str(catalogue.conflicts[name][-1]))
+        self._hidden = hidden
