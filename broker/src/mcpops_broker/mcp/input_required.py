@@ -52,3 +52,14 @@ def in_place_of_error(reply: Reply, capabilities: Mapping[str, Any]) -> Reply:
     if lacking:
         raise missing_error(_ASK, lacking)
     return input_required(questions)
+
+
+def check_declared(result: Mapping[str, Any], capabilities: Mapping[str, Any]) -> None:
+    """Raise `RpcError` -32021 when a result asks what the client has not declared: a server must not."""
+    requests = result.get("inputRequests")
+    for request in requests.values() if isinstance(requests, dict) else ():
+        if isinstance(request, dict):
+            method, params = request.get("method"), request.get("params")
+            lacking = missing(capabilities, str(method), params if isinstance(params, dict) else {})
+            if lacking:
+                raise missing_error(str(method), lacking)

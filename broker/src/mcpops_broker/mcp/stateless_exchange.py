@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mcpops_broker.mcp import input_required
+from mcpops_broker.mcp import input_required, tasks
 from mcpops_broker.mcp.exchange import NO_HEADERS, ClientExchange
 from mcpops_broker.mcp.introduction import SERVER_META
 from mcpops_broker.mcp.request_state import digest_of
@@ -147,7 +147,12 @@ class StatelessExchange(ClientExchange):
         result = message["result"]
         if not isinstance(result, dict):
             raise RpcError(jsonrpc.INTERNAL_ERROR, "The upstream answered with a result that is no object")
-        if "resultType" in result:
+        kind = result.get("resultType")
+        if kind == "input_required":
+            input_required.check_declared(result, self.client.capabilities)
+        elif self.upstream is not None and (kind == "task" or self.method in tasks.METHODS):
+            reply = tasks.with_wrapped_id(reply, self.upstream)
+        if kind is not None:
             return reply.for_request(self.request_id)
         more = _COMPLETE
         if self.method == "resources/read" and "ttlMs" not in result:

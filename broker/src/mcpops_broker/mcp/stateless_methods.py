@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mcpops_broker.mcp import methods
+from mcpops_broker.mcp import methods, tasks
 from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO, instructions
 from mcpops_broker.mcp.stateless_exchange import StatelessExchange
 from mcpops_broker.protocol import jsonrpc, meta
@@ -28,6 +28,8 @@ async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, 
     try:
         if exchange.method == "server/discover":
             return jsonrpc.result_bytes(exchange.request_id, _discovery(broker))
+        if exchange.method in tasks.METHODS:
+            return await tasks.answer(broker, exchange, params)
         return await methods.answer(broker, exchange, exchange.method, params)
     except RpcError as error:
         return exchange.failed(error)
@@ -39,7 +41,9 @@ def _discovery(broker: Broker) -> bytes:
     result: dict[str, Any] = {
         "resultType": "complete",
         "supportedVersions": list(STATELESS_VERSIONS),
-        "capabilities": CAPABILITIES,
+        "capabilities": {**CAPABILITIES, "extensions": {tasks.EXTENSION: {}}}
+        if tasks.offered(broker)
+        else CAPABILITIES,
         "ttlMs": DISCOVER_TTL,
         "cacheScope": "public",
         "_meta": {meta.SERVER_INFO: SERVER_INFO},

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The tasks extension of MCP 2026-07-28 (`io.modelcontextprotocol/tasks`), for upstreams that offer it.
+
+A request about a task names no tool, so its id must say which upstream has the task: clients see `<upstream>.<id>`, the
+first part being a digest of the upstream's name. That needs no memory, so it holds at every worker and after a restart.
+Changes of tasks are not reported by `subscriptions/listen`; clients ask for them with `tasks/get`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mcpops_broker.catalogue.scope import EVERYTHING, Scope
+from mcpops_broker.mcp import methods
+from mcpops_broker.protocol import jsonrpc
+from mcpops_broker.protocol.jsonrpc import RpcError
+from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.exchange import Reply
+from mcpops_broker.upstream.upstream import Upstream
+
+if TYPE_CHECKING:
+    from mcpops_broker.broker import Broker
+    from mcpops_broker.mcp.stateless_exchange import StatelessExchange
+
+EXTENSION = "io.modelcontextprotocol/tasks"
+METHODS = frozenset({"tasks/cancel", "tasks/get", "tasks/update"})
+
+
+def offered_by(upstream: Upstream) -> bool:
+    """Tell whether an upstream has tasks of this kind; those of sessions (2025-11-25, experimental) are others."""
+    extensions = upstream.peer.capabilities.get("extensions") if upstream.peer is not None else None
+    return isinstance(extensions, dict) and EXTENSION in extensions
+
+
+def offered(broker: Broker) -> bool:
+    """Tell whether any upstream has tasks."""
+    return any(map(offered_by, broker.upstreams.values()))
+
+
+async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, Any]) -> bytes:
+    """Have the upstream of a task carry out a request about it."""
+    if not offered(broker):
+        raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {exchange.method}")
+    task = params.get("taskId")
+    if not isinstance(task, str):
+        raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "taskId" must be the id of a task')
+    tag, _, params["taskId"] = task.partition(".")
+    for upstream in broker.upstreams.values():
+        if _tag(upstream) == tag and offered_by(upstream) and _may_use(broker, exchange.scope, upstream):
+            return exchange.response(await methods.relay(broker, exchange, upstream, exchange.method, params))
+    raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown task: {jsonrpc.excerpt(task)}")
+
+
+def with_wrapped_id(reply: Reply, upstream: Upstream) -> Reply:
+    """Return a response with its task's id as clients see it; a response about no task as it is."""
+    task = reply.message["result"].get("taskId")
+    if not isinstance(task, str):
+        return reply
+    message = {**reply.message, "result": {**reply.message["result"], "taskId": f"{_tag(upstream)}.{task}"}}
+    return Reply(orjson.dumps(message), message)
+
+
+def _tag(upstream: Upstream) -> str:
+    return hashlib.blake2b(upstream.server.name.encode(), digest_size=6).hexdigest()
+
+
+def _may_use(broker: Broker, scope: Scope, upstream: Upstream) -> bool:
+    """Tell whether a client may call any tool of an upstream. Which tool began a task cannot be told."""
+    if scope is EVERYTHING:
+        return True
+    return any(tool.upstream == upstream.server.name for tool in broker.catalogue.view(scope).items(Kind.TOOLS))
