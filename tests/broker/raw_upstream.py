@@ -63,6 +63,8 @@ class RawUpstream:
         self.calls: list[Json] = []
         """Every tools/call: its params, session and headers."""
         self.cancelled: list[Json] = []
+        self.heard: list[tuple[str, Json]] = []
+        """Other notifications, with their session."""
         self.dropped = 0
         """Calls whose connection was closed before their answer."""
         self.pings_answered = 0
@@ -156,6 +158,8 @@ class RawUpstream:
                 raise
         if method == "notifications/cancelled":
             self.cancelled.append(message["params"])
+        elif isinstance(method, str) and method.startswith("notifications/"):
+            self.heard.append((session, message))
         if method == "resources/subscribe" and message["params"]["uri"].startswith("refused:"):
             error = {"code": -32602, "message": "no such resource"}
             return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error})
