@@ -49,14 +49,24 @@ class Report:
 
 def run(url: str, version: str, results: Path) -> Report:
     """Run every server scenario of a revision against the server at this URL; its files go to `results`."""
-    options = ["--suite", "all", "--spec-version", version, "--output-dir", str(results)]
-    command = ["node", str(PROGRAM), "server", "--url", url, *options]
+    return _run("server", results, "--url", url, "--suite", "all", "--spec-version", version)
+
+
+def run_client(command: str, scenario: str, version: str, results: Path) -> Report:
+    """Run one client scenario of a revision; `command` gets the URL of the suite's server as its last argument."""
+    options = ["--scenario", scenario, "--spec-version", version, "--timeout", "120000"]
+    return _run("client", results, "--command", command, *options)
+
+
+def _run(side: str, results: Path, *options: str) -> Report:
+    command = ["node", str(PROGRAM), side, *options, "--output-dir", str(results)]
     environment = {key: value for key, value in os.environ.items() if "PROXY" not in key.upper()}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
-    files = sorted(results.glob("server-*/checks.json"))
-    assert files, (
-        f"the suite ended with {ended.returncode} and wrote nothing:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}"
+    ended = subprocess.run(
+        command, cwd=ROOT / "tests", env=environment, capture_output=True, text=True, timeout=300, check=False
     )
+    printed = f"{ended.stdout[-3000:]}{ended.stderr[-3000:]}"
+    files = sorted(results.glob("*/checks.json"))
+    assert files, f"the suite ended with {ended.returncode} and wrote nothing:\n{printed}"
     passed, failures, warnings = 0, [], []
     for file in files:
         scenario = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", file.parent.name)
