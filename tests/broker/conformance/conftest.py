@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from broker.conformance.processes import run_server
+from broker.conformance.processes import COMMANDS, run_server
 from broker.harness import BrokerProcess, run_broker, server
 
 Through = Callable[..., BrokerProcess]
@@ -17,17 +17,18 @@ Through = Callable[..., BrokerProcess]
 
 @pytest.fixture(scope="session")
 def upstreams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """URLs of the two servers, by era."""
+    """URLs of the servers, by the eras that they speak."""
     directory = tmp_path_factory.mktemp("upstreams")
     with ExitStack() as stack:
-        yield {era: stack.enter_context(run_server(era, directory / f"{era}.log")) for era in ("legacy", "modern")}
+        yield {eras: stack.enter_context(run_server(eras, directory / f"{eras}.log")) for eras in COMMANDS}
 
 
 @pytest.fixture(scope="session")
 def through(upstreams: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
     """Start, once each, a broker before servers of these eras: `through("legacy+modern", "--workers", "2")`.
 
-    One server is reached without a prefix, two are with the era's name as the prefix.
+    One server is reached without a prefix, two are with the era's name as the prefix. The server of both eras is called
+    "both"; the other two know only their own.
     """
     running: dict[tuple[str, ...], BrokerProcess] = {}
     with ExitStack() as stack:

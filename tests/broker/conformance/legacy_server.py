@@ -197,7 +197,7 @@ def initialization_options(*arguments: Any) -> Any:
 
 def main() -> None:
     """Serve on the listening socket that the command line gives by its number."""
-    server.create_initialization_options = initialization_options  # type: ignore[method-assign]
+    server.create_initialization_options = initialization_options
     security = TransportSecuritySettings(allowed_hosts=LOCAL, allowed_origins=[f"http://{host}" for host in LOCAL])
     manager = StreamableHTTPSessionManager(server, Events(), security_settings=security, retry_interval=50)
 

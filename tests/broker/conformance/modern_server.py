@@ -1,8 +1,8 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The fixtures of the conformance suite on the official SDK 2.x: `python -m broker.conformance.modern_server SOCKET`.
-"""An MCP server of both eras, as the SDK makes it: stateless 2026-07-28, and sessions for older clients."""
+# The fixtures of the conformance suite on SDK 2.x: `python -m broker.conformance.modern_server SOCKET [both]`.
+"""An MCP server of 2026-07-28 only; with `both` it has sessions for older clients, too, as the SDK makes it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ from mcp.server.subscriptions import (
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 Context = ServerRequestContext[Any, Any]
 MODERN = "2026-07-28"
@@ -233,29 +235,50 @@ server: Server[Any] = Server(
     instructions=content.INSTRUCTIONS,
     cache_hints=dict.fromkeys(CACHED, CacheHint(ttl_ms=1000, scope="public")),
     get_tool_input_schema={tool["name"]: tool["inputSchema"] for tool in content.TOOLS}.get,
-    on_list_tools=list_tools,  # type: ignore[arg-type]  # JSON of the wire, which the SDK takes at run time
-    on_call_tool=call_tool,  # type: ignore[arg-type]
-    on_list_prompts=list_prompts,  # type: ignore[arg-type]
-    on_get_prompt=get_prompt,  # type: ignore[arg-type]
-    on_list_resources=list_resources,  # type: ignore[arg-type]
-    on_list_resource_templates=list_templates,  # type: ignore[arg-type]
-    on_read_resource=read_resource,  # type: ignore[arg-type]
-    on_completion=complete,  # type: ignore[arg-type]
-    on_subscribe_resource=subscribe,  # type: ignore[arg-type]
-    on_unsubscribe_resource=unsubscribe,  # type: ignore[arg-type]
+    on_list_tools=list_tools,
+    on_call_tool=call_tool,
+    on_list_prompts=list_prompts,
+    on_get_prompt=get_prompt,
+    on_list_resources=list_resources,
+    on_list_resource_templates=list_templates,
+    on_read_resource=read_resource,
+    on_completion=complete,
+    on_subscribe_resource=subscribe,
+    on_unsubscribe_resource=unsubscribe,
     on_subscriptions_listen=ListenHandler(bus),
 )
 server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, set_level)
 server.middleware.append(remember_session)
 
 
+class OnlyModern:
+    """Refuses what is not of 2026-07-28, and names the version that is spoken here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        version = dict(scope.get("headers", [])).get(b"mcp-protocol-version", b"").decode()
+        if scope["type"] != "http" or (scope["method"], version) == ("POST", MODERN):
+            await self._app(scope, receive, send)
+        elif scope["method"] == "POST":
+            data = {"supported": [MODERN], "requested": version}
+            error = {"code": types.UNSUPPORTED_PROTOCOL_VERSION, "message": "Unsupported version", "data": data}
+            await JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 400)(scope, receive, send)
+        else:
+            await Response(status_code=405)(scope, receive, send)
+
+
 def main() -> None:
     """Serve on the listening socket that the command line gives by its number."""
     changes = NotificationOptions(prompts_changed=True, tools_changed=True)
-    server.create_initialization_options = partial(server.create_initialization_options, changes)  # type: ignore[method-assign]  # the SDK has no other way to say listChanged over HTTP
+    # the SDK has no other way to say listChanged over HTTP
+    server.create_initialization_options = partial(server.create_initialization_options, changes)
     app = server.streamable_http_app(event_store=Events(), retry_interval=50)
+    served = app if "both" in sys.argv else OnlyModern(app)
     # h11 takes the blanks around a header value away, as RFC 9110 wants it; httptools leaves those behind it
-    uvicorn.run(app, fd=int(sys.argv[1]), http="h11", log_level="warning")
+    uvicorn.run(served, fd=int(sys.argv[1]), http="h11", log_level="warning")
 
 
 if __name__ == "__main__":

@@ -15,15 +15,19 @@ from pathlib import Path
 from broker.conformance.suite import ROOT
 
 LEGACY_PYTHON = str(ROOT / ".venv-legacy" / "bin" / "python")
-PYTHONS = {"legacy": LEGACY_PYTHON, "modern": sys.executable}
-"""Which Python has the SDK of an era."""
+COMMANDS = {
+    "legacy": [LEGACY_PYTHON, "-m", "broker.conformance.legacy_server", "SOCKET"],
+    "modern": [sys.executable, "-m", "broker.conformance.modern_server", "SOCKET"],
+    "both": [sys.executable, "-m", "broker.conformance.modern_server", "SOCKET", "both"],
+}
+"""The servers, by the eras that they speak."""
 
 
 @contextmanager
-def run_server(era: str, log_file: Path) -> Iterator[str]:
-    """Run the server of an era until the block ends; gives its URL. Its socket listens before it starts."""
+def run_server(eras: str, log_file: Path) -> Iterator[str]:
+    """Run the server of these eras until the block ends; gives its URL. Its socket listens before it starts."""
     with socket.create_server(("127.0.0.1", 0)) as listening, log_file.open("wb") as log:
-        command = [PYTHONS[era], "-m", f"broker.conformance.{era}_server", str(listening.fileno())]
+        command = [str(listening.fileno()) if part == "SOCKET" else part for part in COMMANDS[eras]]
         process = subprocess.Popen(command, cwd=ROOT / "tests", pass_fds=[listening.fileno()], stdout=log, stderr=log)
         port = listening.getsockname()[1]
         listening.close()

@@ -11,43 +11,33 @@ import pytest
 from broker.conformance import suite
 from broker.conformance.conftest import Through
 
-NOT_TRANSLATABLE: dict[str, str] = {}
-"""Checks that no server of an older revision can pass, with the reason."""
+NOT_TRANSLATABLE = {
+    "input-required-result-basic-elicitation:sep-2322-elicitation-incomplete": "a question of a session has no name",
+    "input-required-result-multiple-input-requests:sep-2322-multiple-inputs-incomplete": "it asks one after the other",
+    "input-required-result-ignore-extra-params:sep-2322-ignore-unexpected-params": "answers need a call that asked",
+}
+"""Checks of 2026-07-28 that no translation of a server with sessions can pass, and why."""
+MISSED = 5
+"""How many checks are not reached or not passed for these reasons."""
 
 
 @pytest.mark.parametrize("version", suite.VERSIONS)
 def test_the_server_itself(upstreams: dict[str, str], version: str, tmp_path: Path) -> None:
-    report = suite.run(upstreams["modern"], version, tmp_path)
+    report = suite.run(upstreams["both"], version, tmp_path)
 
     assert not [*report.failures, *report.warnings], str(report)
     assert report.passed >= suite.CHECKS[version], str(report)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("version", suite.VERSIONS)
-def test_through_the_broker(through: Through, version: str, workers: str, tmp_path: Path) -> None:
-    broker = through("modern", "--workers", workers)
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("eras", ["modern", "both", "legacy"])
+def test_through_the_broker(through: Through, eras: str, workers: str, version: str, tmp_path: Path) -> None:
+    broker = through(eras, "--workers", workers)
 
     report = suite.run(broker.url + "/mcp", version, tmp_path)
-
-    assert not [*report.failures, *report.warnings], str(report)
-    assert report.passed >= suite.CHECKS[version], str(report)
-
-
-@pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25"])
-def test_older_revisions_through_the_broker_to_an_older_server(through: Through, version: str, tmp_path: Path) -> None:
-    broker = through("legacy", "--workers", "2")
-
-    report = suite.run(broker.url + "/mcp", version, tmp_path)
-
-    assert not [*report.failures, *report.warnings], str(report)
-    assert report.passed >= suite.CHECKS[version], str(report)
-
-
-def test_the_stateless_revision_through_the_broker_to_an_older_server(through: Through, tmp_path: Path) -> None:
-    broker = through("legacy", "--workers", "2")
-
-    report = suite.run(broker.url + "/mcp", "2026-07-28", tmp_path)
 
     found = {f"{one.scenario}:{one.check}" for one in [*report.failures, *report.warnings]}
-    assert found == set(NOT_TRANSLATABLE), str(report)
+    excused = NOT_TRANSLATABLE if (eras, version) == ("legacy", "2026-07-28") else {}
+    assert found == set(excused), str(report)
+    assert report.passed >= suite.CHECKS[version] - MISSED * bool(excused), str(report)
