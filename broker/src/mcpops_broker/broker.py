@@ -22,6 +22,7 @@ from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
+from mcpops_broker.mcp.announcements import Announcements
 from mcpops_broker.mcp.asks import Asks
 from mcpops_broker.mcp.calls import Calls
 from mcpops_broker.mcp.event_log import EventLogs
@@ -90,6 +91,7 @@ class Broker:
         self.resumption = Resumption(self)
         self.watched_resources = WatchedResources(self)
         self.subscriptions = Subscriptions()
+        self.announcements = Announcements(bus, self._announce)
         self.calls = Calls()
         self.parked = ParkedCalls(options.secret, bus, self.background)
         self.asks = Asks(bus.here)
@@ -129,6 +131,7 @@ class Broker:
         self.begin_drain()
         if self._rebuild is not None:
             self._rebuild.cancel()
+        self.announcements.close()
         await asyncio.gather(*(upstream.close(CLOSE_GRACE) for upstream in self.upstreams.values()))
         await self.background.close()
         await self.http.close()
@@ -245,11 +248,13 @@ class Broker:
         if self._rebuild is not None:
             self._rebuild.cancel()
             self._rebuild = None
-        old = self._catalogue
         own = discovery.definitions(self.config.servers) if self.config.broker.discovery_tools else []
         self._catalogue = self._builder.build(self.upstreams.values(), own, self.config)
-        self.streams.catalogue_changed(old, self._catalogue)
-        self.subscriptions.catalogue_changed(old, self._catalogue)
+        self.announcements.changed(self._catalogue)
+
+    def _announce(self, old: Catalogue, new: Catalogue) -> None:
+        self.streams.catalogue_changed(old, new)
+        self.subscriptions.catalogue_changed(old, new)
 
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""

@@ -44,6 +44,11 @@ class Bus:
         """This worker's address: letters and digits. The successor of a worker that died has its address."""
         self._handlers: dict[str, Handler] = {}
 
+    @property
+    def others(self) -> Iterable[str]:
+        """The addresses of the other workers."""
+        return ()
+
     def on(self, kind: str, handler: Handler) -> None:
         """Call `handler` for every message of this kind."""
         self._handlers[kind] = handler
@@ -80,6 +85,11 @@ class SocketBus(Bus):
         self._sent = 0
         self._pieces: dict[int, tuple[int, list[bytes]]] = {}
         """By sender: the number of the message that is arriving, and its pieces so far."""
+
+    @property
+    def others(self) -> Iterable[str]:
+        """The addresses of the other workers."""
+        return self._outboxes.keys()
 
     def connect(self) -> None:
         """Begin to receive, inside the running event loop, and tell the others that this worker is there."""

@@ -9,6 +9,7 @@ read in `/status`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from mcpops_broker.catalogue.index import Conflict, Index
@@ -47,6 +48,16 @@ class Catalogue:
     def personal(self) -> Sequence[Source]:
         """The upstreams that offer each user something else; their sources have no items."""
         return self._index.personal
+
+    def digest(self) -> str:
+        """Return a value that is equal for two catalogues exactly when all clients would see the same lists."""
+        digest = hashlib.blake2b(digest_size=16)
+        for kind in Kind:
+            digest.update(self._everything.digest(kind))
+            digest.update(self._everything.digest(kind, stateless=True))
+        for server in self._virtual.values():
+            digest.update(repr((server.name, sorted(server.tools), sorted(server.prompts))).encode())
+        return digest.hexdigest()
 
     def route_tool(self, name: str) -> Item | None:
         """Return the tool with this name, as clients see it; None when there is none."""
