@@ -233,6 +233,7 @@ class Fixture:
         return text(answer((await call.ask({"roots": content.roots()}))["roots"]))
 
     async def _test_reconnection(self, call: Call, arguments: Json) -> Json:
+        await call.log("about to close the stream")
         await call.close_stream()
         await asyncio.sleep(0.2)
         return text("reconnected")

@@ -19,6 +19,9 @@ NOT_TRANSLATABLE = {
 """Checks of 2026-07-28 that no translation of a server with sessions can pass, and why."""
 MISSED = 5
 """How many checks are not reached or not passed for these reasons."""
+AT_THE_BROKER = {**suite.CHECKS, "2025-11-25": 82}
+"""How many checks the broker passes. Two are of what a server may do, and the broker does not: it answers by JSON when
+nothing comes before the result, and it keeps the stream of a call open when its upstream closes the one behind it."""
 
 
 @pytest.mark.parametrize("version", suite.VERSIONS)
@@ -40,4 +43,4 @@ def test_through_the_broker(through: Through, eras: str, workers: str, version: 
     found = {f"{one.scenario}:{one.check}" for one in [*report.failures, *report.warnings]}
     excused = NOT_TRANSLATABLE if (eras, version) == ("legacy", "2026-07-28") else {}
     assert found == set(excused), str(report)
-    assert report.passed >= suite.CHECKS[version] - MISSED * bool(excused), str(report)
+    assert report.passed >= AT_THE_BROKER[version] - MISSED * bool(excused), str(report)
