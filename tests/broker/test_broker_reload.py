@@ -170,14 +170,18 @@ def test_a_file_written_in_place_is_read_when_it_is_complete(broker: StartBroker
 
 def test_keys_without_effect_are_named(broker: StartBroker) -> None:
     running = broker(
-        {"servers": [{**server("a", "http://127.0.0.1:9/mcp"), "userSpecificList": True, "newKey": 1}], "x": 1}
+        {
+            "servers": [
+                {**server("a", "http://127.0.0.1:9/mcp"), "tokenURLElicitation": {"url": "http://u"}, "newKey": 1}
+            ],
+            "x": 1,
+        }
     )
 
     assert running.status()["config"]["warnings"] == [
         "key 'x' is not known and has no effect",
         "servers[0] (a): key 'newKey' is not known and has no effect",
-        "servers[0] (a): key 'userSpecificList' has no effect here: every client sees the list that the broker's own "
-        "credential gets",
+        "servers[0] (a): key 'tokenURLElicitation' has no effect here: clients are not asked for a token of their own",
     ]
 
 
