@@ -5,7 +5,7 @@
 broker, each on a port of its own, with tools, one resource, and notifications on demand.
 
 Tools: `echo` answers with its arguments, `steps` sends as many progress notifications as it is asked for and then
-answers. What else a server does for calls is a function that a test sets, see `CheapUpstream.fault`.
+answers. What goes wrong is a function that a test sets, see `CheapUpstream.faults`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class CheapUpstream:
         self.sessions: set[str] = set()
         self.calls = 0
         self.initialized = 0
-        self.fault: Fault | None = None
-        """Answers tools/call instead of the server, when set."""
+        self.faults: dict[str, Fault] = {}
+        """By method, what answers instead of the server."""
         self.version = 0
         """Part of every tool's description, so that the list differs when it changes."""
         self.connections: set[asyncio.StreamWriter] = set()
@@ -80,13 +80,13 @@ class CheapUpstream:
         """Change the list of tools and say so."""
         self.version += 1
         for writer, (_, _, meta) in self.listeners.items():
-            _event(writer, _notification("tools/list_changed", meta))
+            event(writer, _notification("tools/list_changed", meta))
 
     def update(self) -> None:
         """Say that the resource has changed, to those that have subscribed to it."""
         for writer, (session, uris, meta) in self.listeners.items():
             if self.uri in uris or self.uri in self._subscribed.get(session, ()):
-                _event(writer, _notification("resources/updated", {"uri": self.uri, **meta}))
+                event(writer, _notification("resources/updated", {"uri": self.uri, **meta}))
 
     def close_idle(self) -> None:
         """Close the connections that are kept for a next request, as servers do some time after the last."""
@@ -120,26 +120,28 @@ class CheapUpstream:
         if method == "DELETE":
             self.sessions.discard(session)
             self._subscribed.pop(session, None)
-            _reply(writer, 200)
+            reply(writer, 200)
         elif method == "GET" and (self.stateless or session not in self.sessions):
-            _reply(writer, 405 if self.stateless else 404)
+            reply(writer, 405 if self.stateless else 404)
         elif method == "GET":
             await self._stream(reader, writer, session, set(), {})
         elif self.stateless and META + "protocolVersion" not in message.get("params", {}).get("_meta", {}):
-            _reply(writer, 400, _error(message, -32022, supported=["2026-07-28"], requested="2025-11-25"))
+            reply(writer, 400, _error(message, -32022, supported=["2026-07-28"], requested="2025-11-25"))
         elif not self.stateless and message.get("method") != "initialize" and session not in self.sessions:
-            _reply(writer, 404 if session else 400, _error(message, -32000))
+            reply(writer, 404 if session else 400, _error(message, -32000))
+        elif (fault := self.faults.get(message.get("method", ""))) is not None:
+            await fault(self, message, writer)
         elif "id" not in message or "method" not in message:
-            _reply(writer, 202)
+            reply(writer, 202)
         elif message["method"] == "subscriptions/listen":
             wanted = message["params"]["notifications"]
             meta = {"_meta": {META + "subscriptionId": message["id"]}}
-            _stream_head(writer)
-            _event(writer, _notification("subscriptions/acknowledged", {"notifications": wanted, **meta}))
+            stream_head(writer)
+            event(writer, _notification("subscriptions/acknowledged", {"notifications": wanted, **meta}))
             await self._stream(reader, writer, "", set(wanted.get("resourceSubscriptions", ())), meta, begun=True)
         elif message["method"] == "tools/call":
             self.calls += 1
-            await (self.fault or _call)(self, message, writer)
+            await _call(self, message, writer)
         else:
             self._answer(message, session, writer)
         await writer.drain()
@@ -155,7 +157,7 @@ class CheapUpstream:
         begun: bool = False,
     ) -> None:
         if not begun:
-            _stream_head(writer)
+            stream_head(writer)
             writer.write(b"3\r\n:\n\n\r\n")
         self.listeners[writer] = (session, uris, meta)
         try:
@@ -192,9 +194,9 @@ class CheapUpstream:
         elif method == "resources/unsubscribe":
             self._subscribed.get(session, set()).discard(params["uri"])
         elif method != "ping":
-            _reply(writer, 404 if self.stateless else 200, _error(message, -32601))
+            reply(writer, 404 if self.stateless else 200, _error(message, -32601))
             return
-        _reply(writer, 200, self.result(message, result), more)
+        reply(writer, 200, self.result(message, result), more)
 
     def result(self, message: Json, result: Json) -> Json:
         """Build a response."""
@@ -206,15 +208,15 @@ async def _call(upstream: CheapUpstream, message: Json, writer: asyncio.StreamWr
     arguments, meta = (one if isinstance(one, dict) else {} for one in (params.get("arguments"), params.get("_meta")))
     result = upstream.result(message, {"content": [{"type": "text", "text": json.dumps(arguments)}]})
     if params["name"] == "echo":
-        _reply(writer, 200, result)
+        reply(writer, 200, result)
         return
     steps = arguments.get("steps")
     progress = {"progressToken": meta.get("progressToken"), "message": str(arguments.get("nonce"))}
-    _stream_head(writer)
+    stream_head(writer)
     for step in range(min(steps, 10) if isinstance(steps, int) else 0):
-        _event(writer, _notification("progress", {**progress, "progress": step}))
+        event(writer, _notification("progress", {**progress, "progress": step}))
         await asyncio.sleep(0)
-    _event(writer, result)
+    event(writer, result)
     writer.write(b"0\r\n\r\n")
 
 
@@ -230,18 +232,21 @@ def _error(message: Json, code: int, **data: Any) -> Json:
     return {"jsonrpc": "2.0", "id": message.get("id"), "error": error}
 
 
-def _reply(writer: asyncio.StreamWriter, status: int, body: Json | None = None, more: Json | None = None) -> None:
+def reply(writer: asyncio.StreamWriter, status: int, body: Json | None = None, more: Json | None = None) -> None:
+    """Send a whole answer."""
     data = b"" if body is None else json.dumps(body).encode()
     head = [f"HTTP/1.1 {status} X", f"content-length: {len(data)}", "content-type: application/json"]
     head += [f"{name}: {value}" for name, value in (more or {}).items()]
     writer.write("\r\n".join([*head, "", ""]).encode() + data)
 
 
-def _stream_head(writer: asyncio.StreamWriter) -> None:
+def stream_head(writer: asyncio.StreamWriter) -> None:
+    """Begin a stream of events, in chunks."""
     writer.write(b"HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
 
 
-def _event(writer: asyncio.StreamWriter, message: Json) -> None:
+def event(writer: asyncio.StreamWriter, message: Json) -> None:
+    """Send an event, as a chunk."""
     data = b"data: " + json.dumps(message).encode() + b"\n\n"
     writer.write(b"%x\r\n%s\r\n" % (len(data), data))
 

@@ -331,32 +331,10 @@ async def _hang_stream(upstream: RawUpstream, request: web.Request, message: Jso
     return await _wait(upstream, request, message)
 
 
-async def _break_off(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
-    response = await _stream(request)
-    await response.write(b"data: {")
-    if request.transport is not None:
-        request.transport.close()
-    return response
-
-
-async def _end_early(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
-    return await _stream(request)
-
-
 async def _resume(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
     upstream.keep("ev-1", _text(message, "resumed"))
     response = await _stream(request)
     await response.write(b"id: ev-1\nretry: 50\ndata:\n\n")
-    return response
-
-
-async def _huge(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
-    return web.json_response(_text(message, "x" * 3_000_000))
-
-
-async def _huge_event(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
-    response = await _stream(request)
-    await response.write(_event(_text(message, "x" * 3_000_000)))
     return response
 
 
@@ -379,16 +357,8 @@ _TOOLS: dict[str, Callable[[RawUpstream, web.Request, Json], Awaitable[Answer]]]
     "url": _url,
     "stream_only": _stream_only,
     "hang_stream": _hang_stream,
-    "break_off": _break_off,
-    "end_early": _end_early,
     "resume": _resume,
-    "huge": _huge,
-    "huge_event": _huge_event,
     "error500": _plain("boom", 500, "text/plain"),
-    "malformed": _plain('{"jsonrpc": "2.0", "id":'),
-    "html": _plain("<html>", 200, "text/html"),
-    "other_id": _plain('{"jsonrpc": "2.0", "id": "other", "result": {}}'),
-    "not_rpc": _plain("[1, 2]"),
     "unauthorized": _plain("", 401),
     "rpc_error": _rpc_error,
 }

@@ -26,7 +26,7 @@ def test_a_revision_is_agreed_on(asked: object, given: str) -> None:
         ({"jsonrpc": "2.0", "id": "", "method": "m", "params": {}}, Kind.REQUEST),
         ({"jsonrpc": "2.0", "method": "m"}, Kind.NOTIFICATION),
         ({"jsonrpc": "2.0", "id": 1, "result": {}}, Kind.RESPONSE),
-        ({"jsonrpc": "2.0", "id": None, "error": {}}, Kind.RESPONSE),
+        ({"jsonrpc": "2.0", "id": None, "error": {"code": -1, "message": "m", "data": 1}}, Kind.RESPONSE),
     ],
 )
 def test_messages_are_told_apart(message: object, kind: Kind) -> None:
@@ -38,6 +38,24 @@ def test_an_invalid_message_says_what_is_wrong() -> None:
         jsonrpc.classify({"jsonrpc": "2.0", "id": None, "method": "m"})
 
     assert (caught.value.code, caught.value.status) == (-32600, 400)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"result": 1},
+        {"result": None},
+        {"error": None},
+        {"error": "no"},
+        {"error": {"code": 1}},
+        {"error": {"code": "1", "message": "m"}},
+        {"result": {}, "error": {"code": 1, "message": "m"}},
+    ],
+)
+def test_an_odd_response_is_none(odd: dict[str, object]) -> None:
+    with pytest.raises(RpcError):
+        jsonrpc.classify({"jsonrpc": "2.0", "id": 1, **odd})
 
 
 @pytest.mark.parametrize("request_id", [1, "a", 'q"uote', 2**60])

@@ -145,8 +145,6 @@ class StatelessExchange(ClientExchange):
         if error is not None:
             return self.failed(_rpc_error(error))
         result = message["result"]
-        if not isinstance(result, dict):
-            raise RpcError(jsonrpc.INTERNAL_ERROR, "The upstream answered with a result that is no object")
         kind = result.get("resultType")
         if kind == "input_required":
             input_required.check_declared(result, self.client.capabilities)

@@ -26,6 +26,8 @@ UNSUPPORTED_VERSION = -32022
 MAX_DEPTH = 250
 """Objects and arrays inside each other that a body may have."""
 
+_NO_ERROR = {"code": 0, "message": ""}
+
 Id = str | int
 Message = dict[str, Any]
 
@@ -71,7 +73,7 @@ def parse(body: bytes) -> Any:
 def classify(message: object) -> Kind:
     """Tell what one message is; raise `RpcError` -32600 (HTTP 400) when it is none of the three kinds.
 
-    MCP narrows JSON-RPC: an id is a string or an integer, never null, and `params` is an object.
+    MCP narrows JSON-RPC: an id is a string or an integer, never null, `params` and `result` are objects.
     """
     if not isinstance(message, dict):
         raise _invalid("a message is a JSON object")
@@ -89,6 +91,11 @@ def classify(message: object) -> Kind:
         return Kind.REQUEST
     if ("result" in message) == ("error" in message):
         raise _invalid('a message has "method", or one of "result" and "error"')
+    if not isinstance(message.get("result", {}), dict):
+        raise _invalid('"result" must be an object')
+    error = message.get("error", _NO_ERROR)
+    if not isinstance(error, dict) or type(error.get("code")) is not int or not isinstance(error.get("message"), str):
+        raise _invalid('"error" must be an object with a code and a message')
     return Kind.RESPONSE
 
 

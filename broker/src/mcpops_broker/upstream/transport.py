@@ -148,11 +148,9 @@ class Transport:
     def result(self, response: Message) -> dict[str, Any]:
         """Return the result of a response; raise `UpstreamRpcError` for an error response."""
         if "error" in response:
-            error = response["error"] if isinstance(response["error"], dict) else {}
-            raise self._rpc_error(error)
-        if not isinstance(response["result"], dict):
-            raise self.error("invalid", "answered with a result that is not an object")
-        return response["result"]
+            raise self._rpc_error(response["error"])
+        result: dict[str, Any] = response["result"]
+        return result
 
     def error(self, reason: str, problem: str) -> UpstreamError:
         """Build an error of this upstream."""
