@@ -14,6 +14,7 @@ from mcpops_broker.mcp.event_log import KEEP_ALIVE, RESUME_GRACE, EventLog, Even
 from mcpops_broker.protocol import sse
 from mcpops_broker.protocol.versions import PRIMING_VERSIONS, RESUMABLE_VERSIONS
 from mcpops_broker.sessions.store import Session
+from mcpops_broker.timers import after
 from mcpops_broker.web.asgi import JSON, Receive, Send, respond, start_stream, stream, wait_for_disconnect
 
 WATCH_AFTER = 0.25
@@ -140,7 +141,7 @@ class Attendance:
     async def run(self, work: Awaitable[list[bytes]], *, batch: bool = False) -> None:
         """Await the work and send the responses that it returns."""
         self._task = asyncio.current_task()
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+        timer = after(WATCH_AFTER, self._begin)
         self._session.busy += 1
         try:
             try:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from mcpops_broker.protocol import sse
+from mcpops_broker.timers import after
 from mcpops_broker.web.asgi import JSON, Receive, Send, respond, start_stream, stream, wait_for_disconnect
 
 WATCH_AFTER = 0.25
@@ -68,7 +69,7 @@ class StatelessOutput:
     async def until_gone(self, work: Awaitable[bytes]) -> bytes | None:
         """Await the work; None when the client went away, which has ended the work by then."""
         self._task = task = asyncio.current_task()
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin_watch)
+        timer = after(WATCH_AFTER, self._begin_watch)
         try:
             return await work
         except asyncio.CancelledError:

@@ -17,6 +17,7 @@ from typing import Any
 import httptools
 
 from mcpops_broker.net.client import HttpError, HttpTimeoutError
+from mcpops_broker.timers import after
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of an answer's head, and of what follows its last chunk."""
@@ -96,9 +97,8 @@ class Http1Answer:
         When nothing comes `within` seconds (None: for ever), `otherwise` is the problem. Raises `HttpError`.
         """
         if not self._parts and not self.complete and self._problem is None:
-            loop = asyncio.get_running_loop()
-            timer = None if within is None else loop.call_later(within, self._too_late, otherwise)
-            self._wake = loop.create_future()
+            timer = None if within is None else after(within, self._too_late, otherwise)
+            self._wake = asyncio.get_running_loop().create_future()
             try:
                 await self._wake
             finally:

@@ -221,7 +221,7 @@ class SessionLink(Link):
         }
         bare = UpstreamSession.opened(None, Peer(Era.SESSION, LATEST_SESSION_VERSION), headers)
         body = orjson.dumps(jsonrpc.request("initialize", "initialize", params))
-        async with Deadline(transport.name, self._control):
+        with Deadline(transport.name, self._control):
             answer = await transport.post(bare.headers, body)
             session_id = answer.header("mcp-session-id")
             inbound = OwnInbound(self, bare)
@@ -247,7 +247,7 @@ class SessionLink(Link):
         transport = self._transport
         request_id = f"broker:{next(self._ids)}"
         body = orjson.dumps(jsonrpc.request(request_id, method, params))
-        async with Deadline(transport.name, self._control):
+        with Deadline(transport.name, self._control):
             answer = await transport.post(session.headers, body, in_session=session.id is not None)
             inbound = OwnInbound(self, session)
             _, response = await read_response(transport, answer, request_id, inbound, self._background)
@@ -266,7 +266,7 @@ class SessionLink(Link):
         session.active += 1
         session.used = time.monotonic()
         try:
-            async with Deadline(transport.name, self._total) as deadline:
+            with Deadline(transport.name, self._total) as deadline:
                 inbound = CallInbound(self, session, exchange, deadline, token=token)
                 if session.id is not None and (client.capabilities or client.log_level is not None):
                     stream = session.stream = session.stream or SessionStream(self, transport, session)
@@ -298,7 +298,7 @@ class SessionLink(Link):
             await self._call(session, "logging/setLevel", {"level": level})
 
     async def _send(self, session: UpstreamSession, message: Message) -> None:
-        async with Deadline(self._transport.name, self._control):
+        with Deadline(self._transport.name, self._control):
             body = orjson.dumps(message)
             (await self._transport.post(session.headers, body, in_session=session.id is not None)).close()
 
@@ -322,9 +322,9 @@ class SessionLink(Link):
             self.spawn(self._close(session), "close session")
 
     async def _close(self, session: UpstreamSession) -> None:
-        with suppress(UpstreamError):  # whether or not the upstream is still there
-            async with Deadline(self._transport.name, self._control):
-                await self._transport.delete(session.headers)
+        # Whether or not the upstream is still there.
+        with suppress(UpstreamError), Deadline(self._transport.name, self._control):
+            await self._transport.delete(session.headers)
 
 
 def _announces(peer: Peer) -> bool:

@@ -87,7 +87,7 @@ class StatelessLink(Link):
         params = meta.with_envelope(params, version=self._version, capabilities={}, client_info=CLIENT_INFO)
         body = orjson.dumps(jsonrpc.request(request_id, method, params))
         own = {**transport.headers, **headers.standard_headers(self._version, method, params)}
-        async with Deadline(transport.name, self._control):
+        with Deadline(transport.name, self._control):
             answer = await transport.post(own, body)
             _, response = await read_response(transport, answer, request_id, _NOBODY, self._background)
         return transport.result(response)
@@ -98,7 +98,7 @@ class StatelessLink(Link):
         exchange.upstream_id = exchange.request_id
         exchange.carrier = asyncio.current_task()
         try:
-            async with Deadline(self._transport.name, self._total) as deadline:
+            with Deadline(self._transport.name, self._total) as deadline:
                 reply = await self._post(exchange, method, params)
                 if not exchange.resolves_input or not _needs_input(reply):
                     return reply

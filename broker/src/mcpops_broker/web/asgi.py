@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from mcpops_broker.timers import Limit
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,7 +52,7 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
+        with Limit(BODY_TIMEOUT):
             while True:
                 event = await receive()
                 if event["type"] == "http.disconnect":
