@@ -218,3 +218,54 @@ def test_many_tools_are_hidden_until_some_are_selected(broker: StartBroker, upst
     many.configure({**config, "broker": {"discoveryTools": True, "discoveryToolThreshold": 3}})
     many.initialize()
     wait_until(lambda: many.tools() == ["a", "b", "c", "discover_tools", "select_tools"], "the new limit")
+
+
+@pytest.mark.parametrize("sessions", [True, False], ids=["session", "no session"])
+def test_prompts_and_resources_keep_to_it_as_well(broker: StartBroker, upstream: StartUpstream, sessions: bool) -> None:
+    one, two = upstream("echo"), upstream("echo")
+    for raw in (one, two):
+        uri = f"x://{raw.port}"
+        raw.results = {
+            "prompts/list": {"prompts": [{"name": "hello"}]},
+            "prompts/get": {"messages": []},
+            "resources/list": {"resources": [{"uri": uri, "name": "it"}]},
+            "resources/templates/list": {"resourceTemplates": []},
+            "resources/read": {"contents": [{"uri": uri, "text": "secret"}]},
+            "resources/subscribe": {},
+            "completion/complete": {"completion": {"values": ["a"]}},
+        }
+    config = {
+        "servers": [server("ns/one", one.url, "o_"), server("ns/two", two.url, "t_")],
+        "virtualServers": [{"name": "ns/v", "tools": ["o_echo"], "prompts": ["o_hello"]}],
+    }
+    running = broker(config, env={"TRUSTED_HEADER_PUBLIC_KEY": PEM})
+    running.wait_ready("ns/one", "ns/two")
+    running.initialize()
+    granted = authorized(tools={}, prompts={"ns/one": ["hello"]}, resources={"ns/one": [f"{one.port}"]})
+
+    def ask(method: str, params: Json, headers: dict[str, str]) -> Json:
+        if sessions:
+            reply: Json = running.post(rpc(method, params), headers).json
+        else:
+            reply = stateless.send(running, stateless.message(method, params), headers).json
+        return reply
+
+    for headers in ({"x-mcp-virtualserver": "ns/v"}, granted):
+        prompts = ask("prompts/list", {}, headers)["result"]["prompts"]
+        assert [prompt["name"] for prompt in prompts] == ["o_hello"]
+        resources = ask("resources/list", {}, headers)["result"]["resources"]
+        assert [resource["uri"] for resource in resources] == [f"x://{one.port}"]
+        for method, params in (
+            ("prompts/get", {"name": "{}_hello"}),
+            ("resources/read", {"uri": "x://{}"}),
+            ("completion/complete", {"ref": {"type": "ref/prompt", "name": "{}_hello"}, "argument": {}}),
+            ("completion/complete", {"ref": {"type": "ref/resource", "uri": "x://{}"}, "argument": {}}),
+            *((("resources/subscribe", {"uri": "x://{}"}),) if sessions else ()),
+        ):
+            for raw, allowed in ((one, True), (two, False)):
+                prefix = "o" if raw is one else "t"
+                text = json.dumps(params).replace("{}_", f"{prefix}_").replace("x://{}", f"x://{raw.port}")
+                answer = ask(method, json.loads(text), headers)
+                assert ("secret" in json.dumps(answer)) is (allowed and method == "resources/read")
+                if not allowed or method != "resources/subscribe":  # the servers report no changes
+                    assert ("result" in answer) is allowed, (method, answer)

@@ -108,6 +108,18 @@ def test_status_counts_what_is_offered_and_names_what_is_not(broker: StartBroker
     assert running.status()["virtualServers"] == [{"name": "ns/v", "tools": 1, "prompts": 1, "missing": ["gone"]}]
 
 
+def test_a_list_that_cannot_be_read_hides_no_other(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo")
+    raw.results = {"prompts/list": {"prompts": None}}
+    running = broker({"servers": [server("ns/one", raw.url)]})
+    running.wait_ready("ns/one")
+
+    status = running.server("ns/one")
+    assert (status["totalTools"], status["totalPrompts"]) == (1, 0)
+    (problem,) = status["problems"]
+    assert problem.startswith("prompts/list failed: upstream ns/one: answered prompts/list without a list of prompts")
+
+
 def test_status_of_one_server(broker: StartBroker, upstream: StartUpstream) -> None:
     raw = upstream("echo")
     running = broker({"servers": [server("ns/one", raw.url)]})

@@ -36,11 +36,11 @@ async def read_kind(name: str, kind: Kind, call: Call) -> Items:
     """List one kind; raise `UpstreamError`."""
     try:
         return await _pages(name, kind, call)
-    except UpstreamRpcError as error:
-        if error.code == jsonrpc.METHOD_NOT_FOUND and kind is not Kind.TOOLS:
-            return Items(kind)  # many servers have resources but know nothing of templates
-        if kind is Kind.TOOLS:
+    except UpstreamError as error:
+        if kind is Kind.TOOLS or error.reason not in ("error", "invalid"):
             raise
+        if isinstance(error, UpstreamRpcError) and error.code == jsonrpc.METHOD_NOT_FOUND:
+            return Items(kind)  # many servers have resources but know nothing of templates
         return Items(kind, problem=f"{kind.method} failed: {error}")
 
 
