@@ -30,12 +30,28 @@ def upgrade_state(info: Values, *, endpoint: Values) -> dict[str, t.Any]:
     }
 
 
+def broker_state(deployment: Values | None, *, endpoint: Values) -> dict[str, t.Any]:
+    """The same of the collection's own broker. ``deployment`` is its Deployment; None when it is not there."""
+    spec, status = (deployment or {}).get("spec") or {}, (deployment or {}).get("status") or {}
+    containers = ((spec.get("template") or {}).get("spec") or {}).get("containers") or [{}]
+    image = containers[0].get("image")
+    ready = f"{status.get('readyReplicas') or 0} of {spec.get('replicas', 1)} Pods ready"
+    return {
+        "broker": f"{image} ({ready})" if image else NOTHING,
+        "image": image,
+        **upgrade_state({}, endpoint=endpoint),
+    }
+
+
 def upgrade_report(before: Values, after: Values) -> list[str]:
     """The two states side by side, one line each; what did not change is said once."""
-    lines = [
-        _line("operator", _operator(before), _operator(after)),
-        _line("API versions", ", ".join(before["api_versions"]), ", ".join(after["api_versions"])),
-    ]
+    if "broker" in before:
+        lines = [_line("broker", before["broker"], after["broker"])]
+    else:
+        lines = [
+            _line("operator", _operator(before), _operator(after)),
+            _line("API versions", ", ".join(before["api_versions"]), ", ".join(after["api_versions"])),
+        ]
     for what in ("extensions", "registrations"):
         for name in dict.fromkeys([*before[what], *after[what]]):
             lines.append(_line(f"{what[:-1]} {name}", before[what].get(name), after[what].get(name)))

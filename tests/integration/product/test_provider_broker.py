@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import kubernetes
@@ -229,21 +228,34 @@ def test_a_service_monitor_needs_the_prometheus_operator(sandbox: Sandbox, accou
 
 
 @pytest.mark.usefixtures("first")
-def test_an_image_that_cannot_be_pulled_ends_the_wait_with_the_reason(
-    sandbox: Sandbox, account: dict[str, Any], tmp_path: Path
+def test_an_upgrade_that_cannot_be_pulled_goes_back_to_the_image_of_before(
+    sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
-    wrong = {**account, "mcp_gateway_broker_image": "registry.example.com/mcpops-brokr:0.1.0"}
+    wrong = {**account, "mcp_gateway_broker_image": "registry.example.com/mcpops-brokr:0.2.0"}
 
-    play = sandbox.play("site", variables=wrong)
+    play = sandbox.play("upgrade", variables=wrong)
     proven = sandbox.play("verify", variables=account)
-    mended = sandbox.play("site", variables=account)
 
     assert play.exit_code != 0
-    for said in ("Deployment mcp-system/mcp-broker", "container broker: ImagePullBackOff", "mcpops-brokr:0.1.0"):
-        assert said in play.message
-    assert proven.exit_code == 0, proven.output  # the old pods serve on
-    assert mended.exit_code == 0, mended.output
+    for said in (
+        "Deployment mcp-system/mcp-broker", "container broker: ImagePullBackOff", "mcpops-brokr:0.2.0",
+        f"The image of before is back. As things are now: {BROKER['mcp_gateway_broker_image']} (2 of 2 Pods ready).",
+    ):  # fmt: skip
+        assert said in " ".join(play.output.split())
+    assert proven.exit_code == 0, proven.output
     assert len(pods(sandbox)) == 2
+
+
+@pytest.mark.usefixtures("first")
+def test_an_upgrade_tells_what_has_changed(sandbox: Sandbox, account: dict[str, Any]) -> None:
+    newer = {**account, "mcp_gateway_broker_image": "registry.example.com/mcpops-broker:0.2.0"}
+
+    play = sandbox.play("upgrade", variables=newer)
+
+    assert play.exit_code == 0, play.output
+    before, after = BROKER["mcp_gateway_broker_image"], newer["mcp_gateway_broker_image"]
+    assert f"broker: {before} (2 of 2 Pods ready) -> {after} (2 of 2 Pods ready)" in play.output
+    assert "tools: 5" in play.output
 
 
 @pytest.mark.usefixtures("first")

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_upgrade import upgrade_report, upgrade_state
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_upgrade import (
+    broker_state,
+    upgrade_report,
+    upgrade_state,
+)
 
 OLD = upgrade_state(
     {
@@ -55,4 +59,20 @@ def test_a_gateway_that_is_not_there_has_a_state_too() -> None:
         "API versions: none",
         "endpoint: was not asked",
         "tools: 0",
+    ]
+
+
+def test_a_broker_is_told_by_its_image_and_pods() -> None:
+    deployment = {
+        "spec": {"replicas": 2, "template": {"spec": {"containers": [{"image": "broker:1"}]}}},
+        "status": {"readyReplicas": 1},
+    }
+    old = broker_state(deployment, endpoint={"works": True, "tools": ["a"]})
+
+    assert old["image"] == "broker:1"
+    assert upgrade_report(old, broker_state(None, endpoint={})) == [
+        "broker: broker:1 (1 of 2 Pods ready) -> none",
+        "endpoint: works -> was not asked",
+        "tools: 1 -> 0",
+        "tools lost: a",
     ]
