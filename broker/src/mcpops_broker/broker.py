@@ -22,6 +22,7 @@ from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import signature, watch
+from mcpops_broker.homes import Homes
 from mcpops_broker.mcp.announcements import Announcements
 from mcpops_broker.mcp.asks import Asks
 from mcpops_broker.mcp.calls import Calls
@@ -95,6 +96,7 @@ class Broker:
         self.calls = Calls()
         self.parked = ParkedCalls(options.secret, bus, self.background)
         self.asks = Asks(bus.here)
+        self.homes = Homes(bus, self.background, lambda: self.upstreams)
         self.requests = 0
         """POST requests in flight."""
         self.draining = False
@@ -198,6 +200,7 @@ class Broker:
         """End a client session in this worker, with everything that is under way in it."""
         identity = self.sessions.end(session_id)
         if identity is not None:
+            self._end_upstream_sessions(identity)
             self.calls.stop_session(identity, RpcError(INVALID_REQUEST, "The session was ended"))
             self.event_logs.end_session(identity)
 
@@ -236,6 +239,7 @@ class Broker:
                 )
                 if kept is not None and kept.server.url == server.url and server.enabled:
                     upstream.take_over(kept)  # its tools stay listed while it connects with the new settings
+                self.homes.serve(upstream)
                 upstream.start()
                 self.upstreams[server.name] = upstream
         return list(before.values())
@@ -266,7 +270,8 @@ class Broker:
         identity = session.key.identity
         self.streams.end(identity)
         self.watched_resources.drop(session)
-        self._end_upstream_sessions(identity)
+        for upstream in self.upstreams.values():
+            upstream.leave_session(identity)
 
     def _end_upstream_sessions(self, identity: str) -> None:
         for upstream in self.upstreams.values():
@@ -279,6 +284,9 @@ class Broker:
             self.event_logs.sweep()
             self.streams.sweep()
             self.stateless_clients.sweep()
+            self.homes.sweep()
+            for upstream in self.upstreams.values():
+                upstream.sweep()
 
 
 def load(path: Path) -> Config:

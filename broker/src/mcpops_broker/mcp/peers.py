@@ -48,6 +48,7 @@ def connect(broker: Broker) -> None:
         bus.send("ended", broker.sessions.ended(), sender)
         bus.send("selected", broker.access.selections.all(), sender)
         broker.announcements.worker_started(sender)
+        broker.homes.worker_started(sender)
         broker.parked.worker_started(sender)
         bus.send("level", broker.sessions.log_levels(), sender)
         bus.send("subscribed", broker.watched_resources.all(), sender)

@@ -71,6 +71,16 @@ class SessionPool:
             if stale.stream is not None:
                 stale.stream.close()
 
+    def leave(self, identity: str) -> None:
+        """End a client's session unless another worker uses it: then it ends when nobody has used it for a while."""
+        session = self._sessions.get(identity)
+        if session is None or not session.lent:
+            self.drop(identity)
+
+    def borrowed(self) -> list[str]:
+        """Return whose sessions are used here though another worker ends them."""
+        return [identity for identity, session in self._sessions.items() if session.borrowed]
+
     def drop(self, identity: str) -> None:
         """End a client's session."""
         task = self._opening.pop(identity, None)

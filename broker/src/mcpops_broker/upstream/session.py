@@ -28,6 +28,10 @@ class UpstreamSession:
     """Requests in flight."""
     used: float = 0.0
     """Monotonic seconds of the last request."""
+    borrowed: bool = False
+    """Whether another worker has opened it, and ends it."""
+    lent: bool = False
+    """Whether another worker uses it, too."""
     stream: SessionStream | None = None
     """The session's own stream, once a client that can be asked has used the session."""
 
@@ -47,4 +51,6 @@ class UpstreamSession:
     def adopted(cls, exported: Mapping[str, Any], headers: Mapping[str, str]) -> UpstreamSession:
         """Build a session that another worker has opened, from its `export`."""
         peer = Peer(Era.SESSION, exported["version"], exported["capabilities"])
-        return cls.opened(exported["id"], peer, headers)
+        session = cls.opened(exported["id"], peer, headers)
+        session.borrowed = True
+        return session

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from itertools import count
+from secrets import token_hex
 from typing import Any
 
 import orjson
@@ -61,6 +62,8 @@ class SessionLink(Link):
         self.sessions = SessionPool(transport.name, self._open_for, self._close_later)
         self.find: Find | None = None
         self._ids = count(1)
+        self._salt = token_hex(4)
+        """In the ids of the broker's own requests: another worker may use the same session."""
         self._watcher: asyncio.Task[None] | None = None
         self._uris: set[str] = set()
         """The resources subscribed to in the own session."""
@@ -172,7 +175,9 @@ class SessionLink(Link):
         if session is not None and session.id == stale:
             self.sessions.forget(client.identity, session)
             session = None
-        return (session or await self.sessions.get(client, stale)).export()
+        session = session or await self.sessions.get(client, stale)
+        session.lent = True
+        return session.export()
 
     def _session(self) -> UpstreamSession:
         if self._own is None:
@@ -206,7 +211,7 @@ class SessionLink(Link):
 
     async def _open_for(self, client: Client, stale: str | None) -> UpstreamSession:
         headers = self._transport.authorized(self._transport.headers, client)
-        if self.find is not None and (known := await self.find(client, stale)) is not None:
+        if self.find is not None and not client.stateless and (known := await self.find(client, stale)) is not None:
             return UpstreamSession.adopted(known, headers)
         declared = client.capabilities
         return await self._open({name: declared[name] for name in _CAPABILITIES if name in declared}, headers)
@@ -245,7 +250,7 @@ class SessionLink(Link):
 
     async def _call(self, session: UpstreamSession, method: str, params: dict[str, Any]) -> dict[str, Any]:
         transport = self._transport
-        request_id = f"broker:{next(self._ids)}"
+        request_id = f"broker:{self._salt}:{next(self._ids)}"
         body = orjson.dumps(jsonrpc.request(request_id, method, params))
         with Deadline(transport.name, self._control):
             answer = await transport.post(session.headers, body, in_session=session.id is not None)
@@ -269,7 +274,9 @@ class SessionLink(Link):
             with Deadline(transport.name, self._total) as deadline:
                 inbound = CallInbound(self, session, exchange, deadline, token=token)
                 if session.id is not None and (client.capabilities or client.log_level is not None):
-                    stream = session.stream = session.stream or SessionStream(self, transport, session)
+                    stream = session.stream = session.stream or SessionStream(
+                        self, transport, session, alone=self.find is None
+                    )
                     await stream.begin(inbound)
                 headers = transport.authorized(session.headers, client)
                 answer = await transport.post(headers, body, in_session=session.id is not None)
@@ -318,7 +325,7 @@ class SessionLink(Link):
     def _close_later(self, session: UpstreamSession) -> None:
         if session.stream is not None:
             session.stream.close()
-        if session.id is not None:
+        if session.id is not None and not session.borrowed:
             self.spawn(self._close(session), "close session")
 
     async def _close(self, session: UpstreamSession) -> None:

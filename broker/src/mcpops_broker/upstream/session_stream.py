@@ -26,7 +26,7 @@ OPEN_TIMEOUT = 5.0
 class SessionStream:
     """The stream of one session, with the calls that it serves."""
 
-    def __init__(self, side: Side, transport: Transport, session: UpstreamSession) -> None:
+    def __init__(self, side: Side, transport: Transport, session: UpstreamSession, *, alone: bool) -> None:
         self._transport = transport
         self._session = session
         self._side = side
@@ -34,6 +34,9 @@ class SessionStream:
         self._opening: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._refused = False
+        self._alone = alone
+        """Whether no other worker can use the session. Many servers give a session one stream only, so the workers
+        take turns."""
 
     async def begin(self, call: CallInbound) -> None:
         """Serve a call from now on; opens the stream when it is not open, unless the upstream offers none."""
@@ -50,6 +53,8 @@ class SessionStream:
         """Serve a call no more."""
         if call in self._inbound.calls:
             self._inbound.calls.remove(call)
+        if not self._alone and not self._inbound.calls:
+            self.close()
 
     def close(self) -> None:
         """Close the stream; the next call opens it again."""
@@ -62,7 +67,7 @@ class SessionStream:
             with suppress(UpstreamError):  # requests tell how the upstream fares
                 answer = await self._transport.listen(self._session.headers)
                 if answer is None:
-                    self._refused = True
+                    self._refused = self._alone
                 else:
                     self._reading = self._side.spawn(self._read(answer), "session stream")
         finally:

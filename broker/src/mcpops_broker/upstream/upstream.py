@@ -196,9 +196,27 @@ class Upstream:
         """
         return await self._eras.sessions.export(client, stale)
 
+    def borrowed(self) -> list[str]:
+        """Return whose sessions are used here though another worker ends them."""
+        return self._eras.sessions.sessions.borrowed()
+
+    def session_used(self, identity: str) -> None:
+        """Take note that another worker still uses a session that this one ends."""
+        session = self._eras.sessions.sessions.peek(identity)
+        if session is not None:
+            session.used = time.monotonic()
+
     def end_session(self, identity: str) -> None:
         """Forget a client, and end its session at the upstream if it has one."""
         self._eras.sessions.end_client(identity)
+
+    def leave_session(self, identity: str) -> None:
+        """Forget a client that is not heard of here any more, unless another worker uses its session."""
+        self._eras.sessions.sessions.leave(identity)
+
+    def sweep(self) -> None:
+        """End sessions that nobody has used for long, and streams of sessions sooner."""
+        self._eras.sessions.sessions.sweep(self._options.session_idle)
 
     def _stop(self) -> None:
         self.state = State.DISABLED
@@ -240,7 +258,6 @@ class Upstream:
         self.state, self.problem, self._failures = State.READY, None, 0
         self.validated = time.time()
         self._take(listed)
-        self._eras.sessions.sessions.sweep(self._options.session_idle)
 
     def _failed(self, error: UpstreamError) -> float:
         self._failures += 1

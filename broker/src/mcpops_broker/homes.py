@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""One session at an upstream for a client session, whichever worker carries its requests.
+
+Each pair of client and upstream has a home: the worker that opens the session, and that ends it. The others ask the
+home for it when they need it first, and say from time to time that they still do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from mcpops_broker.background import Background
+from mcpops_broker.bus import Bus
+from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.exchange import Client
+
+if TYPE_CHECKING:
+    from mcpops_broker.upstream.upstream import Upstream
+
+PATIENCE = 35.0
+"""Seconds that the home gets to open a session (an upstream gets 30 to answer). Then a second one is opened here."""
+_WANTED, _OPEN, _USED = "session.wanted", "session.open", "session.used"
+
+
+class Homes:
+    """What this worker has of the sessions of others, and they of its own."""
+
+    def __init__(self, bus: Bus, background: Background, upstreams: Callable[[], Mapping[str, Upstream]]) -> None:
+        self._bus = bus
+        self._background = background
+        self._upstreams = upstreams
+        """Gives those of the current configuration, by name."""
+        self._numbers = count(1)
+        self._waiting: dict[int, tuple[str, asyncio.Future[Mapping[str, Any] | None]]] = {}
+        """Questions to homes: whom, and the answer to come."""
+        bus.on(_WANTED, self._wanted)
+        bus.on(_OPEN, self._open)
+        bus.on(_USED, self._used)
+
+    def serve(self, upstream: Upstream) -> None:
+        """Have an upstream look for sessions at their homes."""
+        if self._bus.others:
+            upstream.find_sessions_by(partial(self._find, upstream.server.name))
+
+    def worker_started(self, address: str) -> None:
+        """Give up what was asked of this worker's predecessor."""
+        for whom, answer in self._waiting.values():
+            if whom == address and not answer.done():
+                answer.set_result(None)
+
+    def sweep(self) -> None:
+        """Tell the homes which of their sessions are still in use here."""
+        used: dict[str, list[tuple[str, str]]] = {}
+        for name, upstream in self._upstreams().items():
+            for identity in upstream.borrowed():
+                used.setdefault(self._home(name, identity), []).append((name, identity))
+        for home, sessions in used.items():
+            if home != self._bus.here:
+                self._bus.send(_USED, sessions, home)
+
+    def _home(self, upstream: str, identity: str) -> str:
+        workers = sorted((self._bus.here, *self._bus.others))
+        return workers[zlib.crc32(f"{upstream} {identity}".encode()) % len(workers)]
+
+    async def _find(self, upstream: str, client: Client, stale: str | None) -> Mapping[str, Any] | None:
+        """Return a client's session from its home; None: this worker is the home, or the home cannot help."""
+        home = self._home(upstream, client.identity)
+        if home == self._bus.here:
+            return None
+        number = next(self._numbers)
+        answer: asyncio.Future[Mapping[str, Any] | None] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = (home, answer)
+        who = [client.identity, client.version, dict(client.capabilities), client.authorization]
+        self._bus.send(_WANTED, [number, upstream, who, stale], home)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._waiting[number]
+
+    def _wanted(self, value: tuple[int, str, list[Any], str | None], sender: str) -> None:
+        self._background.start(self._lend(*value, sender), "lend session")
+
+    async def _lend(self, number: int, name: str, who: list[Any], stale: str | None, sender: str) -> None:
+        identity, version, capabilities, authorization = who
+        client = Client(identity, version, capabilities=capabilities, authorization=authorization)
+        upstream = self._upstreams().get(name)
+        session = None
+        if upstream is not None:
+            with suppress(UpstreamError):  # the other worker finds out for itself, and can say so to its client
+                session = await upstream.session_for(client, stale)
+        self._bus.send(_OPEN, [number, session], sender)
+
+    def _open(self, value: tuple[int, Mapping[str, Any] | None], sender: str) -> None:
+        number, session = value
+        if number in self._waiting and not self._waiting[number][1].done():
+            self._waiting[number][1].set_result(session)
+
+    def _used(self, value: list[tuple[str, str]], sender: str) -> None:
+        for name, identity in value:
+            upstream = self._upstreams().get(name)
+            if upstream is not None:
+                upstream.session_used(identity)
