@@ -214,8 +214,8 @@ async def test_all_pages_are_read_and_the_most_careful_hint_holds() -> None:
 @pytest.mark.parametrize(
     ("page", "problem"),
     [
-        ({"prompts": [], "nextCursor": "1"}, "does not come to an end of prompts/list"),
-        ({"tools": []}, "answered prompts/list without a list of prompts"),
+        ({"tools": [], "nextCursor": "1"}, "does not come to an end of tools/list"),
+        ({"prompts": []}, "answered tools/list without a list of tools"),
     ],
 )
 async def test_odd_pages_are_errors(page: Json, problem: str) -> None:
@@ -223,7 +223,7 @@ async def test_odd_pages_are_errors(page: Json, problem: str) -> None:
         return page
 
     with pytest.raises(UpstreamError, match=problem):
-        await read_listing("ns/up", Peer(Era.SESSION, "2025-11-25", {"prompts": {}}), call)
+        await read_listing("ns/up", Peer(Era.SESSION, "2025-11-25", {"tools": {}}), call)
 
 
 def test_listings_differ_by_content_and_not_by_the_order_of_keys() -> None:
