@@ -103,6 +103,27 @@ def test_subscriptions_outlive_a_change_of_their_upstreams_configuration(
         assert mine.next()["params"]["uri"] == "file:///a"
 
 
+def test_streams_are_no_requests_in_flight(broker: StartBroker) -> None:
+    running = broker({"servers": [], "broker": {"limits": {"requests": 1, "streams": 2}}})
+
+    with stream(running, listen(toolsListChanged=True)) as first, stream(running, listen()) as second:
+        first.next()
+        second.next()
+
+        assert send(running, message("tools/list")).status == 200
+        assert send(running, listen()).status == 503
+    wait_until(lambda: send(running, message("tools/list")).status == 200, "a request is served")
+
+    def opens() -> bool:
+        try:
+            with stream(running, listen()) as third:
+                return bool(third.next())
+        except AssertionError:  # refused
+            return False
+
+    wait_until(opens, "the streams that ended have made room")
+
+
 def test_odd_filters_are_refused(broker: StartBroker) -> None:
     running = broker({"servers": []})
 

@@ -100,7 +100,11 @@ class StatelessEndpoint:
         broker.catalogue.view(scope)  # raises for a virtual server that does not exist
         request_id: Id = message["id"]
         output = StatelessOutput(receive, send, takes_json=False, takes_events=True)
-        response = await output.until_gone(listen(broker, output, request_id, scope, wanted))
+        broker.requests -= 1  # from here on it is one of the streams, which have a limit of their own
+        try:
+            response = await output.until_gone(listen(broker, output, request_id, scope, wanted))
+        finally:
+            broker.requests += 1
         if response is not None:
             await output.finish(response)
 

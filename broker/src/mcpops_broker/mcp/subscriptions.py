@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 MAX_URIS = 1000
 """Resources that one stream may subscribe to."""
+WATCH_WITHIN = 5.0
+"""Seconds that upstreams get to confirm subscriptions: one that is slow must not keep a client from the others."""
 _LISTS = {
     "toolsListChanged": (Kind.TOOLS,),
     "promptsListChanged": (Kind.PROMPTS,),
@@ -175,7 +177,10 @@ async def _watch(broker: Broker, scope: Scope, uris: tuple[str, ...]) -> dict[st
                 return
 
     try:
-        await asyncio.gather(*(begin(uri) for uri in uris))
+        async with asyncio.timeout(WATCH_WITHIN):
+            await asyncio.gather(*(begin(uri) for uri in uris))
+    except TimeoutError:
+        logs.warning("subscribe.slow", resources=len(uris), watched=len(watched))
     except asyncio.CancelledError:
         broker.background.start(_unwatch(broker, watched), "unsubscribe")
         raise
