@@ -215,7 +215,7 @@ def test_ids_are_kept(broker: BrokerProcess, request_id: int | str) -> None:
 def test_an_upstreams_error_is_passed_on(broker: BrokerProcess) -> None:
     reply = call(broker, "r_rpc_error", {})
 
-    assert (reply.status, reply.error["code"], reply.error["data"]) == (200, -32602, {"field": "text"})
+    assert (reply.status, reply.error["code"], reply.error["data"]) == (400, -32602, {"field": "text"})
 
 
 def test_an_upstreams_failure_is_an_error(broker: BrokerProcess) -> None:

@@ -116,9 +116,9 @@ async def test_errors_keep_their_http_status(tmp_path: Path) -> None:
     upstream.lists["prompts"] = [{"name": "p"}]
     async with through(tmp_path, upstream) as broker:
         unknown = await ask(broker, message("tools/call", {"name": "p_nothing"}))
-        assert (unknown.status, unknown.error["code"]) == (200, -32602)
+        assert (unknown.status, unknown.error["code"]) == (400, -32602)
         nowhere = await ask(broker, message("resources/read", {"uri": "file:///none"}))
-        assert (nowhere.status, nowhere.error["code"]) == (200, -32602)
+        assert (nowhere.status, nowhere.error["code"]) == (400, -32602)
 
 
 class Tasks:

@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 STATUS = {
     jsonrpc.PARSE_ERROR: 400,
     jsonrpc.INVALID_REQUEST: 400,
+    jsonrpc.INVALID_PARAMS: 400,
     jsonrpc.METHOD_NOT_FOUND: 404,
     jsonrpc.HEADER_MISMATCH: 400,
     jsonrpc.MISSING_CAPABILITY: 400,
     jsonrpc.UNSUPPORTED_VERSION: 400,
 }
-"""HTTP statuses of errors (basic/transports/streamable-http); others are answered 200."""
+"""HTTP statuses of errors; others are answered 200. MCP gives them for most of these codes (basic/transports/
+streamable-http) and leaves them open for invalid params, where the official SDK has the same."""
 _CAN_BE_ASKED = ("elicitation", "roots", "sampling")
 _COMPLETE = b'"resultType":"complete"'
 _UNCACHED = b',"ttlMs":0,"cacheScope":"private"'
