@@ -14,6 +14,7 @@ import pytest
 from broker.conftest import StartBroker, StartUpstream
 from broker.harness import BrokerProcess, Json, rpc, run_broker, server, wait_until
 from broker.raw_upstream import RawUpstream
+from broker.session_client import listening
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -55,10 +56,6 @@ def text(response: Json) -> Any:
     """Return the JSON that a tool answered, or its text when that says what is wrong."""
     content = response["result"]["content"][0]["text"]
     return content if response["result"]["isError"] else json.loads(content)
-
-
-def in_new_session(broker: BrokerProcess) -> None:
-    broker.initialize()
 
 
 def test_a_virtual_server_holds_for_lists_and_calls(running: BrokerProcess) -> None:
@@ -158,7 +155,7 @@ def test_tags_lead_to_tools(running: BrokerProcess) -> None:
 
 def test_a_session_sees_and_calls_the_tools_that_it_selects(running: BrokerProcess) -> None:
     other = running.session
-    in_new_session(running)
+    running.initialize()
 
     assert text(running.call("select_tools", {"tools": ["t_other", "o_more"]})) == {
         "status": "scope set to 2 tools",
@@ -175,6 +172,22 @@ def test_a_session_sees_and_calls_the_tools_that_it_selects(running: BrokerProce
     wait_until(lambda: len(running.tools()) == 8 and len(running.tools()) == 8, "all tools are back")
 
 
+def test_a_session_hears_of_its_selection_and_no_other_does(running: BrokerProcess) -> None:
+    running.initialize()
+    other = running.session
+    with listening(running) as theirs:
+        running.initialize()
+        with listening(running) as mine:
+            for tools in (["o_more"], []):  # wherever the call and the stream have landed
+                running.call("select_tools", {"tools": tools})
+                assert mine.message()["method"] == "notifications/tools/list_changed"
+        running.session = other
+        running.call("select_tools", {"tools": ["o_more"]})
+        heard = [theirs.message()["method"]]
+        running.request("DELETE", headers={"mcp-session-id": other or ""})
+        assert [*heard, *theirs.rest()] == ["notifications/tools/list_changed"]
+
+
 @pytest.mark.parametrize(
     ("tools", "why"),
     [
@@ -187,7 +200,7 @@ def test_a_session_sees_and_calls_the_tools_that_it_selects(running: BrokerProce
     ],
 )
 def test_a_selection_that_cannot_be_made_changes_nothing(running: BrokerProcess, tools: Any, why: str) -> None:
-    in_new_session(running)
+    running.initialize()
 
     assert text(running.call("select_tools", {"tools": tools})) == why
     assert len(running.tools()) == 8
@@ -269,3 +282,19 @@ def test_prompts_and_resources_keep_to_it_as_well(broker: StartBroker, upstream:
                 assert ("secret" in json.dumps(answer)) is (allowed and method == "resources/read")
                 if not allowed or method != "resources/subscribe":  # the servers report no changes
                     assert ("result" in answer) is allowed, (method, answer)
+
+
+def test_what_is_said_of_a_server_changes_without_touching_it(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo")
+    config: Json = {"servers": [server("ns/one", raw.url, hint="old")], "broker": {"discoveryTools": True}}
+    running = broker(config)
+    running.wait_ready("ns/one")
+    running.initialize()
+    running.call("echo")
+    before = (raw.initialized, raw.deleted)
+
+    config["servers"][0]["hint"] = "new"
+    running.configure(config)
+    wait_until(lambda: text(running.call("discover_tools"))["servers"][0]["hint"] == "new", "the new hint")
+    running.call("echo")
+    assert (raw.initialized, raw.deleted) == before
