@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -22,6 +23,7 @@ from broker.scripted import (
 )
 from mcpops_broker.config.model import BrokerOptions
 from mcpops_broker.net.http1_client import Http1Client
+from mcpops_broker.upstream import eras
 from mcpops_broker.upstream.peer import Era
 from mcpops_broker.upstream.upstream import State, Upstream
 
@@ -182,3 +184,32 @@ async def test_revisions_of_the_future_are_named() -> None:
     )
     async with running(server), connected(server.url, ready=False) as (upstream, _):
         assert upstream.problem == "upstream ns/up: speaks MCP 2031-01-01, which this broker does not"
+
+
+async def test_a_server_that_says_nothing_to_what_it_does_not_know_is_spoken_to_in_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(eras, "PROBE_TIMEOUT", 0.1)
+    server = ScriptedServer("session")
+    serve = server.serve
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        if b"server/discover" in await request.read():
+            await asyncio.Event().wait()
+        return await serve(request)
+
+    server.serve = silent  # type: ignore[method-assign]
+    async with running(server), connected(server.url) as (upstream, _):
+        assert upstream.peer is not None
+        assert upstream.peer.era is Era.SESSION
+
+
+@pytest.mark.parametrize(("era", "method"), [("session", "ping"), ("stateless", "server/discover")])
+async def test_a_server_that_offers_nothing_to_list_is_still_watched(era: str, method: str) -> None:
+    server = ScriptedServer(era, capabilities={})
+    async with running(server), connected(server.url, BrokerOptions(check_interval=0.05)) as (upstream, _):
+        asked = len(server.of(method))
+        await until(lambda: len(server.of(method)) > asked, "it is asked again")
+        server.sessions.clear()
+        server.eras = ()
+        await until(lambda: upstream.state is State.FAILED, "the failure is seen")

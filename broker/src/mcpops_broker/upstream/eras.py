@@ -8,6 +8,7 @@ are read and watched without a session. Rules: MCP 2026-07-28 basic/versioning, 
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
@@ -16,6 +17,9 @@ from mcpops_broker.upstream.link import Link
 from mcpops_broker.upstream.peer import Era, Peer
 from mcpops_broker.upstream.session_link import SessionLink
 from mcpops_broker.upstream.stateless_link import StatelessLink, is_other_era
+
+PROBE_TIMEOUT = 10.0
+"""Seconds for an answer to `server/discover`; a server that says nothing to what it does not know has sessions."""
 
 
 class Eras:
@@ -61,9 +65,10 @@ class Eras:
 
     async def _connect_stateless(self, *, fall_back: bool) -> Peer:
         try:
-            peer = await self.stateless.connect()
-        except UpstreamError as error:
-            if not fall_back or not is_other_era(error):
+            async with asyncio.timeout(PROBE_TIMEOUT if fall_back else None):
+                peer = await self.stateless.connect()
+        except (UpstreamError, TimeoutError) as error:
+            if not fall_back or (isinstance(error, UpstreamError) and not is_other_era(error)):
                 raise
             peer = await self.sessions.connect()
             self.main = self.for_sessions = self.sessions

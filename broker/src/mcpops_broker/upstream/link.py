@@ -58,6 +58,10 @@ class Link(ABC):
         """Send one of the broker's own requests and return its result."""
 
     @abstractmethod
+    async def ping(self) -> None:
+        """Find out whether the upstream answers, without asking for anything."""
+
+    @abstractmethod
     async def request(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
         """Carry out a client's request; see `Upstream.request`."""
 

@@ -93,6 +93,10 @@ class SessionLink(Link):
                 await self._renew()
             return await self._call(self._session(), method, params)
 
+    async def ping(self) -> None:
+        """Send `ping`."""
+        await self.call("ping", {})
+
     async def request(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
         """Carry out a client's request.
 

@@ -92,6 +92,10 @@ class StatelessLink(Link):
             _, response = await read_response(transport, answer, request_id, _NOBODY, self._background)
         return transport.result(response)
 
+    async def ping(self) -> None:
+        """Send `server/discover`: this era has no ping."""
+        await self.call("server/discover", {})
+
     async def request(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
         """Carry out a client's request, in several rounds when the upstream needs input and the client does not know
         of such rounds."""

@@ -250,6 +250,8 @@ class Upstream:
             peer = self.peer = await self._eras.connect()
         await self._eras.main.watch(self._subscriptions)
         listed = await read_listing(self.server.name, peer, self._eras.main.call)
+        if not listed.kinds:
+            await self._eras.main.ping()  # nothing was asked, and it must be known whether it is there
         if self.server.user_specific:
             listed = Listing()  # what the broker itself is offered is not for users
         if self.state is not State.READY:
