@@ -51,7 +51,6 @@ def test_a_resource_that_does_not_exist_has_the_code_of_the_client(
     reply = ask(client, through(upstream).url, "resources/read", {"uri": "test://template/nothing"})
 
     assert answer(reply)["error"]["code"] == code
-    assert reply.status == (200 if client == "legacy" else 400)
 
 
 @pytest.mark.parametrize("upstream", ERAS)

@@ -17,6 +17,7 @@ from mcpops_broker.config.watch import signature, watch
 from mcpops_broker.net.target import address_of, target_for
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.listing import problems, sort_out
+from mcpops_broker.upstream.peer import Era
 from mcpops_broker.web import asgi
 from mcpops_broker.web.origin import OriginPolicy
 
@@ -50,6 +51,18 @@ def test_a_name_listed_twice_counts_once() -> None:
 
     assert found.valid == (tool,)
     assert [one.name for one in found.invalid] == ["t"]
+
+
+def test_a_tool_that_needs_impossible_headers_is_of_no_use_at_an_upstream_without_sessions() -> None:
+    schema = {"type": "object", "properties": {"list": {"type": "array", "x-mcp-header": "List"}}}
+    tool = {"name": "t", "inputSchema": schema}
+
+    in_a_session = sort_out(Kind.TOOLS, [tool], era=Era.SESSION)
+    without = sort_out(Kind.TOOLS, [tool], era=Era.STATELESS)
+
+    assert in_a_session.valid == (tool,)
+    assert without.valid == ()
+    assert "x-mcp-header" in without.invalid[0].errors[0]
 
 
 def test_a_log_line_cannot_be_forged(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
 from mcpops_broker.upstream.exchange import Client, Exchange
 from mcpops_broker.upstream.lister import read_kind
+from mcpops_broker.upstream.peer import Era
 from mcpops_broker.upstream.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ async def _read(upstream: Upstream, client: Client, kind: Kind) -> Source:
         raise UpstreamRpcError(name, code, jsonrpc.excerpt(error.get("message")), error.get("data"))
 
     name, prefix = upstream.server.name, upstream.server.prefix
+    era = Era.SESSION if upstream.peer is None else upstream.peer.era
     if upstream.peer is not None and not upstream.peer.offers(kind.capability):
         return Source(name, prefix, {})
     try:
         async with asyncio.timeout(TIMEOUT):
-            return Source(name, prefix, {kind: (await read_kind(name, kind, call)).valid})
+            return Source(name, prefix, {kind: (await read_kind(name, kind, call, era)).valid})
     except (UpstreamError, TimeoutError) as error:
         logs.warning("personal.list.failed", upstream=name, kind=kind.key, problem=str(error) or "no answer in time")
         return Source(name, prefix, {})

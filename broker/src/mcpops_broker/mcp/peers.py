@@ -33,10 +33,14 @@ def connect(broker: Broker) -> None:
             if (session := broker.sessions.find(session_id)) is not None:
                 session.set_log_level(log_level)
 
+    async def subscribe(session_id: str, upstream: str, uri: str, sender: str) -> None:
+        if (session := broker.sessions.find(session_id)) is not None:
+            await broker.watched_resources.add_later(session, upstream, uri)
+        bus.send("watched", [session_id, uri], sender)
+
     def subscribed(values: list[tuple[str, str, str]], sender: str) -> None:
         for session_id, upstream, uri in values:
-            if (session := broker.sessions.find(session_id)) is not None:
-                broker.background.start(broker.watched_resources.add_later(session, upstream, uri), "subscribe")
+            broker.background.start(subscribe(session_id, upstream, uri, sender), "subscribe")
 
     def unsubscribed(value: tuple[str, str], sender: str) -> None:
         if (session := broker.sessions.find(value[0])) is not None:
@@ -60,6 +64,7 @@ def connect(broker: Broker) -> None:
     bus.on("selected", selected)
     bus.on("level", level)
     bus.on("subscribed", subscribed)
+    bus.on("watched", lambda value, sender: broker.watched_resources.shared(value[0], value[1], sender))
     bus.on("unsubscribed", unsubscribed)
     bus.on("cancel", cancel)
     bus.on("tell", lambda value, sender: session_messages.tell_upstreams(broker, *value))

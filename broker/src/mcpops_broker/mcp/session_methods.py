@@ -91,7 +91,7 @@ async def _subscribe(broker: Broker, exchange: SessionExchange, params: Params) 
         except UpstreamError as error:
             refusal = error
         else:
-            broker.bus.send("subscribed", [[exchange.session.id, upstream.server.name, uri]])
+            await broker.watched_resources.share(exchange.session, upstream.server.name, uri)
             return
     raise refusal or methods.unknown_resource(exchange, uri)
 

@@ -7,6 +7,8 @@ Every worker knows the subscriptions of all sessions, so that the one with a ses
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -19,6 +21,9 @@ from mcpops_broker.upstream.errors import UpstreamError
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
 
+PATIENCE = 2.0
+"""Seconds that the answer to a subscription waits for the other workers."""
+
 
 class WatchedResources:
     """The subscriptions of the sessions that this worker knows."""
@@ -29,6 +34,8 @@ class WatchedResources:
         """By upstream and URI, then by the session's identity."""
         self._upstreams: dict[str, dict[str, str]] = {}
         """By the session's identity, then by URI."""
+        self._behind: dict[tuple[str, str], tuple[set[str], asyncio.Event]] = {}
+        """By session id and URI: workers that do not watch the resource yet, and what is set when all do."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -44,6 +51,26 @@ class WatchedResources:
             return
         self._sessions.setdefault((upstream, uri), {})[identity] = session
         self._upstreams.setdefault(identity, {})[uri] = upstream
+
+    async def share(self, session: Session, upstream: str, uri: str) -> None:
+        """Let the other workers subscribe a session, too, and wait until they have: the client may cause a change as
+        soon as it has our answer, and its stream may be at any of them."""
+        bus = self._broker.bus
+        behind, all_watch = set(bus.others), asyncio.Event()
+        bus.send("subscribed", [[session.id, upstream, uri]])
+        if behind:
+            self._behind[session.id, uri] = behind, all_watch
+            with suppress(TimeoutError):  # a worker that is busy or dead: it will hear of it in its time
+                async with asyncio.timeout(PATIENCE):
+                    await all_watch.wait()
+            self._behind.pop((session.id, uri), None)
+
+    def shared(self, session_id: str, uri: str, worker: str) -> None:
+        """Take note that a worker watches a resource for a session, or cannot."""
+        behind, all_watch = self._behind.get((session_id, uri), (set(), None))
+        behind.discard(worker)
+        if not behind and all_watch is not None:
+            all_watch.set()
 
     async def add_later(self, session: Session, upstream: str, uri: str) -> None:
         """Subscribe a session that is subscribed at another worker."""

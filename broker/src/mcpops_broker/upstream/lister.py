@@ -12,7 +12,7 @@ from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
 from mcpops_broker.upstream.listing import CacheHint, Items, Listing, sort_out
-from mcpops_broker.upstream.peer import Peer
+from mcpops_broker.upstream.peer import Era, Peer
 
 MAX_ITEMS = 20_000
 """Items of one kind of one upstream. More is taken for a server that pages without end."""
@@ -28,14 +28,14 @@ async def read_listing(name: str, peer: Peer, call: Call) -> Listing:
     resources cannot be listed, the rest is still offered and `Listing.problems` says why.
     """
     kinds = [kind for kind in Kind if peer.offers(kind.capability)]
-    lists = await asyncio.gather(*(read_kind(name, kind, call) for kind in kinds))
+    lists = await asyncio.gather(*(read_kind(name, kind, call, peer.era) for kind in kinds))
     return Listing(dict(zip(kinds, lists, strict=True)))
 
 
-async def read_kind(name: str, kind: Kind, call: Call) -> Items:
+async def read_kind(name: str, kind: Kind, call: Call, era: Era) -> Items:
     """List one kind; raise `UpstreamError`."""
     try:
-        return await _pages(name, kind, call)
+        return await _pages(name, kind, call, era)
     except UpstreamError as error:
         if kind is Kind.TOOLS or error.reason not in ("error", "invalid"):
             raise
@@ -44,7 +44,7 @@ async def read_kind(name: str, kind: Kind, call: Call) -> Items:
         return Items(kind, problem=f"{kind.method} failed: {error}")
 
 
-async def _pages(name: str, kind: Kind, call: Call) -> Items:
+async def _pages(name: str, kind: Kind, call: Call, era: Era) -> Items:
     found: list[Any] = []
     hint: CacheHint | None = None
     cursors: set[str] = set()
@@ -58,7 +58,7 @@ async def _pages(name: str, kind: Kind, call: Call) -> Items:
         hint = _combined(hint, page)
         cursor = page.get("nextCursor")
         if not isinstance(cursor, str) or not cursor:
-            return sort_out(kind, found, hint)
+            return sort_out(kind, found, hint, era)
         if cursor in cursors or len(found) > MAX_ITEMS:
             raise UpstreamError(name, "invalid", f"does not come to an end of {kind.method}")
         cursors.add(cursor)

@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 
+from mcpops_broker.protocol.headers import ANNOTATION, find_mirrors
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.upstream.peer import Era
 
 Item = dict[str, Any]
 """A tool, prompt, resource or template as the upstream wrote it; fields we do not know are kept."""
@@ -108,13 +110,15 @@ class Listing:
         return Listing(kept)
 
 
-def sort_out(kind: Kind, found: list[Any], hint: CacheHint | None = None) -> Items:
-    """Separate usable items from unusable ones."""
+def sort_out(kind: Kind, found: list[Any], hint: CacheHint | None = None, era: Era = Era.SESSION) -> Items:
+    """Separate the items of an upstream of this era that are usable from those that are not."""
     valid: list[Item] = []
     invalid: list[Invalid] = []
     seen: set[str] = set()
     for item in found:
         errors = problems(kind, item)
+        if not errors and kind is Kind.TOOLS and era is Era.STATELESS:
+            errors = _header_problems(item)
         name = item.get(kind.identity) if isinstance(item, dict) else None
         if not errors and name in seen:
             errors = (f"the upstream lists another {kind.noun} of this {_CALLED[kind.identity]} before",)
@@ -138,6 +142,18 @@ def problems(kind: Kind, item: Any) -> tuple[str, ...]:
         errors.append(f"the {_CALLED[kind.identity]} must be non-empty text")
     errors += _CHECKS[kind](item)
     return tuple(errors)
+
+
+def _header_problems(tool: Item) -> tuple[str, ...]:
+    """Say why a tool cannot be called without a session: clients of such an upstream, which the broker is, have to
+    leave it out of the list (MCP 2026-07-28 server/tools, `x-mcp-header`)."""
+    if ANNOTATION not in orjson.dumps(tool).decode():  # nearly always, and much faster than to look through the schema
+        return ()
+    try:
+        find_mirrors(tool["inputSchema"])
+    except ValueError as error:
+        return (str(error),)
+    return ()
 
 
 def _tool(tool: Item) -> list[str]:
