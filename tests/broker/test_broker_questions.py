@@ -132,7 +132,7 @@ async def test_the_time_that_people_need_is_not_the_upstreams(era: str) -> None:
         return ACCEPTED
 
     server.tool("ask", ask)
-    options = BrokerOptions(timeouts=Timeouts(total=0.4))
+    options = BrokerOptions(timeouts=Timeouts(total=0.4, idle=0.2))
     async with running(server), connected(server.url, options) as (upstream, _):
         exchange = TestExchange(session_client())
         exchange.answer = slowly

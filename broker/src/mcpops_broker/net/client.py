@@ -38,6 +38,8 @@ class Answer(Protocol):
     """An HTTP answer whose head has arrived. Call `close` when done; only then may the connection be used again."""
 
     status: int
+    idle: float | None
+    """Seconds of silence after which reading fails; None: for ever. May be changed while the answer is read."""
 
     def header(self, name: str) -> str | None:
         """Return a header's value, None when absent. Names are case-insensitive."""

@@ -116,6 +116,7 @@ async def read_response(
                         return raw, message
                 elif "id" in message:
                     inbound.request(message)
+                    answer.idle = None  # it may wait for a person now
                 else:
                     await inbound.notification(raw, message)
         except BrokenStreamError as error:
