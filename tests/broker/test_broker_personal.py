@@ -44,9 +44,10 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
             ],
             "virtualServers": [{"name": "ns/some", "tools": ["p_both", "p_gone"]}],
         }
-        with run_broker(tmp_path_factory.mktemp("personal"), config) as broker:
+        with run_broker(tmp_path_factory.mktemp("personal"), config, "--workers", "2") as broker:
             broker.wait_ready("ns/common", "ns/own")
             broker.initialize()
+            wait_until(lambda: all(len(broker.tools(ANN)) == 3 for _ in range(12)), "both workers list everything")
             yield Setup(broker, personal, common)
 
 
