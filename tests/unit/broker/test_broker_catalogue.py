@@ -237,6 +237,35 @@ def test_authorization_selection_and_virtual_server_hold_together() -> None:
     assert listed(catalogue, Scope("v", authorized, frozenset({"three", "four", "one"}))) == ["three"]
 
 
+@pytest.mark.parametrize(
+    ("scope", "kept"),
+    [
+        (EVERYTHING, True),
+        (Scope("v"), True),
+        (Scope(authorized=Authorized()), False),
+        (Scope(selection=frozenset({"t"})), False),
+    ],
+)
+def test_pages_are_kept_for_what_many_clients_see(scope: Scope, kept: bool) -> None:
+    catalogue = Catalogue([source("a", "", "t")], [VirtualServer("v", frozenset({"t"}))])
+
+    first, second = (catalogue.view(scope).page(Kind.TOOLS, None) for _ in range(2))
+    assert first == second
+    assert (first is second) is kept
+
+
+def test_a_scope_that_was_not_used_for_long_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcpops_broker.catalogue.catalogue.MAX_VIEWS", 2)
+    catalogue = Catalogue([source("a", "", "t")])
+    scopes = [Scope(selection=frozenset({str(number)})) for number in range(3)]
+    views = [catalogue.view(scope) for scope in scopes[:2]]
+
+    assert catalogue.view(scopes[0]) is views[0]
+    catalogue.view(scopes[2])
+    assert catalogue.view(scopes[0]) is views[0]
+    assert catalogue.view(scopes[1]) is not views[1]
+
+
 def test_a_resource_belongs_to_the_upstream_that_lists_it() -> None:
     sources = [
         source("a", "", has_resources=True, resourceTemplates=templates("x://{+any}")),

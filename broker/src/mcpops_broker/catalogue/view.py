@@ -108,7 +108,9 @@ class View:
             items = [item for item in items if kind is not Kind.TOOLS or item.header_problem is None]
         elif kind is Kind.TOOLS:
             items = self._for_sessions(items)
-        return ListView(kind, items, self._listings.page_size, caching + self._listings.head if caching else b"")
+        keep = self._scope.authorized is None and self._scope.selection is None
+        head = caching + self._listings.head if caching else b""
+        return ListView(kind, items, self._listings.page_size, head, keep=keep)
 
     def _caching(self, kind: Kind) -> bytes:
         """Say how long and by whom a list may be kept: as the strictest upstream allows, and what depends on who asks
@@ -168,17 +170,19 @@ class ListView:
     """The items of one kind that a scope may see.
 
     Order is by name or URI, so it does not depend on when an upstream was reached, and a cursor stays valid when the
-    list changes: it means "after this one". `head` is what the result begins with, before the list.
+    list changes: it means "after this one". `head` is what the result begins with, before the list. Without `keep`
+    pages are made each time: many clients that each see something else must not fill the memory.
     """
 
-    __slots__ = ("_digest", "_head", "_items", "_key", "_page_size", "_pages", "ids")
+    __slots__ = ("_digest", "_head", "_ids", "_items", "_keep", "_key", "_page_size", "_pages")
 
-    def __init__(self, kind: Kind, items: Iterable[Item], page_size: int, head: bytes = b"") -> None:
+    def __init__(self, kind: Kind, items: Iterable[Item], page_size: int, head: bytes, *, keep: bool) -> None:
         self._items = sorted(items, key=lambda item: item.id)
-        self.ids = [item.id for item in self._items]
+        self._ids = [item.id for item in self._items]
         self._key = kind.key.encode()
         self._page_size = page_size
         self._head = head
+        self._keep = keep
         self._pages: dict[int, bytes] = {}
         self._digest: bytes | None = None
 
@@ -197,11 +201,11 @@ class ListView:
 
         Raises `RpcError` -32602 for a cursor that is not one of ours.
         """
-        start = 0 if cursor is None else bisect_right(self.ids, _read_cursor(cursor))
+        start = 0 if cursor is None else bisect_right(self._ids, _read_cursor(cursor))
         page = self._pages.get(start)
         if page is None:
             page = self._build(start)
-            if start % self._page_size == 0:  # others come from cursors of an older list: not worth keeping
+            if self._keep and start % self._page_size == 0:  # others come from cursors of an older list
                 self._pages[start] = page
         return page
 
@@ -210,7 +214,7 @@ class ListView:
         items = b",".join([item.raw for item in self._items[start:end]])
         page = b"{" + self._head + b'"' + self._key + b'":[' + items + b"]"
         if end < len(self._items):
-            page += b',"nextCursor":"' + _make_cursor(self.ids[end - 1]) + b'"'
+            page += b',"nextCursor":"' + _make_cursor(self._ids[end - 1]) + b'"'
         return page + b"}"
 
 
