@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,26 @@ class ClientExchange(Exchange):
     """What of the catalogue the client may see and use."""
     upstream: Upstream | None = None
     """Where the request went; None: it has not gone to any."""
+    _questions: int = 0
+    """What the client is asked at the moment."""
 
     def check_call(self, tool: Item, params: Mapping[str, Any]) -> None:
         """Check what the client's revision demands of a call of a tool; raise `RpcError`. `params` are the client's."""
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let the request wait for its client without counting for the limit of its upstream. May be nested: an
+        upstream may ask several things at once."""
+        upstream = self.upstream
+        self._questions += 1
+        if upstream is not None and self._questions == 1:
+            upstream.waiting += 1
+        try:
+            yield
+        finally:
+            self._questions -= 1
+            if upstream is not None and self._questions == 0:
+                upstream.waiting -= 1
 
     async def carry_out(self, upstream: Upstream, method: str, params: dict[str, Any]) -> Reply:
         """Have the upstream carry out the request."""

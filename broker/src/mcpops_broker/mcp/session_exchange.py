@@ -57,7 +57,8 @@ class SessionExchange(ClientExchange):
         if not self._out.takes_events:
             text = f"The client cannot be asked {jsonrpc.excerpt(method)}: it takes no text/event-stream"
             raise RpcError(jsonrpc.METHOD_NOT_FOUND, text)
-        return await self._broker.asks.ask(self.client.identity, method, params, self._out.emit, self._progress)
+        with self.waiting():
+            return await self._broker.asks.ask(self.client.identity, method, params, self._out.emit, self._progress)
 
     def response(self, reply: Reply) -> bytes:
         """Return the response as the upstream wrote it, with the id of the client's request."""

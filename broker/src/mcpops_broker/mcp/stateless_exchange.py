@@ -135,7 +135,8 @@ class StatelessExchange(ClientExchange):
             self._lacking = missing_error(method, lacking)
         if lacking or self.call is None:
             raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"The client has not declared that it answers {method}")
-        return await self.call.ask(method, params)
+        with self.waiting():
+            return await self.call.ask(method, params)
 
     def response(self, reply: Reply) -> bytes:
         """Write an upstream's response as a client without a session expects it.

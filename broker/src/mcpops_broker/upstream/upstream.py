@@ -74,6 +74,8 @@ class Upstream:
         """Seconds since 1970 of the last attempt to list."""
         self.active = 0
         """Requests of clients in flight."""
+        self.waiting = 0
+        """Those of them that wait for their client's answer, which may take minutes: not counted for the limit."""
         self.breaker = Breaker(server.name)
         """Refuses requests while the upstream fails again and again."""
         self._options = options
@@ -134,8 +136,9 @@ class Upstream:
 
         `params` are as the upstream knows them (names without prefix). Raises `UpstreamError`.
         """
-        if self.active >= self._options.limits.calls_per_upstream:
-            raise UpstreamError(self.server.name, "busy", f"{self.active} calls are in flight already; try again later")
+        working = self.active - self.waiting
+        if working >= self._options.limits.calls_per_upstream:
+            raise UpstreamError(self.server.name, "busy", f"{working} calls are in flight already; try again later")
         breaker = self.breaker
         breaker.enter()
         self.active += 1
