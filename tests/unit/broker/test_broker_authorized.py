@@ -117,6 +117,18 @@ def test_a_known_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
         rules.authorized(headers)
 
 
+def test_known_tokens_take_a_bounded_amount_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = authorization()
+    headers = [header({"allowed-capabilities": GRANT, "sub": name}) for name in "abc"]
+    monkeypatch.setattr("mcpops_broker.access.authorized.MAX_KEPT", 2 * len(headers[0][b"x-mcp-authorized"]))
+    first = [rules.authorized(one) for one in headers[:2]]
+
+    assert rules.authorized(headers[0]) is first[0]
+    rules.authorized(headers[2])
+    assert rules.authorized(headers[0]) is first[0]
+    assert rules.authorized(headers[1]) is not first[1]
+
+
 def test_without_a_key_nobody_can_be_trusted() -> None:
     with pytest.raises(RpcError, match=r"no key is configured \(TRUSTED_HEADER_PUBLIC_KEY\)"):
         Authorization(None, False).authorized(header({"allowed-capabilities": GRANT}))

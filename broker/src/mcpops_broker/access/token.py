@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+TIMES = ("exp", "nbf")
+"""The claims that say when a token holds."""
 _HALF = 32
 """Bytes of one of the two numbers that a signature consists of."""
 
@@ -67,7 +69,7 @@ class Verifier:
 def check_time(claims: dict[str, Any]) -> None:
     """Raise `TokenError` unless the claims hold now (RFC 7519, `exp` and `nbf`, both optional)."""
     now = time.time()
-    for name in ("exp", "nbf"):
+    for name in TIMES:
         if name in claims and type(claims[name]) not in (int, float):
             raise TokenError(f"has the claim {name!r}, which must be a number of seconds")
     if now >= claims.get("exp", float("inf")):
