@@ -72,7 +72,8 @@ class RawUpstream:
         self._numbers = count(1)
         self._tls = tls
         self._resumable: dict[str, Json] = {}
-        self._streams: list[web.StreamResponse] = []
+        self._streams: list[tuple[str, web.StreamResponse]] = []
+        """Open GET streams, with their session."""
         self._asked: dict[str, asyncio.Future[Json]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -220,6 +221,10 @@ class RawUpstream:
         result: Json = response["result"] if "result" in response else {"error": response["error"]}
         return result
 
+    def stream_of(self, session: str) -> web.StreamResponse:
+        """Return the GET stream of a session that was opened last."""
+        return [stream for owner, stream in self._streams if owner == session][-1]
+
     def keep(self, event_id: str, message: Json) -> None:
         """Answer a GET that resumes after this event with a message."""
         self._resumable[event_id] = message
@@ -233,15 +238,16 @@ class RawUpstream:
         if not self.list_changed:
             return web.Response(status=405)
         response = await _stream(request)
-        self._streams.append(response)
+        stream = (request.headers.get("mcp-session-id", ""), response)
+        self._streams.append(stream)
         try:
             await asyncio.Event().wait()
         finally:
-            self._streams.remove(response)
+            self._streams.remove(stream)
         return response
 
     async def _push(self, message: Json) -> None:
-        for stream in self._streams:
+        for _, stream in self._streams:
             with suppress(ConnectionError):
                 await stream.write(_event(message))
 
@@ -350,10 +356,17 @@ async def _rpc_error(upstream: RawUpstream, request: web.Request, message: Json)
     return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error}, status=400)
 
 
+async def _aside(upstream: RawUpstream, request: web.Request, message: Json) -> Answer:
+    """Ask the client on the session's own stream, as many servers do."""
+    stream = upstream.stream_of(request.headers["mcp-session-id"])
+    return web.json_response(_text(message, json.dumps(await upstream.ask(stream, "roots/list", {}))))
+
+
 _TOOLS: dict[str, Callable[[RawUpstream, web.Request, Json], Awaitable[Answer]]] = {
     "wait": _wait,
     "sse": _sse,
     "ask": _ask,
+    "aside": _aside,
     "url": _url,
     "stream_only": _stream_only,
     "hang_stream": _hang_stream,

@@ -26,7 +26,7 @@ TRIES = range(6)
 
 @pytest.fixture(scope="module")
 def raw() -> Iterator[RawUpstream]:
-    with RawUpstream("ask", "sse", "hang_stream", "wait", "echo", list_changed=True) as upstream:
+    with RawUpstream("ask", "aside", "sse", "hang_stream", "wait", "echo", list_changed=True) as upstream:
         upstream.results["resources/list"] = {"resources": [{"uri": "test://a", "name": "a"}]}
         upstream.results["resources/templates/list"] = {"resourceTemplates": []}
         upstream.results["resources/subscribe"] = {}
@@ -151,7 +151,7 @@ def test_a_notification_stream_goes_on_at_any_worker(running: BrokerProcess, raw
     with listening(running) as stream:
         event = stream.next()
     for number in TRIES:
-        raw.tools = [*raw.tools[:5], {**raw.tools[0], "name": f"new-{number}"}]
+        raw.tools = [*raw.tools[:6], {**raw.tools[0], "name": f"new-{number}"}]
         raw.push({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
         with listening(running, event.id) as again:
             event = again.next()
@@ -215,16 +215,46 @@ def test_a_subscriber_hears_of_its_resource_whichever_worker_it_told(running: Br
 def test_a_change_of_roots_reaches_the_upstream_once(running: BrokerProcess, raw: RawUpstream) -> None:
     start(running, roots={"listChanged": True})
     for _ in TRIES:
-        running.call("echo")
-    sessions = {call["session"] for call in raw.calls[-len(TRIES) :]}
+        assert "result" in running.call("echo")
+    (session,) = {call["session"] for call in raw.calls[-len(TRIES) :]}
     raw.heard.clear()
 
     running.post({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
 
     wait_until(lambda: raw.heard, "the upstream heard")
-    assert [method["method"] for session, method in raw.heard if session in sessions] == [
-        "notifications/roots/list_changed"
-    ]
+    for _ in TRIES:
+        assert "result" in running.call("echo")
+    assert raw.heard == [(session, {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})]
+
+
+def test_what_is_asked_on_the_stream_of_a_session_reaches_the_call_at_any_worker(
+    running: BrokerProcess, raw: RawUpstream
+) -> None:
+    start(running, roots={})
+
+    for number in TRIES:
+        with calling(running, "aside", number) as stream:
+            answer(running, stream.message(), result={"roots": [{"uri": "file:///a"}]})
+            response = stream.message()
+
+        assert response["id"] == number
+        assert "file:///a" in response["result"]["content"][0]["text"]
+    assert len({call["session"] for call in raw.calls[-len(TRIES) :]}) == 1
+
+
+def test_the_end_of_a_session_ends_it_at_the_upstream_once(running: BrokerProcess, raw: RawUpstream) -> None:
+    start(running)
+    for _ in TRIES:
+        assert "result" in running.call("echo")
+    raw.deleted.clear()
+
+    running.request("DELETE", headers={"mcp-session-id": running.session or ""})
+
+    wait_until(lambda: raw.deleted, "the session has ended at the upstream")
+    start(running)
+    for _ in TRIES:
+        assert "result" in running.call("echo")
+    assert raw.deleted == [raw.calls[-len(TRIES) - 1]["session"]]
 
 
 def test_the_batch_of_an_old_client_may_ask_too(running: BrokerProcess) -> None:

@@ -52,7 +52,7 @@ def cancel(broker: Broker, identity: str, params: dict[str, Any]) -> bool:
 
 
 def tell_upstreams(broker: Broker, identity: str, message: Message) -> None:
-    """Pass on a notification to every upstream that this worker has a session at for this client."""
+    """Pass on a notification about a client to every upstream where this worker has opened a session for it."""
     for upstream in broker.upstreams.values():
         broker.background.start(_tell(upstream, identity, message), "tell upstream")
 
@@ -90,7 +90,7 @@ def _stop(broker: Broker, call: Call) -> None:
 
 async def _tell(upstream: Upstream, identity: str, message: Message) -> None:
     try:
-        await upstream.notify(identity, message)
+        await upstream.announce(identity, message)
     except UpstreamError as error:
         logs.debug("notification.failed", upstream=error.upstream, problem=str(error))
 

@@ -119,7 +119,7 @@ class Subscriptions:
     def resource_updated(self, upstream: str, uri: str) -> None:
         """Tell every client that subscribed to a resource of an upstream, or to one that it is a part of."""
         told: set[Subscription] = set()
-        for part in _with_parents(uri):
+        for part in with_parents(uri):
             told |= self._watchers.get((upstream, part), set())
         for subscription in told:
             subscription.put("notifications/resources/updated", uri=uri)
@@ -209,7 +209,7 @@ def _digest(catalogue: Catalogue, scope: Scope, kind: Kind) -> bytes | None:
         return None  # the virtual server does not exist in this catalogue
 
 
-def _with_parents(uri: str) -> Iterator[str]:
+def with_parents(uri: str) -> Iterator[str]:
     """Return a URI and those that it may be a sub-resource of: servers may report a change of a part (MCP
     `notifications/resources/updated`)."""
     yield uri

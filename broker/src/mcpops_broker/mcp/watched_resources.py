@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from mcpops_broker import logs
+from mcpops_broker.mcp.subscriptions import with_parents
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError
@@ -108,11 +109,11 @@ class WatchedResources:
         ]
 
     def updated(self, upstream: str, uri: str) -> None:
-        """Tell everybody who wants to know that a resource has changed."""
-        sessions = self._sessions.get((upstream, uri))
-        if sessions:
+        """Tell everybody who subscribed to a resource that has changed, or to one that it is a part of."""
+        identities = {one for part in with_parents(uri) for one in self._sessions.get((upstream, part), ())}
+        if identities:
             message = orjson.dumps(jsonrpc.notification("notifications/resources/updated", {"uri": uri}))
-            for identity in sessions:
+            for identity in identities:
                 self._broker.streams.send(identity, message)
 
     def _has(self, identity: str, uri: str) -> bool:

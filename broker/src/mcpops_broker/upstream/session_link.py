@@ -133,6 +133,13 @@ class SessionLink(Link):
         if session is not None:
             await self._send(session, message)
 
+    async def announce(self, identity: str, message: Message) -> None:
+        """Pass on a notification about the client itself, if its session was opened here: the upstream hears it once,
+        from one of the workers."""
+        session = self.sessions.peek(identity)
+        if session is not None and not session.borrowed:
+            await self._send(session, message)
+
     async def watch(self, uris: Iterable[str]) -> None:
         """Open the stream of the broker's own session if the upstream announces anything, and subscribe to the
         resources that are not subscribed to in this session."""

@@ -172,6 +172,11 @@ class Upstream:
         """Pass on a client's notification, if the upstream knows the client; raise `UpstreamError`."""
         await self._eras.for_sessions.notify(identity, message)
 
+    async def announce(self, identity: str, message: Message) -> None:
+        """Pass on a notification about the client itself (its roots have changed), as `notify`, but only from the
+        worker that opened the client's session."""
+        await self._eras.sessions.announce(identity, message)
+
     async def subscribe(self, uri: str) -> None:
         """Have changes of a resource reported to `updated`. Counted: each needs its `unsubscribe`.
 
