@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SESSIONS_ONLY = "/mcp/stateful"
 """The operator's path for clients with sessions, and only those."""
+_JSON = b"application/json"
 _ALLOW = (b"allow", b"GET, POST, DELETE, OPTIONS")
 
 
@@ -74,7 +75,7 @@ class McpEndpoint:
 
     def _check_headers(self, scope: Scope, headers: Headers) -> None:
         limit = self._broker.config.broker.limits.headers
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > limit:
+        if sum([len(name) + len(value) for name, value in scope["headers"]]) > limit:
             raise bad(431, f"the headers are longer than the limit of {limit} bytes")
         origin = headers.get(b"origin")
         if origin is not None and not self._broker.origins.accepts(origin):
@@ -83,8 +84,8 @@ class McpEndpoint:
     async def _post(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         broker = self._broker
         limits = broker.config.broker.limits
-        content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if content_type != b"application/json":
+        content_type = headers.get(b"content-type", b"")
+        if content_type != _JSON and content_type.partition(b";")[0].strip().lower() != _JSON:
             raise bad(415, "the Content-Type header must be application/json")
         takes_json, takes_events = accepted(headers)
         if not takes_json and not takes_events:

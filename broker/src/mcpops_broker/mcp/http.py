@@ -21,6 +21,9 @@ _PHRASES = {
     503: "Service unavailable",
 }
 
+_BOTH = b"application/json, text/event-stream"
+"""The Accept header of nearly every client."""
+
 
 def bad(status: int, why: str) -> RpcError:
     """Build the refusal with this HTTP status."""
@@ -41,6 +44,8 @@ async def refuse_for_now(send: Send, why: str, retry_after: int) -> None:
 def accepted(headers: Headers) -> tuple[bool, bool]:
     """Tell whether a client takes JSON and whether it takes events. A missing header takes JSON."""
     accept = headers.get(b"accept")
+    if accept == _BOTH:
+        return True, True
     if accept is None:
         return True, False
     accept = accept.lower()

@@ -8,6 +8,8 @@ Two eras exist: *session* revisions begin with `initialize` and may carry a sess
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 SESSION_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """Oldest first. 2024-11-05 is served as the subset that Streamable HTTP can carry (no separate SSE endpoint)."""
 
@@ -41,6 +43,7 @@ def negotiate(requested: object) -> str:
     return LATEST_SESSION_VERSION
 
 
+@lru_cache(maxsize=64)
 def is_stateless(version: str) -> bool:
     """Tell whether a revision name, known to us or not, belongs to the stateless era.
 
