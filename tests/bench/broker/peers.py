@@ -59,11 +59,11 @@ Start = Callable[[Upstreams, Path], AbstractContextManager[Peer]]
 
 
 @contextlib.contextmanager
-def upstreams(count: int, tools: int, folder: Path) -> Iterator[Upstreams]:
-    """Run upstreams; all are one process."""
+def upstreams(count: int, tools: int, folder: Path, *kind: str) -> Iterator[Upstreams]:
+    """Run upstreams; all are one process. With the kind `events` they answer in events."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.broker.upstream", str(port), str(tools)]
-    with running(command, port, folder / f"upstreams-{count}-{tools}", OTHERS) as process:
+    command = [sys.executable, "-m", "bench.broker.upstream", str(port), str(tools), *kind]
+    with running(command, port, folder / "-".join(["upstreams", str(count), str(tools), *kind]), OTHERS) as process:
         process.wait_open()
         yield Upstreams(port, count, tools, process)
 

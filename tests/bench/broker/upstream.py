@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MCP servers that cost next to nothing, so that a benchmark shows what stands before them.
 
-`python -m bench.broker.upstream PORT TOOLS` serves `/NUMBER/mcp` for any number: every one a server with `TOOLS` tools,
-with sessions, of revisions up to 2025-11-25, answering in JSON. The first tool is `echo`. HTTP is parsed only as far as
-the known clients of the benchmark need it.
+`python -m bench.broker.upstream PORT TOOLS [events]` serves `/NUMBER/mcp` for any number: every one a server with
+`TOOLS` tools, with sessions, of revisions up to 2025-11-25, answering in JSON, or in events as servers of the official
+SDKs do. The first tool is `echo`. HTTP is parsed only as far as the known clients of the benchmark need it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ import uvloop
 Json = dict[str, Any]
 
 _HEAD = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
+_EVENTS = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n"
+)
 _SESSION = b"mcp-session-id: 5f0c1d5e2b7a4c8f9e3d6a1b2c4d8e7f\r\n"
 
 
@@ -45,8 +48,9 @@ def names(tools: int) -> list[str]:
 class Server(asyncio.Protocol):
     """One connection of a client."""
 
-    def __init__(self, listed: bytes) -> None:
+    def __init__(self, listed: bytes, events: bool = False) -> None:
         self._listed = listed
+        self._events = events
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -90,6 +94,9 @@ class Server(asyncio.Protocol):
             refused = error % orjson.dumps(message["id"])
             return _HEAD % (b"400 Bad Request", len(refused), b"") + refused
         answer = b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (orjson.dumps(message["id"]), result)
+        if self._events:
+            event = b"event: message\r\ndata: %s\r\n\r\n" % answer
+            return _EVENTS % (extra, len(event), event)
         return _HEAD % (b"200 OK", len(answer), extra) + answer
 
 
@@ -122,11 +129,12 @@ def _chunked(data: bytes, start: int) -> tuple[bytes, int]:
     return body, -1
 
 
-async def _serve(port: int, tools: int) -> None:
+async def _serve(port: int, tools: int, events: bool) -> None:
     listed = orjson.dumps({"tools": [tool(name) for name in names(tools)]})
-    server = await asyncio.get_running_loop().create_server(lambda: Server(listed), "127.0.0.1", port, backlog=4096)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Server(listed, events), "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] == ["events"]))

@@ -274,6 +274,34 @@ async def test_silence_ends_in_a_timeout_before_the_head_and_in_the_body() -> No
     assert server.connections == 2
 
 
+async def test_a_body_that_is_left_gives_its_connection_back_when_the_rest_has_come_in_time() -> None:
+    async def in_two(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + b"5\r\nfirst\r\n")
+        await left.wait()
+        writer.write(b"4\r\nrest\r\n0\r\n\r\n")
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + b"5\r\nfirst\r\n")
+        assert await reader.read() == b""
+        dropped.set()
+
+    left, dropped = asyncio.Event(), asyncio.Event()
+    async with Server(in_two, OK, endless) as server, client() as http:
+        answer = await http.request("POST", server.target, {}, b"", first_byte=20, idle=20)
+        assert await anext(answer.chunks()) == b"first"
+        answer.leave(20)
+        left.set()
+        async with asyncio.timeout(20):
+            while not http._idle:
+                await asyncio.sleep(0.01)
+        assert await post(http, server.target) == (200, b"ok")
+        assert server.connections == 1
+        answer = await http.request("POST", server.target, {}, b"", first_byte=20, idle=20)
+        assert await anext(answer.chunks()) == b"first"
+        answer.leave(0.05)
+        await asyncio.wait_for(dropped.wait(), 20)
+
+
 async def test_a_request_that_is_given_up_closes_its_connection() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.set()

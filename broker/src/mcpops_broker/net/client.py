@@ -51,7 +51,10 @@ class Answer(Protocol):
         """Iterate over the body as it arrives; raises `HttpError` when it breaks off."""
 
     def close(self) -> None:
-        """Give the connection back when the body was read to its end, otherwise drop it."""
+        """Give the connection back when the body has arrived to its end, otherwise drop it."""
+
+    def leave(self, within: float) -> None:
+        """Close without waiting: the rest of the body, which nobody reads, may take so many seconds to arrive."""
 
 
 class HttpClient(Protocol):

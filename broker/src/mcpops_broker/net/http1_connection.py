@@ -17,7 +17,7 @@ from typing import Any
 import httptools
 
 from mcpops_broker.net.client import HttpError, HttpTimeoutError
-from mcpops_broker.timers import after
+from mcpops_broker.timers import Timer, after
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of an answer's head, and of what follows its last chunk."""
@@ -32,6 +32,7 @@ class Http1Answer:
         "_connection",
         "_decoder",
         "_headers",
+        "_leaving",
         "_parts",
         "_problem",
         "_size",
@@ -54,6 +55,8 @@ class Http1Answer:
         self._size = 0
         self._problem: HttpError | None = None
         self._wake: asyncio.Future[None] | None = None
+        self._leaving: Timer | None = None
+        """Ends the wait for the rest of a body that nobody reads."""
         self._decoder: Any = None
 
     def header(self, name: str) -> str | None:
@@ -70,25 +73,23 @@ class Http1Answer:
             return self._take()
         parts: list[bytes] = []
         size = 0
-        async for chunk in self.chunks():
-            size += len(chunk)
+        while piece := await self.piece():
+            size += len(piece)
             if size > limit:
                 raise HttpError(f"the answer is longer than the limit of {limit} bytes")
-            parts.append(chunk)
+            parts.append(piece)
         return b"".join(parts)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """Iterate over the body as it arrives."""
+        return _Chunks(self)
+
+    async def piece(self) -> bytes:
+        """Return what has arrived of the body, as soon as there is something; nothing at its end."""
         while True:
-            done = self.complete
-            data = self._take()
-            if self._decoder is not None:
-                async for piece in self._decoded(data):
-                    yield piece
-            elif data:
-                yield data
-            if done:
-                return
+            data = self._take() if self._decoder is None else self._decode()
+            if data or self.complete:
+                return data
             await self.more(self.idle, "the answer stopped in the middle, nothing more came in time")
 
     async def more(self, within: float | None, otherwise: str) -> None:
@@ -112,8 +113,19 @@ class Http1Answer:
         """Give the connection back, or drop it when the body did not come to its end."""
         self._connection.release(self)
 
+    def leave(self, within: float) -> None:
+        """Close without waiting: the rest of the body, which nobody reads, may take so many seconds to arrive."""
+        if self.complete or self._problem is not None:
+            self.close()
+            return
+        self._leaving = after(within, self.close)
+        self._take()
+
     def wake(self) -> None:
         """Let whoever waits look again."""
+        if self._leaving is not None and (self.complete or self._problem is not None):
+            self._leaving.cancel()
+            self.close()
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
@@ -143,7 +155,7 @@ class Http1Answer:
 
     def add(self, data: bytes) -> int:
         """Take a piece of the body; return how many bytes wait."""
-        if self._problem is None:
+        if self._problem is None and self._leaving is None:
             self._parts.append(data)
             self._size += len(data)
             self.wake()
@@ -167,15 +179,31 @@ class Http1Answer:
         self._connection.resume()
         return data
 
-    async def _decoded(self, data: bytes) -> AsyncIterator[bytes]:
-        """Decompress in bounded pieces, so that a few bytes cannot become gigabytes in the memory."""
-        decoder = self._decoder
+    def _decode(self) -> bytes:
+        """Decompress a piece of bounded size, so that a few bytes cannot become gigabytes in the memory."""
         try:
-            while piece := decoder.decompress(data, HIGH_WATER):
-                yield piece
-                data = decoder.unconsumed_tail
+            piece: bytes = self._decoder.decompress(self._decoder.unconsumed_tail + self._take(), HIGH_WATER)
         except zlib.error:
             raise HttpError("the answer is not compressed as it says") from None
+        return piece
+
+
+class _Chunks:
+    """The pieces of a body. No generator: one that is not read to its end costs a task to clean up."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Http1Answer) -> None:
+        self._answer = answer
+
+    def __aiter__(self) -> _Chunks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._answer.piece()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
 
 class Connection(asyncio.Protocol):

@@ -53,8 +53,8 @@ class Parser:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._buffer = bytearray()
-        self._scanned = 0
+        self._open = bytearray()
+        """The beginning of a line whose end has not come."""
         self._data: list[bytes] = []
         self._size = 0
         self._id: str | None = None
@@ -63,22 +63,22 @@ class Parser:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Add bytes; return the events that are complete now."""
-        buffer = self._buffer
-        buffer += chunk
+        rest = self._open
+        if rest.endswith(b"\r"):  # the end of a line, or the first half of one
+            chunk = bytes(rest) + chunk
+            rest.clear()
         events: list[Event] = []
-        start = 0
-        for match in list(_LINE_END.finditer(buffer, self._scanned)):
-            if match.group() == b"\r" and match.end() == len(buffer):
-                break  # may be the first half of CRLF: wait for the next chunk
-            line = bytes(buffer[start : match.start()])
-            start = match.end()
-            if line:
-                self._field(line)
-            elif self._seen_field:
-                events.append(self._finish())
-        del buffer[:start]
-        self._scanned = max(0, len(buffer) - 1)  # a line is searched once, however many chunks bring it
-        if self._size + len(buffer) > self._limit:
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, -1)) + 1
+        if end:
+            lines = bytes(rest) + chunk[:end] if rest else chunk[:end]
+            rest.clear()
+            for line in lines.splitlines():
+                if line:
+                    self._field(line)
+                elif self._seen_field:
+                    events.append(self._finish())
+        rest += chunk[end:]
+        if self._size + len(rest) > self._limit:
             raise EventTooLargeError(f"one event is larger than {self._limit} bytes")
         return events
 
@@ -87,7 +87,7 @@ class Parser:
         value = value.removeprefix(b" ")
         if name == b"data":
             self._data.append(value)
-            self._size += len(value)
+            self._size += len(value) + 1
         elif name == b"id" and b"\0" not in value:
             self._id = value.decode("utf-8", "replace")
         elif name == b"retry" and value.isdigit() and len(value) < 10:

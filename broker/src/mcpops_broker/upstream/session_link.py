@@ -241,7 +241,7 @@ class SessionLink(Link):
             answer = await transport.post(bare.headers, body)
             session_id = answer.header("mcp-session-id")
             inbound = OwnInbound(self, bare)
-            _, response = await read_response(transport, answer, "initialize", inbound, self._background)
+            _, response = await read_response(transport, answer, "initialize", inbound)
             session = UpstreamSession.opened(session_id, self._peer(transport.result(response)), headers)
             await self._send(session, jsonrpc.notification("notifications/initialized"))
         return session
@@ -266,7 +266,7 @@ class SessionLink(Link):
         with Deadline(transport.name, self._control):
             answer = await transport.post(session.headers, body, in_session=session.id is not None)
             inbound = OwnInbound(self, session)
-            _, response = await read_response(transport, answer, request_id, inbound, self._background)
+            _, response = await read_response(transport, answer, request_id, inbound)
         return transport.result(response)
 
     async def _relay(self, session: UpstreamSession, body: bytes, exchange: Exchange, token: Id | None) -> Reply:
@@ -291,7 +291,7 @@ class SessionLink(Link):
                     await stream.begin(inbound)
                 headers = transport.authorized(session.headers, client)
                 answer = await transport.post(headers, body, in_session=session.id is not None)
-                return Reply(*await read_response(transport, answer, request_id, inbound, self._background))
+                return Reply(*await read_response(transport, answer, request_id, inbound))
         except UpstreamRpcError as error:
             return error_reply(request_id, error)
         finally:

@@ -44,7 +44,6 @@ class StatelessLink(Link):
 
     def __init__(self, transport: Transport, options: BrokerOptions, background: Background, events: Events) -> None:
         self._transport = transport
-        self._background = background
         self._events = events
         self._total = options.timeouts.total
         self._control = min(CONTROL_TIMEOUT, options.timeouts.total)
@@ -89,7 +88,7 @@ class StatelessLink(Link):
         own = {**transport.headers, **headers.standard_headers(self._version, method, params)}
         with Deadline(transport.name, self._control):
             answer = await transport.post(own, body)
-            _, response = await read_response(transport, answer, request_id, _NOBODY, self._background)
+            _, response = await read_response(transport, answer, request_id, _NOBODY)
         return transport.result(response)
 
     async def ping(self) -> None:
@@ -182,7 +181,7 @@ class StatelessLink(Link):
         try:
             answer = await transport.post(own, body)
             inbound = _CallInbound(exchange)
-            return Reply(*await read_response(transport, answer, request_id, inbound, self._background))
+            return Reply(*await read_response(transport, answer, request_id, inbound))
         except UpstreamRpcError as error:
             if error.code == jsonrpc.HEADER_MISMATCH:
                 self._events.changed()  # the headers were made from its tools as they were listed

@@ -7,9 +7,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from contextlib import suppress
 
-from mcpops_broker.background import Background
 from mcpops_broker.net.client import Answer, HttpError, HttpTimeoutError
 from mcpops_broker.protocol import sse
 from mcpops_broker.protocol.jsonrpc import Id, Message
@@ -50,7 +48,6 @@ class EventStream:
     def __init__(self, transport: Transport, answer: Answer) -> None:
         self._transport = transport
         self._chunks = answer.chunks()
-        self._answer = answer
         self._parser = sse.Parser(transport.limit)
         self._waiting: deque[Response] = deque()
         self.last_event: str | None = None
@@ -80,20 +77,8 @@ class EventStream:
                 raise self._transport.error("broken", str(error)) from error
         return self._waiting.popleft()
 
-    async def drain(self) -> None:
-        """Read a finished stream to its end, so that its connection can be used again."""
-        try:
-            with suppress(HttpError, TimeoutError):
-                async with asyncio.timeout(DRAIN_TIMEOUT):
-                    async for _ in self._chunks:
-                        pass
-        finally:
-            self._answer.close()
 
-
-async def read_response(
-    transport: Transport, answer: Answer, request_id: Id, inbound: Inbound, background: Background
-) -> Response:
+async def read_response(transport: Transport, answer: Answer, request_id: Id, inbound: Inbound) -> Response:
     """Return the response to a request, from a JSON answer or a stream; raise `UpstreamError`.
 
     What comes before it goes to `inbound`. A stream that the upstream closes early is resumed when it can be
@@ -112,7 +97,7 @@ async def read_response(
                 if "method" not in message:
                     if transport.answers(message, request_id):
                         complete = True
-                        background.start(stream.drain(), "drain")
+                        answer.leave(DRAIN_TIMEOUT)
                         return raw, message
                 elif "id" in message:
                     inbound.request(message)
