@@ -107,3 +107,37 @@ async def test_dropping_a_client_while_its_session_opens_is_an_error_for_those_w
 
     with pytest.raises(UpstreamError, match="ended while it was being opened"):
         await caller
+
+
+async def test_sessions_that_nobody_uses_are_ended_and_those_in_use_are_not() -> None:
+    opener = Opener()
+    idle, used, busy = [await opener.pool.get(Client(name, "2025-11-25")) for name in ("idle", "used", "busy")]
+    idle.used = busy.used = 0.0
+    busy.active = 1
+
+    opener.pool.sweep(60.0)
+
+    assert opener.closed == [idle]
+    assert opener.pool.peek("used") is used
+    assert opener.pool.peek("busy") is busy
+
+
+async def test_a_session_that_another_worker_uses_ends_only_for_good_or_when_unused() -> None:
+    opener = Opener()
+    session = await opener.pool.get(CLIENT)
+    session.lent = True
+
+    opener.pool.leave("client")
+    assert opener.pool.peek("client") is session
+
+    opener.pool.drop("client")
+    assert opener.closed == [session]
+
+
+async def test_a_session_of_this_worker_alone_ends_when_its_client_is_forgotten() -> None:
+    opener = Opener()
+    session = await opener.pool.get(CLIENT)
+
+    opener.pool.leave("client")
+
+    assert opener.closed == [session]

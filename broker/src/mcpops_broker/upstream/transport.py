@@ -187,6 +187,10 @@ class Transport:
             return self._rpc_error(error)
         if status == 404:
             return self.error("status", "answered HTTP 404: is the path of its url right?")
+        if status == 405:
+            return self.error(
+                "status", "answered HTTP 405: no MCP server that takes POST (Streamable HTTP) is at its url"
+            )
         return self.error("server" if status >= 500 else "status", f"answered HTTP {status}")
 
     def _rpc_error(self, error: dict[str, Any]) -> UpstreamRpcError:
