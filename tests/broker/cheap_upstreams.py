@@ -75,6 +75,7 @@ class CheapUpstream:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # the event loop closes the connections now
 
     def change(self) -> None:
         """Change the list of tools and say so."""

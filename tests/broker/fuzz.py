@@ -13,17 +13,13 @@ import socket
 from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from broker.harness import Json
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.strategies import SearchStrategy
-
-set_hypothesis_home_dir(Path(__file__).parents[2] / ".cache" / "hypothesis")
 
 META = "io.modelcontextprotocol/"
 HANGS = 20.0

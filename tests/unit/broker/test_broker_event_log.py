@@ -128,6 +128,31 @@ def test_all_streams_keep_a_bounded_amount_the_oldest_makes_room(monkeypatch: py
     assert [log.has_all_after(0) for log in streams] == [False, True, True]
 
 
+def test_complete_streams_make_room_before_those_that_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log, "LARGEST_TOTAL", 1000)
+    logs = EventLogs("0")
+    going_on, complete = logs.open("client"), logs.open("client")
+    for log in (going_on, complete):
+        log.add(b"x" * 400)
+    logs.complete(complete)
+
+    logs.open("client").add(b"x" * 400)
+
+    assert going_on.has_all_after(0)
+    assert logs.find(f"{complete.name}-0", "client") is None
+    assert len(logs) == 2
+
+
+def test_a_bounded_number_of_complete_streams_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log, "MOST_COMPLETE", 3)
+    logs = EventLogs("0")
+    streams = [logs.open("client") for _ in range(5)]
+    for log in streams:
+        logs.complete(log)
+
+    assert [logs.find(f"{log.name}-0", "client") is not None for log in streams] == [False, False, True, True, True]
+
+
 def test_a_complete_stream_can_be_read_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(event_log.time, "monotonic", lambda: now)

@@ -26,7 +26,10 @@ RETRY = 1000
 LARGEST_LOG = 1 << 20
 """Bytes that one stream keeps; the newest event is kept however large it is."""
 LARGEST_TOTAL = 32 << 20
-"""Bytes that all streams of a worker keep; beyond that the oldest stream's events are forgotten."""
+"""Bytes that all streams of a worker keep; beyond that complete streams are forgotten, the oldest first, and then
+events of streams that go on."""
+MOST_COMPLETE = 10_000
+"""Complete streams that are kept."""
 
 Write = Callable[[bytes], Awaitable[None]]
 """Writes bytes of a stream of events to a client."""
@@ -182,6 +185,7 @@ class EventLogs:
         """Ends with random digits: the ids of a predecessor of this process mean nothing here."""
         self._numbers = count(1)
         self._logs: dict[str, EventLog] = {}
+        self._of_session: dict[str, set[EventLog]] = {}
         self._complete: deque[tuple[float, EventLog]] = deque()
         self._size = 0
 
@@ -198,6 +202,7 @@ class EventLogs:
             return EventLog(self, identity, None, primes=False)
         name = f"{self._prefix}{next(self._numbers)}"
         log = self._logs[name] = EventLog(self, identity, name, primes=primes)
+        self._of_session.setdefault(identity, set()).add(log)
         return log
 
     def find(self, event_id: str, identity: str) -> tuple[EventLog, int] | None:
@@ -214,17 +219,22 @@ class EventLogs:
         log.end()
         if log.name is not None:
             self._complete.append((time.monotonic(), log))
+            if len(self._complete) > MOST_COMPLETE:
+                self.drop(self._complete.popleft()[1])
 
     def drop(self, log: EventLog) -> None:
         """Forget a stream."""
         log.end()
         log.forget()
-        if log.name is not None:
-            self._logs.pop(log.name, None)
+        if log.name is not None and self._logs.pop(log.name, None) is not None:
+            others = self._of_session[log.identity]
+            others.discard(log)
+            if not others:
+                del self._of_session[log.identity]
 
     def end_session(self, identity: str) -> None:
         """Forget the streams of a session."""
-        for log in [log for log in self._logs.values() if log.identity == identity]:
+        for log in list(self._of_session.get(identity, ())):
             self.drop(log)
 
     def sweep(self) -> None:
@@ -236,11 +246,13 @@ class EventLogs:
     def grow(self, size: int) -> None:
         """Count what a stream keeps, and make room when all together keep too much."""
         self._size += size
-        while self._size > LARGEST_TOTAL and self._logs:
+        while self._size > LARGEST_TOTAL and self._complete:
+            self.drop(self._complete.popleft()[1])
+        if self._size > LARGEST_TOTAL:
             for log in list(self._logs.values()):
-                if self._size <= LARGEST_TOTAL:
-                    break
                 log.forget()
+                if self._size <= LARGEST_TOTAL * 0.9:  # so that this is not done again for the next event
+                    break
 
 
 def worker_of(event_id: str) -> str:
