@@ -17,7 +17,7 @@ import binascii
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
+from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import is_true, structured
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers import prefix_of, speaks_tls
 
 Server = t.Mapping[str, t.Any]
@@ -132,6 +132,8 @@ def _server(entry: Server, *, namespace: str, cluster_domain: str, values: t.Map
             server[field] = structured(entry[field], "list")
     if entry.get("hint"):
         server["hint"] = entry["hint"]
+    if is_true(entry.get("user_specific_list")):
+        server["userSpecificList"] = True
     return server
 
 

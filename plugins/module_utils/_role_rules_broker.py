@@ -80,11 +80,6 @@ def broker_problems(values: Values) -> Problems:
         wrong = address_problem(server["url"]) if server.get("url") else ""
         if wrong:
             yield f"servers_list ({server.get('name')}): url {wrong}"
-        if server.get("user_specific_list"):
-            yield (
-                f"servers_list ({server.get('name')}): user_specific_list is not known to the broker; remove it,"
-                " or use mcp_gateway_provider: operator"
-            )
 
 
 def _folder_problems(values: Values) -> Problems:

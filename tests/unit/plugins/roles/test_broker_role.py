@@ -89,6 +89,12 @@ class TestConfiguration:
 
         assert (found.name, found.url) == ("team-a/w", "https://svc.team-a.svc.cluster.local:8443/tools")
         assert (found.prefix, found.enabled, found.credential, found.ca_cert) == ("", False, "Bearer x", PEM)
+        assert (found.categories, found.tags, found.hint, found.user_specific) == (("a", "b"), ("c",), "h", False)
+
+    def test_a_server_may_offer_each_user_something_else(self) -> None:
+        server = config([{"name": "a", "port": 1, "user_specific_list": "true"}]).servers[0]
+
+        assert (server.prefix, server.user_specific) == ("a_", True)
 
     def test_absent_ones_are_left_out(self) -> None:
         found = config(
@@ -352,10 +358,6 @@ class TestRules:
             ({"broker_ca_cert": "hello"}, "broker_ca_cert holds no certificate"),
             ({"broker_servers": [{"name": "a"}]}, "servers_list (a): port is missing"),
             ({"broker_servers": [{"name": "a", "port": 1}] * 2}, "a and a have the same name ns/a"),
-            (
-                {"broker_servers": [{"name": "a", "port": 1, "user_specific_list": True}]},
-                "servers_list (a): user_specific_list is not known to the broker",
-            ),
             ({"broker_servers": [{"name": "a", "url": "mcp.example.com"}]}, "(a): url must be an address with http://"),
             ({"broker_servers": [{"name": "a", "url": "http://u:p@x/mcp"}]}, "(a): url must not hold a user"),
             (
