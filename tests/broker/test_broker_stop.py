@@ -8,11 +8,11 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from contextlib import suppress
 
 import pytest
 from broker.conftest import StartBroker, StartUpstream
-from broker.harness import rpc, server, wait_until
+from broker.harness import Json, server, wait_until
+from broker.session_client import calling, start
 from broker.test_broker_reload import listen
 
 
@@ -49,18 +49,35 @@ def test_a_call_that_does_not_end_is_given_up_after_the_set_time(broker: StartBr
     running.wait_ready("a")
     running.initialize()
 
-    def call() -> None:
-        with suppress(OSError):
-            running.post(rpc("tools/call", {"name": "wait"}))
-
-    threading.Thread(target=call, daemon=True).start()
+    answers: list[Json] = []
+    call = threading.Thread(target=lambda: answers.append(running.call("wait")))
+    call.start()
     wait_until(lambda: raw.calls, "the call has reached the upstream")
 
     started = time.monotonic()
     assert running.stop() == 0
 
+    call.join(timeout=30)
+    assert answers[0]["error"]["message"] == "The broker is stopping: send the request again"
     assert "Traceback" not in running.log
     assert 0.9 < time.monotonic() - started < 15
+
+
+def test_a_question_that_nobody_can_answer_any_more_ends_at_once(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("ask")
+    running = broker({"servers": [server("a", raw.url)]})
+    running.wait_ready("a")
+    start(running, roots={})
+
+    with calling(running, "ask", rounds=[[["roots/list", {}]]]) as stream:
+        stream.message()
+        assert stream.message()["method"] == "roots/list"
+        running.process.send_signal(signal.SIGTERM)
+        messages = stream.rest()
+
+    assert "The broker is stopping" in str(messages[-1])
+    assert running.process.wait(timeout=60) == 0
+    assert "Traceback" not in running.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -46,6 +46,8 @@ REBUILD_AFTER = 0.02
 """Seconds to wait for more changes before the catalogue is built again: at the start many upstreams come at once."""
 SWEEP = 30.0
 """Seconds between two looks for idle sessions."""
+DRAIN_SHARE = 0.9
+"""Part of the time to drain after which calls that still run are answered with an error, while that can be sent."""
 CLOSE_GRACE = 2.0
 """Seconds that upstreams get to hear of the end of their sessions when the broker stops."""
 
@@ -147,7 +149,10 @@ class Broker:
             self.subscriptions.close()
             self.parked.drain()
             # The listening socket is closed now, so no client can answer any more.
-            self.asks.close(RpcError(INTERNAL_ERROR, "The broker is stopping"))
+            stopping = RpcError(INTERNAL_ERROR, "The broker is stopping: send the request again")
+            self.asks.close(stopping)
+            last_call = self.config.broker.drain * DRAIN_SHARE
+            asyncio.get_running_loop().call_later(last_call, self.calls.stop_all, stopping)
 
     def ready(self) -> bool:
         """Tell whether clients can be served: an upstream is ready, or none is configured (the operator's rule)."""
