@@ -173,10 +173,12 @@ def test_calls_that_wait_for_their_clients_block_no_others(raw: RawUpstream, tmp
     with run_broker(tmp_path_factory.mktemp("limit"), config) as running:
         running.wait_ready("ns/raw")
         asked = [send(running, ask([FORM, ROOTS])).json["result"] for _ in range(2)]
+        assert running.status()["callsAsking"] == 2
 
         assert send(running, message("tools/call", {"name": "r_echo"})).status == 200
         for result in asked:
             assert answers_of(send(running, ask([FORM, ROOTS], more=again(result, ANNA, {"roots": []}))))[0] == ANNA
+        assert running.status()["callsAsking"] == 0
 
 
 def test_a_broker_that_stops_ends_what_waits_for_its_client(raw: RawUpstream, tmp_path_factory: Any) -> None:

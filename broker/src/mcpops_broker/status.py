@@ -94,7 +94,8 @@ class ConfigStatus(TypedDict):
 
 
 class Status(TypedDict):
-    """The whole broker. `toolConflicts` counts hidden tools; `tasks` those of the process's event loop."""
+    """The whole broker. `toolConflicts` counts hidden tools, `callsAsking` calls that wait for their clients, `tasks`
+    those of the process's event loop."""
 
     servers: list[ServerStatus]
     overallValid: bool
@@ -108,6 +109,7 @@ class Status(TypedDict):
     sessions: int
     streams: int
     requestsInFlight: int
+    callsAsking: int
     tasks: int
     draining: bool
     virtualServers: list[VirtualServerStatus]
@@ -132,8 +134,9 @@ def status(broker: Broker) -> Status:
         "scopedSessions": len(broker.access.selections),
         "version": __version__,
         "sessions": len(broker.sessions),
-        "streams": len(broker.streams),
+        "streams": len(broker.streams) + len(broker.subscriptions),
         "requestsInFlight": broker.requests,
+        "callsAsking": sum(upstream.waiting for upstream in broker.upstreams.values()),
         "tasks": len(asyncio.all_tasks()),
         "draining": broker.draining,
         "virtualServers": [_virtual_server(broker, server) for server in broker.config.virtual_servers],

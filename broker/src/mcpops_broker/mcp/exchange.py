@@ -43,6 +43,7 @@ class ClientExchange(Exchange):
         self._questions += 1
         if upstream is not None and self._questions == 1:
             upstream.waiting += 1
+            upstream.breaker.answered()  # who asks is there, however long the answer takes
         try:
             yield
         finally:
