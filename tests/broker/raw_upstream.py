@@ -44,6 +44,8 @@ class RawUpstream:
         self.with_sessions = sessions
         self.list_changed = list_changed
         self.version = "2025-11-25"
+        self.users: set[str] = set()
+        """Authorization headers that the server knows; others are answered 401. Empty: any."""
         self.fail_status: int | None = None
         """HTTP status that every POST gets, when set."""
         self.initialize_delay = 0.0
@@ -140,6 +142,8 @@ class RawUpstream:
             return web.Response()
         if self.fail_status is not None:
             return web.Response(status=self.fail_status, headers={"location": "http://elsewhere.test/mcp?key=1"})
+        if self.users and request.headers.get("authorization") not in self.users:
+            return web.Response(status=401)
         message = await request.json()
         method = message.get("method")
         if method == "initialize":

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from broker.conftest import StartBroker, StartUpstream
 from broker.harness import BrokerProcess, Json, rpc, run_broker, server, wait_until
 from broker.raw_upstream import RawUpstream, tool
 
@@ -108,6 +109,23 @@ def test_virtual_servers_hold_for_personal_tools(setup: Setup) -> None:
     assert setup.broker.tools(headers) == ["p_both"]
     assert setup.broker.call("p_ann", headers=headers)["error"]["message"] == "Unknown tool: p_ann"
     assert setup.broker.call("p_", headers=ANN)["error"]["message"] == "Unknown tool: p_"
+
+
+def test_a_server_that_knows_only_users_is_there_for_them(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo")
+    raw.users = {"Bearer ann"}
+    running = broker({"servers": [server("ns/own", raw.url, "p_", userSpecificList=True)]})
+    running.wait_ready("ns/own")
+    running.initialize()
+
+    assert running.request("GET", "/readyz").status == 200
+    assert (running.tools(ANN), running.tools(BOB), running.tools()) == (["p_echo"], [], [])
+    assert "result" in running.call("p_echo", headers=ANN)
+    refused = running.call("p_echo", headers=BOB)["error"]["message"]
+    assert refused == "upstream ns/own: refused the authorization of the client (HTTP 401)"
+
+    running.configure({"servers": [server("ns/own", raw.url, "p_", userSpecificList=True, credential="Bearer wrong")]})
+    wait_until(lambda: running.server("ns/own")["state"] == "failed", "a credential that is refused is told")
 
 
 def test_pages_hold_everything_once(setup: Setup) -> None:

@@ -253,6 +253,24 @@ class Upstream:
                 pass
 
     async def _check(self) -> None:
+        try:
+            listed = await self._list()
+        except UpstreamError as error:
+            server = self.server
+            if error.reason != "refused" or not server.user_specific or server.credential is not None:
+                raise
+            listed = Listing()  # it wants to know users, of which the broker is none: it is there
+        if self.server.user_specific:
+            listed = Listing()  # what the broker itself is offered is not for users
+        if self.state is not State.READY:
+            counts = {kind.key: len(items.valid) for kind, items in listed.kinds.items()}
+            version = self.peer.version if self.peer is not None else None
+            logs.info("upstream.ready", upstream=self.server.name, protocol=version, **counts)
+        self.state, self.problem, self._failures = State.READY, None, 0
+        self.validated = time.time()
+        self._take(listed)
+
+    async def _list(self) -> Listing:
         peer = self.peer
         if peer is None:
             peer = self.peer = await self._eras.connect()
@@ -260,14 +278,7 @@ class Upstream:
         listed = await read_listing(self.server.name, peer, self._eras.main.call)
         if not listed.kinds:
             await self._eras.main.ping()  # nothing was asked, and it must be known whether it is there
-        if self.server.user_specific:
-            listed = Listing()  # what the broker itself is offered is not for users
-        if self.state is not State.READY:
-            counts = {kind.key: len(items.valid) for kind, items in listed.kinds.items()}
-            logs.info("upstream.ready", upstream=self.server.name, protocol=peer.version, **counts)
-        self.state, self.problem, self._failures = State.READY, None, 0
-        self.validated = time.time()
-        self._take(listed)
+        return listed
 
     def _failed(self, error: UpstreamError) -> float:
         self._failures += 1
