@@ -12,7 +12,7 @@ from broker.scripted import Json, Received, ScriptedServer, connected, echo, run
 from mcpops_broker.config.model import BrokerOptions
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.protocol.kinds import Kind
-from mcpops_broker.upstream import session_watch, stateless_watch
+from mcpops_broker.upstream import backoff
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
 from mcpops_broker.upstream.lister import read_listing
 from mcpops_broker.upstream.listing import CacheHint, Listing, sort_out
@@ -30,8 +30,7 @@ SELDOM = BrokerOptions(check_interval=3600)
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open broken streams again at once."""
-    for module in (session_watch, stateless_watch):
-        monkeypatch.setattr(module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
 
 
 @pytest.mark.parametrize("era", ERAS)

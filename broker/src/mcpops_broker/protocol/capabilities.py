@@ -11,6 +11,13 @@ from mcpops_broker.protocol.jsonrpc import MISSING_CAPABILITY, RpcError, excerpt
 
 ASKED = frozenset({"elicitation/create", "roots/list", "sampling/createMessage"})
 """What a server may ask of a client, apart from `ping`."""
+_OF_SESSIONS = ("elicitation", "sampling", "roots", "experimental")
+
+
+def of_sessions(capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a client's capabilities that both eras know; the others (extensions, tasks) say something that
+    only a server of the client's own era may count on."""
+    return {name: capabilities[name] for name in _OF_SESSIONS if name in capabilities}
 
 
 def missing(capabilities: Mapping[str, Any], method: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from mcpops_broker.background import Background
 from mcpops_broker.config.model import BrokerOptions
 from mcpops_broker.net.client import Answer
 from mcpops_broker.protocol import jsonrpc, meta
+from mcpops_broker.protocol.capabilities import of_sessions
 from mcpops_broker.protocol.jsonrpc import Id, Message
 from mcpops_broker.protocol.versions import LATEST_SESSION_VERSION, SESSION_VERSIONS
 from mcpops_broker.upstream.deadline import Deadline
@@ -41,9 +42,6 @@ from mcpops_broker.upstream.transport import Transport, error_reply
 Find = Callable[[Client, str | None], Awaitable[Mapping[str, Any] | None]]
 """Returns the `UpstreamSession.export` of a client's session that another worker has open; None: open one here. The
 second argument is the id of a session that the upstream has forgotten, which is not the one wanted."""
-
-_CAPABILITIES = ("elicitation", "sampling", "roots", "experimental")
-"""The capabilities of clients that this era knows; others (extensions) belong to the other one."""
 
 
 class SessionLink(Link):
@@ -224,8 +222,7 @@ class SessionLink(Link):
         headers = self._transport.authorized(self._transport.headers, client)
         if self.find is not None and not client.stateless and (known := await self.find(client, stale)) is not None:
             return UpstreamSession.adopted(known, headers)
-        declared = client.capabilities
-        return await self._open({name: declared[name] for name in _CAPABILITIES if name in declared}, headers)
+        return await self._open(of_sessions(client.capabilities), headers)
 
     async def _open(self, capabilities: Mapping[str, Any], headers: dict[str, str]) -> UpstreamSession:
         """Initialize a session; `headers` are those of every request in it."""

@@ -4,18 +4,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Callable
 
+from mcpops_broker.upstream.backoff import Backoff
 from mcpops_broker.upstream.errors import StaleSessionError, UpstreamError
 from mcpops_broker.upstream.session import UpstreamSession
 from mcpops_broker.upstream.streams import EventStream, Inbound
 from mcpops_broker.upstream.transport import Transport
-
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 60.0
-"""Seconds between two attempts to open the stream again."""
 
 
 async def watch(transport: Transport, session: UpstreamSession, inbound: Inbound, changed: Callable[[], None]) -> None:
@@ -24,12 +19,12 @@ async def watch(transport: Transport, session: UpstreamSession, inbound: Inbound
     A stream that breaks is resumed after the last event, when the upstream numbers them. Ends when the upstream offers
     no such stream (MCP allows HTTP 405); its lists are then only read at intervals.
     """
-    wait = FIRST_WAIT
+    backoff = Backoff()
     last_event: str | None = None
     gap = False
-    clock = asyncio.get_running_loop().time
     while True:
-        began, retry = clock(), 0.0
+        retry = 0.0
+        backoff.begin()
         try:
             answer = await transport.listen(session.headers, last_event)
             if answer is None and last_event is None:
@@ -50,10 +45,7 @@ async def watch(transport: Transport, session: UpstreamSession, inbound: Inbound
             return
         except UpstreamError:
             pass  # its health is judged by its answers to requests, not by this stream
-        if clock() - began > wait:
-            wait = FIRST_WAIT
-        await asyncio.sleep(max(retry, wait) * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load, guards nothing
-        wait = min(wait * 2, LONGEST_WAIT)
+        await backoff.wait(retry)
 
 
 async def _take(stream: EventStream, inbound: Inbound) -> None:

@@ -19,6 +19,7 @@ from mcpops_broker import logs
 from mcpops_broker.background import Background
 from mcpops_broker.config.model import BrokerOptions
 from mcpops_broker.protocol import headers, jsonrpc, meta
+from mcpops_broker.protocol.capabilities import of_sessions
 from mcpops_broker.protocol.headers import Mirror
 from mcpops_broker.protocol.jsonrpc import Message
 from mcpops_broker.protocol.versions import LATEST_STATELESS_VERSION, SESSION_VERSIONS, STATELESS_VERSIONS
@@ -35,8 +36,6 @@ from mcpops_broker.upstream.transport import Transport, error_reply
 
 DEFAULT_LOG_LEVEL = "info"
 """What a client session gets that never said which log messages it wants: up to 2025-11-25 the server decides."""
-_CAPABILITIES = ("elicitation", "sampling", "roots", "experimental")
-"""The capabilities of client sessions that this era knows."""
 
 
 class StatelessLink(Link):
@@ -201,7 +200,7 @@ class StatelessLink(Link):
             level = client.log_level
         else:
             info = None
-            capabilities = {name: client.capabilities[name] for name in _CAPABILITIES if name in client.capabilities}
+            capabilities = of_sessions(client.capabilities)
             level = client.log_level or DEFAULT_LOG_LEVEL
         return meta.with_envelope(
             params,

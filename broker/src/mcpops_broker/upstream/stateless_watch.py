@@ -8,7 +8,6 @@ Rules: MCP 2026-07-28 basic/patterns/subscriptions.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
@@ -19,6 +18,7 @@ import orjson
 from mcpops_broker.background import Background
 from mcpops_broker.protocol import headers, jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Message
+from mcpops_broker.upstream.backoff import Backoff
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.link import CLIENT_INFO, Events
 from mcpops_broker.upstream.peer import Peer
@@ -27,9 +27,6 @@ from mcpops_broker.upstream.transport import Transport, is_stream
 
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 METHOD = "subscriptions/listen"
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 60.0
-"""Seconds between two attempts to open the stream again."""
 ACKNOWLEDGE_TIMEOUT = 10.0
 """Seconds that an upstream gets to say what it agrees to."""
 
@@ -106,17 +103,13 @@ class StatelessWatch:
 
     async def _keep(self, wanted: dict[str, Any], agreed: asyncio.Future[frozenset[str]]) -> None:
         """Keep a stream open until the task is cancelled; after every gap anything may have changed."""
-        wait = FIRST_WAIT
-        clock = asyncio.get_running_loop().time
+        backoff = Backoff()
         try:
             while True:
-                began = clock()
+                backoff.begin()
                 with suppress(UpstreamError):  # its health is judged by its answers to requests, not by this stream
                     await self._listen(wanted, agreed)
-                if clock() - began > wait:
-                    wait = FIRST_WAIT
-                await asyncio.sleep(wait * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load, guards nothing
-                wait = min(wait * 2, LONGEST_WAIT)
+                await backoff.wait()
         finally:
             if not agreed.done():
                 agreed.set_result(frozenset())
