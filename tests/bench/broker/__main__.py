@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make bench PART=broker`, or some of it: `python -m bench.broker [calls peers lists size growth] [--plot FILE]`."""
+"""`make bench PART=broker`, or some of its parts: `python -m bench.broker [PART...] [--plot FILE]`."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.broker import growth, peers
 from bench.broker.peers import Peer, Start
-from bench.broker.rounds import Figures, calls, cpu_ms, in_turns, lists, rate, rate_ratio
+from bench.broker.rounds import STATELESS, Figures, calls, cpu_ms, in_turns, lists, rate, rate_ratio
 from bench.results import Result
 
 ROUNDS = 5
@@ -60,6 +60,26 @@ def _calls(folder: Path) -> list[Result]:
             if connections == 16:
                 found.append(_generator(figures))
     return found
+
+
+def _kinds(folder: Path) -> list[Result]:
+    """`tools/call` of upstreams that answer in events, and of clients without sessions."""
+    found: list[Result] = []
+    with contextlib.ExitStack() as stack:
+        ups = stack.enter_context(peers.upstreams(2, 5, folder, "events"))
+        starts: list[Start] = [peers.broker, peers.envoy_router]
+        every = [stack.enter_context(start(ups, folder)) for start in starts]
+        figures = in_turns(every, calls(16), 3, SECONDS)
+        found += [_rate("call_events_c16", figures, "envoy_mcp_router"), _cpu("call_events_c16", figures, "broker")]
+    with peers.upstreams(2, 5, folder) as ups, peers.broker(ups, folder) as peer:
+        sessions = peers.Peer("sessions", peer.endpoint, peer.process, peer.ready_s)
+        figures = in_turns([sessions], calls(16), 3, 1.0)
+        figures |= in_turns([peer], calls(16, stateless=True), 3, 1.0)
+    cost = cpu_ms(figures["broker"])
+    note = (
+        f"clients of {STATELESS}, upstreams with sessions; {cpu_ms(figures['sessions']):.3f} for clients with sessions"
+    )
+    return [*found, Result("broker.call_stateless_c16.cpu_ms", cost, "ms", note)]
 
 
 def _peers(folder: Path) -> list[Result]:
@@ -112,6 +132,7 @@ def _size(folder: Path) -> list[Result]:
 
 PARTS: dict[str, Callable[[Path, Path | None], list[Result]]] = {
     "calls": lambda folder, plot: _calls(folder),
+    "kinds": lambda folder, plot: _kinds(folder),
     "peers": lambda folder, plot: _peers(folder),
     "lists": lambda folder, plot: _lists(folder),
     "size": lambda folder, plot: _size(folder),

@@ -20,6 +20,7 @@ from bench.broker.processes import children_on
 Json = dict[str, Any]
 SESSIONS = 16
 """Sessions at most; the connections share them."""
+STATELESS = "2026-07-28"
 
 
 @dataclass(frozen=True)
@@ -31,34 +32,56 @@ class Figures:
     """Milliseconds of processor time of its process tree for one answer."""
 
 
+@dataclass(frozen=True)
 class Work:
     """A request that every peer gets, `connections` at a time."""
 
-    def __init__(self, connections: int, method: str, params: Callable[[Peer, dict[str, str]], Json]) -> None:
-        self.connections = connections
-        self._method = method
-        self._params = params
+    connections: int
+    method: str
+    params: Callable[[Peer, dict[str, str]], Json]
+    """Made with a session's headers."""
+    stateless: bool = False
+    """Whether the requests are those of MCP 2026-07-28, without sessions."""
 
     def job(self, peer: Peer, seconds: float) -> Job:
         """The work as the load generator takes it; sessions are started for it."""
-        sessions = [peer.endpoint.session() for _ in range(min(self.connections, SESSIONS))]
+        sessions = [peer.endpoint.session() for _ in range(1 if self.stateless else min(self.connections, SESSIONS))]
+        params = self.params(peer, sessions[0])
+        if self.stateless:
+            sessions = [_described(peer, self.method, params)]
         headers = [sessions[number % len(sessions)] for number in range(self.connections)]
-        params = self._params(peer, headers[0])
-        return Job("127.0.0.1", peer.endpoint.port, peer.endpoint.path, headers, self._method, params, seconds)
+        return Job("127.0.0.1", peer.endpoint.port, peer.endpoint.path, headers, self.method, params, seconds)
 
 
-def calls(connections: int) -> Work:
+def calls(connections: int, *, stateless: bool = False) -> Work:
     """Calls of the tool `echo` with a short text."""
 
     def params(peer: Peer, headers: dict[str, str]) -> Json:
         return {"name": peer.echo(headers), "arguments": {"text": "What the weather will be tomorrow"}}
 
-    return Work(connections, "tools/call", params)
+    return Work(connections, "tools/call", params, stateless)
 
 
 def lists(connections: int) -> Work:
     """Lists of all tools."""
     return Work(connections, "tools/list", lambda peer, headers: {})
+
+
+def _described(peer: Peer, method: str, params: Json) -> dict[str, str]:
+    """Have a request say of itself what a session would know; return its headers."""
+    prefix = "io.modelcontextprotocol/"
+    info = {"name": "bench", "version": "1"}
+    params["_meta"] = {
+        f"{prefix}protocolVersion": STATELESS,
+        f"{prefix}clientInfo": info,
+        f"{prefix}clientCapabilities": {},
+    }
+    return {
+        **peer.endpoint.headers,
+        "mcp-protocol-version": STATELESS,
+        "mcp-method": method,
+        "mcp-name": params["name"],
+    }
 
 
 def loaded(peer: Peer, job: Job) -> Figures:
