@@ -372,6 +372,7 @@ async def test_http_goes_to_a_proxy_with_the_whole_address() -> None:
     [
         (Target("http://nowhere.invalid/mcp"), "the name 'nowhere.invalid' cannot be resolved"),
         (Target("http://127.0.0.1:9/mcp"), "no connection to 127.0.0.1:9"),
+        (Target("http://a.test/mcp", "http://127.0.0.1:9"), "no connection to the HTTP proxy 127.0.0.1:9"),
         (Target("http://a.test/mcp", "socks5://127.0.0.1:1"), "socks5:// is not supported"),
     ],
 )

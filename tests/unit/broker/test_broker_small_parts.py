@@ -119,7 +119,7 @@ def test_levels(level: str, number: int) -> None:
 )
 def test_the_environment_says_which_proxy(monkeypatch: pytest.MonkeyPatch, url: str, proxy: str | None) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:1")
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:2")
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.test:2")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost,near.test")
 
     target = target_for(url, connect_timeout=1)

@@ -77,8 +77,8 @@ async def dial(place: Place, connection: Connection) -> None:
             await _connect(connection, place.host, place.port, place.tls)
         else:
             await _through_proxy(place, place.proxy, connection)
-    except (OSError, ssl.CertificateError) as error:
-        raise _explained(error, place) from error
+    except OSError as error:
+        raise _explained(error, place.host, place.port) from error
 
 
 async def _connect(connection: Connection, host: str, port: int, tls: ssl.SSLContext | None) -> None:
@@ -102,7 +102,11 @@ async def _through_proxy(place: Place, proxy: str, connection: Connection) -> No
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise HttpError(f"a proxy of the kind {parts.scheme}:// is not supported; give an http:// address")
     tls = tls_context(()) if parts.scheme == "https" else None
-    await _connect(connection, parts.hostname, parts.port or (443 if tls else 80), tls)
+    port = parts.port or (443 if tls else 80)
+    try:
+        await _connect(connection, parts.hostname, port, tls)
+    except OSError as error:
+        raise _explained(error, parts.hostname, port, "the HTTP proxy ") from error
     if place.tls is None:
         return
     host = f"[{place.host}]" if ":" in place.host else place.host
@@ -118,13 +122,13 @@ def _proxy_authorization(proxy: str) -> str:
     return f"proxy-authorization: Basic {b64encode(login).decode()}\r\n"
 
 
-def _explained(error: OSError | ssl.CertificateError, place: Place) -> HttpError:
+def _explained(error: OSError, host: str, port: int, what: str = "") -> HttpError:
     """Say what went wrong; only texts of the system are used, which hold no address's query and no header."""
-    where = f"{place.host}:{place.port}"
+    where = f"{what}{host}:{port}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return HttpError(f"the TLS certificate of {where} is not valid ({error.verify_message})")
     if isinstance(error, ssl.SSLError):
         return HttpError(f"no TLS connection to {where} ({error.reason or 'TLS error'})")
     if isinstance(error, socket.gaierror):
-        return HttpError(f"the name {place.host!r} cannot be resolved")
+        return HttpError(f"the name {host!r} cannot be resolved")
     return HttpError(f"no connection to {where} ({error.strerror or 'connection failed'})")

@@ -23,6 +23,8 @@ def target_for(url: str, *, connect_timeout: float, authorities: tuple[str, ...]
     proxy = None
     if not proxy_bypass(f"{host}:{parts.port}" if parts.port else host):
         proxy = getproxies().get(parts.scheme)
+        if proxy and "://" not in proxy:  # as curl takes it
+            proxy = f"http://{proxy}"
     tls = tls_context(authorities) if parts.scheme == "https" else None
     return Target(url, proxy, tls, connect_timeout)
 
