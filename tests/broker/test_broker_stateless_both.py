@@ -166,6 +166,9 @@ async def test_tasks_are_found_again_by_their_ids(tmp_path: Path) -> None:
             assert refused.error["code"] == -32602, refused.body
         mismatched = await about(broker, "tasks/get", task, {"mcp-name": "other"})
         assert (mismatched.status, mismatched.error["code"]) == (400, -32020)
+        without = await ask(broker, message("tasks/get", {"taskId": task}), {"mcp-name": task})
+        assert (without.status, without.error["code"]) == (400, -32021)
+        assert without.error["data"] == {"requiredCapabilities": {"extensions": {TASKS: {}}}}
         for gone in ("tasks/list", "tasks/result"):
             assert (await ask(broker, message(gone, {"taskId": task}))).error["code"] == -32601
 

@@ -18,6 +18,7 @@ LEGACY_PYTHON = str(ROOT / ".venv-legacy" / "bin" / "python")
 COMMANDS = {
     "legacy": [LEGACY_PYTHON, "-m", "broker.conformance.legacy_server", "SOCKET"],
     "modern": [sys.executable, "-m", "broker.conformance.modern_server", "SOCKET"],
+    "tasks": [sys.executable, "-m", "broker.conformance.tasks_server", "SOCKET"],
     "both": [sys.executable, "-m", "broker.conformance.modern_server", "SOCKET", "both"],
 }
 """The servers, by the eras that they speak."""

@@ -52,6 +52,11 @@ def run(url: str, version: str, results: Path) -> Report:
     return _run("server", results, "--url", url, "--suite", "all", "--spec-version", version)
 
 
+def run_scenario(url: str, scenario: str, version: str, results: Path) -> Report:
+    """Run one server scenario against the server at this URL, also one of an extension."""
+    return _run("server", results, "--url", url, "--scenario", scenario, "--spec-version", version, "--force")
+
+
 def run_client(command: str, scenario: str, version: str, results: Path) -> Report:
     """Run one client scenario of a revision; `command` gets the URL of the suite's server as its last argument."""
     options = ["--scenario", scenario, "--spec-version", version, "--timeout", "120000"]

@@ -42,9 +42,15 @@ def offered(broker: Broker) -> bool:
 
 
 async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, Any]) -> bytes:
-    """Have the upstream of a task carry out a request about it."""
+    """Have the upstream of a task carry out a request about it. Clients that have not declared the extension are told
+    to, as the extension wants it."""
     if not offered(broker):
         raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {exchange.method}")
+    extensions = exchange.client.capabilities.get("extensions")
+    if not isinstance(extensions, dict) or EXTENSION not in extensions:
+        text = f"{exchange.method} is for clients that have declared the extension {EXTENSION}"
+        missing: dict[str, Any] = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
+        raise RpcError(jsonrpc.MISSING_CAPABILITY, text, missing, status=400)
     task = params.get("taskId")
     if not isinstance(task, str):
         raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "taskId" must be the id of a task')
