@@ -23,48 +23,60 @@ KEEP_ALIVE = 15.0
 class StatelessOutput:
     """Writes the answer."""
 
-    __slots__ = ("_gone", "_receive", "_send", "_started", "_takes_events", "_takes_json", "_task", "_watcher")
+    __slots__ = (
+        "_finished",
+        "_gone",
+        "_lock",
+        "_receive",
+        "_send",
+        "_started",
+        "_takes_events",
+        "_takes_json",
+        "_task",
+        "_watcher",
+    )
 
     def __init__(self, receive: Receive, send: Send, *, takes_json: bool, takes_events: bool) -> None:
         self._receive = receive
         self._send = send
         self._takes_json = takes_json
         self._takes_events = takes_events
+        self._lock = asyncio.Lock()
         self._started = False
+        self._finished = False
         self._gone = False
         self._task: asyncio.Task[object] | None = None
         self._watcher: asyncio.Task[None] | None = None
 
-    @property
-    def takes_events(self) -> bool:
-        """Whether the client takes a stream."""
-        return self._takes_events
-
-    async def begin(self) -> None:
-        """Make the answer a stream."""
-        if not self._started:
-            self._started = True
-            await start_stream(self._send)
-
     async def notify(self, message: bytes) -> None:
-        """Send a notification at once; a client that takes no events gets none."""
-        if self._takes_events:
-            await self.begin()
-            await stream(self._send, sse.encode(message))
+        """Send a notification at once. A client that takes no events gets none, nor does one that has its answer."""
+        await self._event(sse.encode(message))
 
     async def keep_alive(self) -> None:
         """Send a comment, so that nobody on the way closes the connection."""
-        if self._takes_events:
-            await self.begin()
-            await stream(self._send, sse.KEEP_ALIVE)
+        await self._event(sse.KEEP_ALIVE)
 
     async def finish(self, response: bytes, status: int = 200) -> None:
         """Send the response and end the answer. A stream that has begun has the status 200 for good."""
+        self._finished = True
         if not self._started and (self._takes_json or status != 200):
             await respond(self._send, status, response, JSON)
             return
-        await self.begin()
-        await stream(self._send, sse.encode(response), last=True)
+        async with self._lock:
+            await self._begin()
+            await stream(self._send, sse.encode(response), last=True)
+
+    async def _event(self, event: bytes) -> None:
+        if self._takes_events and not self._finished:
+            async with self._lock:  # a call that is parked may still be sending when its client is asked
+                if not self._finished:
+                    await self._begin()
+                    await stream(self._send, event)
+
+    async def _begin(self) -> None:
+        if not self._started:
+            self._started = True
+            await start_stream(self._send)
 
     async def until_gone(self, work: Awaitable[bytes]) -> bytes | None:
         """Await the work; None when the client went away, which has ended the work by then."""
