@@ -71,6 +71,9 @@ class ScriptedServer:
         self.refusal: Callable[[Json], web.Response] | None = None
         """What the server of the session era says to a request outside a session; None: HTTP 400."""
         self.keeps_sessions = True
+        self.offers_streams = True
+        self.gets = 0
+        """GET requests."""
         self.received: list[Received] = []
         self.sessions: dict[str, Json] = {}
         """What each session that lives was initialized with."""
@@ -202,7 +205,12 @@ class ScriptedServer:
         return {}
 
     async def _listen(self, request: web.Request) -> web.StreamResponse:
-        if "session" not in self.eras or request.headers.get("mcp-session-id") not in self.sessions:
+        self.gets += 1
+        if (
+            not self.offers_streams
+            or "session" not in self.eras
+            or request.headers.get("mcp-session-id") not in self.sessions
+        ):
             return web.Response(status=405)
         stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await stream.prepare(request)

@@ -23,6 +23,7 @@ from broker.scripted import (
 from mcpops_broker.config.model import BrokerOptions, Timeouts
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.exchange import Client
 from mcpops_broker.upstream.input_rounds import MAX_ROUNDS
 
 FORM = {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}}
@@ -335,6 +336,22 @@ async def test_clients_that_cannot_be_asked_need_no_stream() -> None:
         await upstream.request(TestExchange(session_client()), "tools/call", dict(CALL))
 
         assert server.session_streams == {}
+
+
+async def test_an_upstream_without_streams_is_asked_for_one_once() -> None:
+    server = ScriptedServer("session", capabilities={"tools": {}})
+    server.offers_streams = False
+    server.tool("ask", echo)
+
+    async def find(client: Client, stale: str | None) -> None:
+        """Find no session elsewhere."""
+
+    async with running(server), connected(server.url) as (upstream, _):
+        upstream.find_sessions_by(find)
+        for _ in range(3):
+            await upstream.request(TestExchange(session_client(capabilities={"roots": {}})), "tools/call", dict(CALL))
+
+    assert server.gets == 1
 
 
 async def test_a_question_on_a_shared_stream_is_put_to_nobody_when_it_could_be_for_several() -> None:

@@ -67,7 +67,7 @@ class SessionStream:
             with suppress(UpstreamError):  # requests tell how the upstream fares
                 answer = await self._transport.listen(self._session.headers)
                 if answer is None:
-                    self._refused = self._alone
+                    self._refused = True
                 else:
                     self._reading = self._side.spawn(self._read(answer), "session stream")
         finally:

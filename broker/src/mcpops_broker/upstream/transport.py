@@ -97,7 +97,7 @@ class Transport:
         answer.close()
         if answer.status == 404 and "mcp-session-id" in headers:
             raise StaleSessionError(self.name, "session", "no longer knows the session")
-        if answer.status == 429 or answer.status >= 500:
+        if answer.status in (409, 429) or answer.status >= 500:  # 409: another one of the session is open still
             raise self.error("server", f"answered HTTP {answer.status}")
         return None
 
