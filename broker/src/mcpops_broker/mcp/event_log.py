@@ -128,7 +128,8 @@ class EventLog:
 
     def _grow(self, size: int) -> None:
         self._size += size
-        self._keeper.grow(size)
+        if self.name is not None:  # others are not kept beyond their connection
+            self._keeper.grow(size)
 
 
 class Follower:

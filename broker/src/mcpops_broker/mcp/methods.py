@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from mcpops_broker import logs
 from mcpops_broker.access import discovery, personal
 from mcpops_broker.catalogue.source import OWN
@@ -127,7 +129,11 @@ async def _complete(broker: Broker, exchange: ClientExchange, params: Params) ->
         upstream = upstreams[0]
     else:
         raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "ref" must name a prompt or a resource template')
-    return exchange.response(await relay(broker, exchange, upstream, "completion/complete", params))
+    reply = await relay(broker, exchange, upstream, "completion/complete", params)
+    if _error_code(reply) == jsonrpc.METHOD_NOT_FOUND:  # the broker offers completions, this upstream has none
+        none: Params = {"jsonrpc": "2.0", "id": exchange.request_id, "result": {"completion": {"values": []}}}
+        reply = Reply(orjson.dumps(none), none)
+    return exchange.response(reply)
 
 
 def resource_upstreams(broker: Broker, scope: Scope, uri: str) -> list[Upstream]:

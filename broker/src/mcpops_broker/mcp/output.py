@@ -81,6 +81,11 @@ class Output:
             elif not self._gone:
                 await stream(self._send, b"", last=True)
 
+    def close(self) -> None:
+        """Forget the stream of an answer that was not finished."""
+        if self._log is not None and not self._log.ended:
+            self._logs.drop(self._log)
+
     def lost(self) -> bool:
         """Take note that the connection is gone; tell whether the client can come back for the rest."""
         self._gone = True
@@ -157,6 +162,8 @@ class Attendance:
                 raise
             self._task.uncancel()
             logs.debug("client.gone", session=self._session.key.identity)
+        finally:
+            self._out.close()
 
     def _begin(self) -> None:
         self._watcher = self._background.start(self._watch(), "watch client")
