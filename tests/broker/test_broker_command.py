@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,17 @@ def test_check_accepts_a_good_file(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout == f"{file}: valid, 1 servers, 0 virtual servers\n"
     assert done.stderr == f"{file}: warning: key 'globalGuardrails' has no effect here: no guardrail is enforced\n"
+
+
+def test_as_many_files_may_be_open_as_the_system_allows(broker: StartBroker) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    try:
+        running = broker({"servers": []})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert psutil.Process(running.process.pid).rlimit(psutil.RLIMIT_NOFILE) == (hard, hard)
 
 
 @pytest.mark.parametrize("name", ["check", "serve"])

@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.config}: valid, {len(config.servers)} servers, {len(config.virtual_servers)} virtual servers")
         return 0
 
-    from mcpops_broker.serve import Tls, listen, serve  # noqa: PLC0415 - `check` needs no server
+    from mcpops_broker.serve import Tls, allow_many_files, listen, serve  # noqa: PLC0415 - `check` needs no server
     from mcpops_broker.workers import Workers  # noqa: PLC0415 - one process needs no supervisor
 
     logs.setup(options.log_level, options.log_format)
@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
         return 1
+    allow_many_files()
     host, port = listener.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
     logs.info(

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -77,6 +79,15 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def allow_many_files() -> None:
+    """Raise the number of files that the process may open to what it may ask for: every client and every upstream is
+    a connection or more, and the usual 1,024 are soon used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS calls its limit unlimited and then refuses it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        logs.debug("files.allowed", before=soft, now=hard)
 
 
 def serve(
