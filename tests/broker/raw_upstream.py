@@ -178,6 +178,9 @@ class RawUpstream:
             self._asked.pop(message["id"]).set_result(message)
         elif "result" in message:
             self.pings_answered += 1
+        elif "id" in message and "method" in message:
+            error = {"code": -32601, "message": "Method not found"}
+            return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error})
         return web.Response(status=202)
 
     async def _initialize(self, message: Json) -> Answer:

@@ -28,6 +28,7 @@ TRIES = range(6)
 def raw() -> Iterator[RawUpstream]:
     with RawUpstream("ask", "aside", "sse", "hang_stream", "wait", "echo", list_changed=True) as upstream:
         upstream.results["resources/list"] = {"resources": [{"uri": "test://a", "name": "a"}]}
+        upstream.results["prompts/list"] = {"prompts": [{"name": "greet"}]}
         upstream.results["resources/templates/list"] = {"resourceTemplates": []}
         upstream.results["resources/subscribe"] = {}
         upstream.results["resources/unsubscribe"] = {}
@@ -255,6 +256,21 @@ def test_the_end_of_a_session_ends_it_at_the_upstream_once(running: BrokerProces
     for _ in TRIES:
         assert "result" in running.call("echo")
     assert raw.deleted == [raw.calls[-len(TRIES) - 1]["session"]]
+
+
+def test_an_upstream_without_completions_has_none_to_offer(running: BrokerProcess) -> None:
+    start(running)
+    argument = {"name": "who", "value": "A"}
+
+    known = running.post(
+        rpc("completion/complete", {"ref": {"type": "ref/prompt", "name": "greet"}, "argument": argument})
+    )
+    unknown = running.post(
+        rpc("completion/complete", {"ref": {"type": "ref/prompt", "name": "no"}, "argument": argument})
+    )
+
+    assert known.json["result"] == {"completion": {"values": []}}
+    assert unknown.error["code"] == -32602
 
 
 def test_the_batch_of_an_old_client_may_ask_too(running: BrokerProcess) -> None:
