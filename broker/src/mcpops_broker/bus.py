@@ -14,7 +14,7 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import orjson
@@ -45,7 +45,7 @@ class Bus:
         self._handlers: dict[str, Handler] = {}
 
     @property
-    def others(self) -> Iterable[str]:
+    def others(self) -> Collection[str]:
         """The addresses of the other workers."""
         return ()
 
@@ -58,10 +58,6 @@ class Bus:
 
     def send(self, kind: str, value: Any, to: str | None = None) -> None:
         """Send a message to the worker with this address, or to all others. Never waits."""
-
-    def knows(self, address: str) -> bool:
-        """Tell whether another worker has this address."""
-        return False
 
     def _received(self, message: bytes, sender: str) -> None:
         kind, value = orjson.loads(message)
@@ -87,7 +83,7 @@ class SocketBus(Bus):
         """By sender: the number of the message that is arriving, and its pieces so far."""
 
     @property
-    def others(self) -> Iterable[str]:
+    def others(self) -> Collection[str]:
         """The addresses of the other workers."""
         return self._outboxes.keys()
 
@@ -108,10 +104,6 @@ class SocketBus(Bus):
         ]
         for outbox in outboxes:
             outbox.send(pieces, len(message))
-
-    def knows(self, address: str) -> bool:
-        """Tell whether another worker has this address."""
-        return address in self._outboxes
 
     def _read(self) -> None:
         for _ in range(_READS):

@@ -111,4 +111,4 @@ async def test_a_worker_alone_sends_to_nobody() -> None:
     alone.send("said", 1)
 
     assert inbox.heard == []
-    assert not alone.knows("0")
+    assert "0" not in alone.others

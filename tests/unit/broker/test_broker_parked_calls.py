@@ -35,11 +35,12 @@ class WireBus(Bus):
 
     def send(self, kind: str, value: Any, to: str | None = None) -> None:
         sent = orjson.dumps([kind, value])
-        for address in [to] if to is not None else [one for one in self._group if one != self.here]:
+        for address in [to] if to is not None else self.others:
             asyncio.get_running_loop().call_soon(self._group[address]._received, sent, self.here)
 
-    def knows(self, address: str) -> bool:
-        return address != self.here and address in self._group
+    @property
+    def others(self) -> list[str]:
+        return [address for address in self._group if address != self.here]
 
 
 class FakeUpstream:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from mcpops_broker import logs
 from mcpops_broker.config.watch import signature, watch
+from mcpops_broker.mcp.outbox import Outbox
 from mcpops_broker.net.target import address_of, target_for
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.listing import problems, sort_out
@@ -106,6 +107,24 @@ def test_an_unexpected_error_is_logged_without_its_text(capsys: pytest.CaptureFi
 )
 def test_levels(level: str, number: int) -> None:
     assert logs.level_number(level) == number
+
+
+async def test_messages_that_wait_are_not_repeated() -> None:
+    outbox = Outbox()
+    outbox.put(b"news")
+    outbox.put(b"news")
+
+    assert await outbox.take(0) == [b"news"]
+    assert await outbox.take(0) == []
+
+
+async def test_a_closed_outbox_gives_what_waits_and_does_not_wait() -> None:
+    outbox = Outbox()
+    outbox.put(b"last")
+    outbox.close()
+
+    assert await asyncio.wait_for(outbox.take(60), 1) == [b"last"]
+    assert await asyncio.wait_for(outbox.take(60), 1) == []
 
 
 @pytest.mark.parametrize(

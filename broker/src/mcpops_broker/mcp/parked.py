@@ -78,7 +78,7 @@ class ParkedCalls:
             raise unknown_call()
         if opened.worker == self._bus.here:
             return await self.go_on(opened.call, exchange, opened.principal, answers)
-        if not self._bus.knows(opened.worker):
+        if opened.worker not in self._bus.others:
             raise unknown_call()
         return await self._far.resume(exchange, opened, answers)
 

@@ -71,7 +71,7 @@ class Resumption:
         if found is not None:
             return _Local(self._broker, *found)
         worker = worker_of(event_id)
-        if not self._broker.bus.knows(worker):
+        if worker not in self._broker.bus.others:
             return None
         remote = _Remote(self, worker, next(self._numbers))
         self._remote[remote.number] = remote

@@ -8,10 +8,9 @@ whichever worker has it. A stream whose client was cut off goes on for a while, 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import orjson
 
@@ -26,41 +25,6 @@ CHANGED = {kind: orjson.dumps(notification(kind.changed)) for kind in Kind}
 """What tells a client that a list has changed. Resources and templates share one notification."""
 MOST_PARKED = 10_000
 """Streams without a connection that are kept; beyond that the one that lost its client first is dropped."""
-
-
-@dataclass(slots=True, eq=False)
-class Stream:
-    """One open stream. Messages wait here until they are written; a message that waits already is not added again,
-    so a client that does not read costs a fixed amount of memory."""
-
-    identity: str
-    scope: Scope
-    closed: bool = False
-    _waiting: dict[bytes, None] = field(default_factory=dict)
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, message: bytes) -> None:
-        """Queue a message."""
-        self._waiting[message] = None
-        self._wake.set()
-
-    def close(self) -> None:
-        """End the stream after what waits has been written."""
-        self.closed = True
-        self._wake.set()
-
-    async def take(self, wait: float) -> list[bytes]:
-        """Return the messages that wait; none after `wait` seconds without one, or when the stream was closed."""
-        if not self._waiting and not self.closed:
-            try:
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
-            except TimeoutError:
-                return []
-        self._wake.clear()
-        messages = list(self._waiting)
-        self._waiting.clear()
-        return messages
 
 
 class Feed:

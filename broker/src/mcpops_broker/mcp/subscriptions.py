@@ -21,8 +21,8 @@ from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp.introduction import SERVER_INFO
 from mcpops_broker.mcp.methods import resource_upstreams
+from mcpops_broker.mcp.outbox import Outbox
 from mcpops_broker.mcp.stateless_output import KEEP_ALIVE, StatelessOutput
-from mcpops_broker.mcp.streams import Stream
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, Id, RpcError
 from mcpops_broker.protocol.kinds import Kind
@@ -81,13 +81,13 @@ class Subscription:
     request_id: Id
     scope: Scope
     granted: Filter
-    stream: Stream
+    outbox: Outbox
     watched: dict[str, str]
     """The upstream where each resource is watched, by its URI."""
 
     def put(self, method: str, **params: Any) -> None:
         """Queue a notification."""
-        self.stream.put(_notification(self.request_id, method, params))
+        self.outbox.put(_notification(self.request_id, method, params))
 
 
 class Subscriptions:
@@ -127,7 +127,7 @@ class Subscriptions:
     def close(self) -> None:
         """End all streams, with the result that says so."""
         for subscription in self._open:
-            subscription.stream.close()
+            subscription.outbox.close()
 
     def catalogue_changed(self, old: Catalogue, new: Catalogue) -> None:
         """Tell every client whose lists differ."""
@@ -144,15 +144,15 @@ async def listen(broker: Broker, output: StatelessOutput, request_id: Id, scope:
     """Send a client the notifications it wants until its stream is closed here; return the response that ends it."""
     watched = await _watch(broker, scope, wanted.uris)
     granted = Filter(wanted.lists, tuple(watched))
-    subscription = Subscription(request_id, scope, granted, Stream("", scope), watched)
+    subscription = Subscription(request_id, scope, granted, Outbox(), watched)
     broker.subscriptions.add(subscription)
     try:
         acknowledged = {"notifications": granted.write()}
         await output.notify(_notification(request_id, "notifications/subscriptions/acknowledged", acknowledged))
         if broker.draining:
-            subscription.stream.close()
-        while not subscription.stream.closed:
-            for message in await subscription.stream.take(KEEP_ALIVE):
+            subscription.outbox.close()
+        while not subscription.outbox.closed:
+            for message in await subscription.outbox.take(KEEP_ALIVE):
                 await output.notify(message)
     finally:
         broker.subscriptions.remove(subscription)
