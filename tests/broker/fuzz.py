@@ -239,11 +239,11 @@ class Wire:
             self._socket.close()
             self._socket = None
 
-    def send(self, method: bytes, headers: Pairs, body: bytes) -> None:
+    def send(self, method: bytes, headers: Pairs, body: bytes, target: bytes = b"/mcp") -> None:
         """Send a request as it is; only the length of the body is added."""
         if self._socket is None:
             self._socket = socket.create_connection(self._address, timeout=HANGS)
-        head = [method + b" /mcp HTTP/1.1", *(name + b": " + value for name, value in headers)]
+        head = [method + b" " + target + b" HTTP/1.1", *(name + b": " + value for name, value in headers)]
         if not any(name.lower() == b"host" for name, _ in headers):
             head.append(b"host: localhost")
         with suppress(ConnectionError):  # refused before all was sent; the answer says why
