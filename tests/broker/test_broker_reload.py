@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+from itertools import count
 from pathlib import Path
 
 from broker.conftest import StartBroker, StartUpstream
@@ -135,6 +137,69 @@ def test_a_removed_file_changes_nothing_until_it_is_back(broker: StartBroker, up
 
     running.configure({"servers": [server("a", raw.url, "p_")]})
     wait_until(lambda: running.tools() == ["p_echo", "p_more"], "the new file is used")
+
+
+def test_whatever_takes_the_files_place_changes_nothing(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo")
+    good = {"servers": [server("a", raw.url)]}
+    running = broker(good)
+    file = running.config_file
+    running.wait_ready("a")
+    running.initialize()
+
+    def says(problem: str) -> None:
+        wait_until(lambda: problem in str(running.status()["config"]["problems"]), problem)
+        assert running.tools() == ["echo"]
+
+    file.write_bytes(b"")
+    says("the file is empty; write 'servers: []' to have no servers")
+    for text, problem in (
+        ("[" * 100_000, "inside each other"),
+        ("a: " + "9" * 5000, "cannot be read"),
+        ("\0", "UTF-8"),
+    ):
+        running.configure(text)
+        says(problem)
+    file.unlink()
+    file.mkdir()
+    says("the file cannot be read: Is a directory")
+    file.rmdir()
+    os.mkfifo(file)
+    says("the file is a pipe now")
+
+    file.unlink()
+    running.configure(good)
+    wait_until(lambda: running.status()["config"]["problems"] == [], "the good file is used again")
+    running.configure({"servers": []})
+    wait_until(lambda: running.tools() == [], "that there are no servers can be said")
+
+
+def test_a_file_that_is_replaced_all_the_time_never_harms(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("echo")
+    running = broker({"servers": [server("a", raw.url)]})
+    running.wait_ready("a")
+    running.initialize()
+    stop = threading.Event()
+
+    def replace() -> None:
+        for number in count():
+            if stop.is_set():
+                return
+            running.configure({"servers": [server("a", raw.url)], "virtualServers": [{"name": f"v{number}"}]})
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert running.tools() == ["echo"]
+            assert "result" in running.call("echo")
+    finally:
+        stop.set()
+        thread.join()
+    running.configure({"servers": [server("a", raw.url, "last_")]})
+
+    wait_until(lambda: running.tools() == ["last_echo"], "the last file is used")
+    assert raw.initialized <= 4, "the server that did not change keeps its sessions"
 
 
 def test_kubernetes_swaps_a_symlink_above_the_file(tmp_path: Path, upstream: StartUpstream) -> None:

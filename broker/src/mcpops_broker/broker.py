@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -162,11 +163,15 @@ class Broker:
     async def reload(self) -> None:
         """Read the configuration file again. A bad one changes nothing; log and `/status` say why."""
         try:
-            config = await asyncio.to_thread(load, self.options.config)
+            config = await asyncio.to_thread(load, self.options.config, again=True)
         except ConfigError as error:
             self.config_state.problems = tuple(error.problems)
             for problem in error.problems:
                 logs.error("config.rejected", file=self.options.config, problem=problem)
+            return
+        except Exception as error:  # a bug; the next file must be read all the same
+            self.config_state.problems = (f"{type(error).__name__} in the broker, see its log",)
+            logs.failure("config.bug", error)
             return
         self.config_state = ConfigState(time.time())
         await self.apply(config)
@@ -294,12 +299,20 @@ class Broker:
                 upstream.sweep()
 
 
-def load(path: Path) -> Config:
-    """Read a configuration file; raise `ConfigError` when it cannot be read or used."""
+def load(path: Path, *, again: bool = False) -> Config:
+    """Read a configuration file; raise `ConfigError` when it cannot be read or used.
+
+    `again`: another content is in use. Then an empty file is refused: it is one that somebody is just writing, or one
+    that did not fit on the disk.
+    """
     try:
+        if again and stat.S_ISFIFO(path.stat().st_mode):
+            raise ConfigError(["the file is a pipe now: reading it could wait for ever"])
         text = path.read_bytes()
     except OSError as error:
         raise ConfigError([f"the file cannot be read: {error.strerror}"]) from None
+    if again and not text.strip():
+        raise ConfigError(["the file is empty; write 'servers: []' to have no servers"])
     return parse(text)
 
 

@@ -201,7 +201,7 @@ def test_our_own_keys() -> None:
             "broker: key 'discoveryTools' has the value 1: it must be true, false, Enabled or Disabled",
         ),
         ("a: [", "the file is not valid YAML: "),
-        ("a: !!python/object/apply:os.system [true]", "the file is not valid YAML: could not determine a constructor"),
+        ("a: !!python/object/apply:os.system [true]", "the file is not valid YAML: a value is not what it looks like"),
     ],
 )
 def test_every_mistake_is_a_sentence_with_key_and_value(text: str, problem: str) -> None:

@@ -19,8 +19,11 @@ import yaml
 
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.fields import Fields
+from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
 
+MOST_PROBLEMS = 50
+"""Problems of a file that are told."""
 MIN_KEY_BYTES = 32
 """Shortest signing key, as in the operator's broker."""
 
@@ -47,9 +50,11 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]*\Z")
 
 
 class ConfigError(ValueError):
-    """The file cannot be used. `problems` are sentences; the message joins them."""
+    """The file cannot be used. `problems` are sentences, not more than can be read; the message joins them."""
 
     def __init__(self, problems: list[str]) -> None:
+        if len(problems) > MOST_PROBLEMS:
+            problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more problems"]
         super().__init__("; ".join(problems))
         self.problems = problems
 
@@ -57,10 +62,14 @@ class ConfigError(ValueError):
 def parse(text: str | bytes) -> Config:
     """Read the text of a configuration file; raise `ConfigError` with everything that is wrong with it."""
     try:
-        # CSafeLoader is libyaml's SafeLoader: no objects are constructed.
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        document = load_yaml(text)
+    except TooLargeError as error:
+        raise ConfigError([f"the file {error}"]) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError([f"the file is not valid YAML: {_yaml_problem(error)}"]) from None
+    except Exception:  # PyYAML lets out whatever reading a date, a number or a tagged value raises
+        why = "a value cannot be read as what it looks like (a number, a date, ...); put it in quotes"
+        raise ConfigError([f"the file is not valid YAML: {why}"]) from None
     problems: list[str] = []
     warnings: list[str] = []
     top = Fields("the file", document, problems)
@@ -249,5 +258,8 @@ def _yaml_problem(error: Exception) -> str:
     """Say what and where without quoting the file: it holds credentials."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        return f"{error.problem or 'syntax error'} (line {mark.line + 1}, column {mark.column + 1})"
+        problem = error.problem or "syntax error"
+        if isinstance(error, yaml.constructor.ConstructorError):  # says the tag, which may be the start of a password
+            problem = "a value is not what it looks like or has a tag that is not known; put text in quotes"
+        return f"{problem} (line {mark.line + 1}, column {mark.column + 1})"
     return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError | yaml.reader.ReaderError) else "syntax error"
