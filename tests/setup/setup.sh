@@ -16,10 +16,13 @@ fingerprint() { # what the installed environment depends on
     cat "$here/setup.sh" "$here/$1.lock" "$here/legacy.lock" "$here/ansible.txt" "$here/node/package-lock.json" | cksum
 }
 current() { [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.stamp-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
+peers() { # what only the tests use, outside the virtual environment
+    [ "$stage" = run ] || { [ -d "$root/.cache/node/node_modules" ] && [ -x "$root/.venv-legacy/bin/python" ]; }
+}
 wanted_python() { # "" when any will do
     [ -z "${PYTHON:-}" ] || "$here/find-python"
 }
-if current "$stage" && [ -d "$collections/ansible_collections/kubernetes/core/plugins" ]; then
+if current "$stage" && peers && [ -d "$collections/ansible_collections/kubernetes/core/plugins" ]; then
     [ -n "${PYTHON:-}" ] || exit 0
     [ "$(cat "$venv/.python" 2>/dev/null)" != "$(wanted_python)" ] || exit 0
 fi

@@ -13,6 +13,8 @@ from broker.conformance.processes import COMMANDS, run_server
 from broker.harness import BrokerProcess, run_broker, server
 
 Through = Callable[..., BrokerProcess]
+CLIENTS = {"legacy": "legacy", "modern": "2026-07-28"}
+"""What the official SDK calls the client of an era."""
 
 
 @pytest.fixture(scope="session")

@@ -12,13 +12,11 @@ from typing import Any
 import mcp_types as types
 import pytest
 from broker.conformance import content
-from broker.conformance.conftest import Through
+from broker.conformance.conftest import CLIENTS, Through
 from broker.harness import BrokerProcess
 from mcp.client.client import Client
 
 ERAS = ("legacy", "modern")
-CLIENTS = {"legacy": "legacy", "modern": "2026-07-28"}
-"""The SDK's name of an era's client."""
 
 
 @pytest.fixture

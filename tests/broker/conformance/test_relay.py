@@ -12,12 +12,10 @@ from typing import Any
 
 import mcp_types as types
 import pytest
-from broker.conformance.conftest import Through
+from broker.conformance.conftest import CLIENTS, Through
 from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
 
-CLIENTS = {"legacy": "legacy", "modern": "2026-07-28"}
-"""The SDK's name of an era's client."""
 pytestmark = [pytest.mark.parametrize("upstream", ["legacy", "modern"]), pytest.mark.parametrize("client", CLIENTS)]
 
 

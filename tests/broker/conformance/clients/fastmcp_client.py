@@ -12,9 +12,9 @@ from typing import Any
 
 import mcp_types as types
 from broker.conformance.clients import tour
+from broker.conformance.clients.sdk2 import elicited, watched
 from broker.conformance.content import Json
 from fastmcp import Client
-from mcp.client.subscriptions import ResourceUpdated, listen
 
 
 class FastMcp(tour.Client):
@@ -57,17 +57,7 @@ class FastMcp(tour.Client):
         return list((await self._client.complete(reference, {"name": argument, "value": value})).values)
 
     async def watch(self, uri: str, touch: str) -> str:
-        session = self._client.session
-        if self.protocol < "2026":
-            await session.subscribe_resource(uri)
-            await self._client.call_tool(touch, {})
-            return await self._changes.next()
-        async with listen(session, resource_subscriptions=[uri]) as events:
-            await self._client.call_tool(touch, {})
-            async for event in events:
-                assert isinstance(event, ResourceUpdated)
-                return event.uri
-        raise AssertionError("the stream ended without a change")
+        return await watched(self._client.session, self._changes, uri, touch)
 
 
 async def main(url: str, mode: str) -> None:
@@ -83,8 +73,7 @@ async def main(url: str, mode: str) -> None:
             changes.add(message.params.uri)
 
     async def on_elicitation(message: str, response_type: Any, params: Any, context: Any) -> Any:
-        form = getattr(params, "mode", "form") != "url"
-        return types.ElicitResult(action="accept", content=dict(tour.USER) if form else None)
+        return elicited(params)
 
     async def on_sampling(messages: Any, params: Any, context: Any) -> str:
         return tour.MODEL

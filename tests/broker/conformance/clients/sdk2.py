@@ -14,7 +14,8 @@ import mcp_types as types
 from broker.conformance.clients import tour
 from broker.conformance.content import Json
 from mcp.client.client import Client
-from mcp.shared.subscriptions import ResourceUpdated
+from mcp.client.session import ClientSession
+from mcp.client.subscriptions import ResourceUpdated, listen
 
 
 class Sdk2(tour.Client):
@@ -58,16 +59,27 @@ class Sdk2(tour.Client):
         return (await self._client.complete(reference, {"name": argument, "value": value})).completion.values
 
     async def watch(self, uri: str, touch: str) -> str:
-        if self.protocol < "2026":
-            await self._client.subscribe_resource(uri)
-            await self._client.call_tool(touch, {})
-            return await self._changes.next()
-        async with self._client.listen(resource_subscriptions=[uri]) as events:
-            await self._client.call_tool(touch, {})
-            async for event in events:
-                assert isinstance(event, ResourceUpdated)
-                return event.uri
-        raise AssertionError("the stream ended without a change")
+        return await watched(self._client.session, self._changes, uri, touch)
+
+
+async def watched(session: ClientSession, changes: tour.Changes, uri: str, touch: str) -> str:
+    """Subscribe to a resource in the way of the session's era, change it, and return the URI that is said to change."""
+    if (session.protocol_version or "") < "2026":
+        await session.subscribe_resource(uri)
+        await session.call_tool(touch, {})
+        return await changes.next()
+    async with listen(session, resource_subscriptions=[uri]) as events:
+        await session.call_tool(touch, {})
+        async for event in events:
+            assert isinstance(event, ResourceUpdated)
+            return event.uri
+    raise AssertionError("the stream ended without a change")
+
+
+def elicited(params: Any) -> types.ElicitResult:
+    """Fill in a form, or agree to open a page."""
+    form = getattr(params, "mode", "form") != "url"
+    return types.ElicitResult(action="accept", content=dict(tour.USER) if form else None)
 
 
 async def main(url: str, mode: str) -> None:
@@ -83,8 +95,7 @@ async def main(url: str, mode: str) -> None:
             changes.add(message.params.uri)
 
     async def on_elicitation(context: Any, params: Any) -> types.ElicitResult:
-        form = getattr(params, "mode", "form") != "url"
-        return types.ElicitResult(action="accept", content=dict(tour.USER) if form else None)
+        return elicited(params)
 
     async def on_sampling(context: Any, params: Any) -> types.CreateMessageResult:
         answer = types.TextContent(type="text", text=tour.MODEL)
