@@ -35,6 +35,8 @@ class CheapUpstream:
         self.port = 0
         self.sessions: set[str] = set()
         self.calls = 0
+        self.nonces: set[str] = set()
+        """The argument `nonce` of every call that had one."""
         self.initialized = 0
         self.faults: dict[str, Fault] = {}
         """By method, what answers instead of the server."""
@@ -142,6 +144,8 @@ class CheapUpstream:
             await self._stream(reader, writer, "", set(wanted.get("resourceSubscriptions", ())), meta, begun=True)
         elif message["method"] == "tools/call":
             self.calls += 1
+            if isinstance(arguments := message["params"].get("arguments"), dict) and "nonce" in arguments:
+                self.nonces.add(str(arguments["nonce"]))
             await _call(self, message, writer)
         else:
             self._answer(message, session, writer)

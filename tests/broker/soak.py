@@ -88,17 +88,21 @@ class SoakClient:
 
     async def unfollow(self) -> None:
         """Close the stream; fail if the broker had closed it before."""
-        assert self._stream is not None
         assert self._reader is not None
         assert not self._reader.done(), "the broker has closed the stream"
-        self._stream.close()
-        self._reader.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._reader
+        await self.drop()
 
-    async def call(self, upstream: CheapUpstream, steps: int) -> None:
+    async def drop(self) -> None:
+        """Close the stream, whatever has become of it."""
+        if self._stream is not None and self._reader is not None:
+            self._stream.close()
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def call(self, upstream: CheapUpstream, steps: int, **more: Any) -> None:
         """Call the tool that makes progress; fail unless every notification of it arrives, in order, and the result."""
-        params = {"name": f"{upstream.name}_steps", "arguments": {"steps": steps}, "_meta": {"progressToken": "t"}}
+        arguments = {"steps": steps, **more}
+        params = {"name": f"{upstream.name}_steps", "arguments": arguments, "_meta": {"progressToken": "t"}}
         messages = await self.request("tools/call", params)
         assert [one["params"]["progress"] for one in messages[:-1]] == list(range(steps)), messages
         assert "result" in messages[-1], messages
