@@ -120,6 +120,18 @@ async def test_progress_comes_back_under_the_upstreams_token() -> None:
     assert [one["params"] for one in client.progress] == [{"progressToken": 5, "progress": 1}]
 
 
+@pytest.mark.parametrize("odd", [{}, {"params": {}}, {"params": {"progressToken": []}}, {"params": {"progressToken": 1}}])
+async def test_progress_of_nothing_is_dropped(odd: Json) -> None:
+    client = Client()
+    asked = client.ask("elicitation/create", {"_meta": {"progressToken": 5}})
+    await asyncio.sleep(0)
+
+    client.asks.take_progress("client", {"jsonrpc": "2.0", "method": "notifications/progress", **odd})
+    asked.cancel()
+
+    assert client.progress == []
+
+
 async def test_when_the_broker_stops_every_question_ends() -> None:
     client = Client()
     asked = client.ask()

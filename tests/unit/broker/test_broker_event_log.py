@@ -143,6 +143,21 @@ def test_complete_streams_make_room_before_those_that_go_on(monkeypatch: pytest.
     assert len(logs) == 2
 
 
+def test_one_large_event_takes_the_place_of_many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log, "LARGEST_TOTAL", 100_000)
+    logs = EventLogs("0")
+    for _ in range(5000):
+        small = logs.open("client")
+        small.add(b"x" * 20)
+        logs.complete(small)
+    large = logs.open("client")
+
+    large.add(b"x" * 90_000)
+
+    assert large.has_all_after(0)
+    assert len(logs) == 501
+
+
 def test_a_bounded_number_of_complete_streams_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_log, "MOST_COMPLETE", 3)
     logs = EventLogs("0")

@@ -89,8 +89,9 @@ class Asks:
 
     def take_progress(self, identity: str, notification: Message) -> None:
         """Pass on how far a client is with answering."""
-        params = notification["params"]
-        ask = self._open.get(params.get("progressToken"))
+        params = notification.get("params", {})
+        token = params.get(meta.PROGRESS_TOKEN)
+        ask = self._open.get(token) if isinstance(token, str) else None
         if ask is not None and ask.identity == identity and ask.token is not None:
             ask.progress({**notification, "params": {**params, meta.PROGRESS_TOKEN: ask.token}})
 

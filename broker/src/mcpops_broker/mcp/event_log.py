@@ -247,6 +247,8 @@ class EventLogs:
     def grow(self, size: int) -> None:
         """Count what a stream keeps, and make room when all together keep too much."""
         self._size += size
+        if size < 0:
+            return  # a stream that was dropped to make room: whoever dropped it goes on as long as needed
         while self._size > LARGEST_TOTAL and self._complete:
             self.drop(self._complete.popleft()[1])
         if self._size > LARGEST_TOTAL:
