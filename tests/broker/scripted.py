@@ -72,6 +72,8 @@ class ScriptedServer:
         """What the server of the session era says to a request outside a session; None: HTTP 400."""
         self.keeps_sessions = True
         self.offers_streams = True
+        self.silent_streams = False
+        """Whether GET requests get no answer, nor do requests to listen for resources."""
         self.gets = 0
         """GET requests."""
         self.received: list[Received] = []
@@ -206,6 +208,8 @@ class ScriptedServer:
 
     async def _listen(self, request: web.Request) -> web.StreamResponse:
         self.gets += 1
+        if self.silent_streams:
+            await asyncio.Event().wait()
         if (
             not self.offers_streams
             or "session" not in self.eras
@@ -219,6 +223,8 @@ class ScriptedServer:
 
     async def _subscriptions(self, received: Received) -> web.StreamResponse:
         subset = received.params["notifications"]
+        if self.silent_streams and subset.get("resourceSubscriptions"):
+            await asyncio.Event().wait()
         await received.notify("notifications/subscriptions/acknowledged", notifications=subset)
         assert received.stream is not None
         return await self._hold(received.stream)
@@ -314,13 +320,13 @@ class Seen:
 
 @asynccontextmanager
 async def connected(
-    url: str, options: BrokerOptions | None = None, *, protocol: str = "auto", ready: bool = True
+    url: str, options: BrokerOptions | None = None, *, protocol: str = "auto", ready: bool = True, **more: Any
 ) -> AsyncIterator[tuple[Upstream, Seen]]:
-    """Connect to a server until the block ends; `ready`: wait until its lists are read."""
+    """Connect to a server until the block ends; `ready`: wait until its lists are read; `more`: its configuration."""
     seen = Seen()
     http = Http1Client()
     upstream = Upstream(
-        Server("ns/up", url, protocol=protocol),
+        Server("ns/up", url, protocol=protocol, **more),
         http,
         options or BrokerOptions(),
         None,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from aiohttp import web
@@ -117,6 +118,45 @@ async def test_stateless_clients_share_a_session_without_sharing_ids_or_tokens()
         ]
 
 
+@pytest.mark.parametrize("personal", [False, True])
+async def test_an_upstream_without_session_ids_sees_no_id_or_token_twice(personal: bool) -> None:
+    server = ScriptedServer("session")
+    server.keeps_sessions = False
+    both = asyncio.Barrier(2)
+
+    async def work(received: Received) -> Json:
+        await both.wait()
+        token = received.params["_meta"]["progressToken"]
+        await received.notify("notifications/progress", progressToken=token, progress=1)
+        await both.wait()
+        return {"content": [], "for": received.params["arguments"]}
+
+    server.tool("t", work)
+    async with running(server), connected(server.url, user_specific=personal) as (upstream, _):
+        exchanges = [TestExchange(session_client("a"), 1), TestExchange(session_client("b"), 1)]
+        replies = await asyncio.gather(
+            *(
+                upstream.request(
+                    exchange,
+                    "tools/call",
+                    {"name": "t", "arguments": {"of": number}, "_meta": {"progressToken": 1, "other": 2}},
+                )
+                for number, exchange in enumerate(exchanges)
+            )
+        )
+        await upstream.cancel(exchanges[1], None)
+
+    calls = sorted(server.of("tools/call"), key=lambda call: call.params["arguments"]["of"])
+    assert calls[0].message["id"] != calls[1].message["id"]
+    assert calls[0].params["_meta"]["progressToken"] != calls[1].params["_meta"]["progressToken"]
+    assert [call.params["_meta"]["other"] for call in calls] == [2, 2]
+    assert [note.params["requestId"] for note in server.of("notifications/cancelled")] == [calls[1].message["id"]]
+    for number, (exchange, reply) in enumerate(zip(exchanges, replies, strict=True)):
+        assert b'"id":1' in reply.for_request(1).replace(b" ", b"")
+        assert reply.message["result"]["for"] == {"of": number}
+        assert [note["params"] for note in exchange.notified] == [{"progressToken": 1, "progress": 1}]
+
+
 async def test_clients_of_other_capabilities_or_sessions_have_sessions_of_their_own() -> None:
     server = ScriptedServer("session")
     server.tool("t", echo)
@@ -143,6 +183,21 @@ async def test_an_expired_session_is_replaced_and_the_request_sent_once_more() -
         assert all("result" in reply.message for reply in replies)
         opened = [one.params["capabilities"] for one in server.of("initialize")]
         assert opened.count({"roots": {}}) == 2, "one new session, however many requests met the old one"
+
+
+async def test_a_session_that_ends_while_its_stream_is_opened_ends_no_request() -> None:
+    server = ScriptedServer("session", capabilities={"tools": {}})
+    server.tool("t", echo)
+    server.silent_streams = True
+    async with running(server), connected(server.url) as (upstream, _):
+        exchange = TestExchange(session_client(capabilities={"roots": {}}))
+        request = asyncio.ensure_future(upstream.request(exchange, "tools/call", {"name": "t"}))
+        await until(lambda: server.gets, "the stream is being opened")
+        server.silent_streams = False
+
+        upstream.end_session("a")
+
+        assert "result" in (await request).message
 
 
 async def test_a_session_opened_by_another_worker_is_used() -> None:
@@ -226,7 +281,11 @@ async def test_an_error_response_is_a_response(era: str, status: int) -> None:
     async with running(server), connected(server.url) as (upstream, _):
         reply = await upstream.request(TestExchange(session_client(), 4), "tools/call", {"name": "t"})
 
-    assert reply.message == {"jsonrpc": "2.0", "id": 4, "error": {"code": -32602, "message": "bad arguments"}}
+    assert json.loads(reply.for_request(4)) == {
+        "jsonrpc": "2.0",
+        "id": 4,
+        "error": {"code": -32602, "message": "bad arguments"},
+    }
 
 
 async def test_headers_that_do_not_fit_any_more_make_the_lists_be_read_again() -> None:

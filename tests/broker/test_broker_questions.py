@@ -329,6 +329,23 @@ async def test_a_question_on_the_sessions_own_stream_is_put_to_the_client_of_the
     assert [reply.message["result"]["answer"]["result"] for reply in replies] == [ACCEPTED] * 3
 
 
+async def test_an_answer_carries_the_authorization_that_its_call_had() -> None:
+    server = ScriptedServer("session", capabilities={"tools": {}})
+
+    async def ask(received: Received) -> Json:
+        return {"content": [], "answer": await server.ask(received, "elicitation/create", **FORM)}
+
+    server.tool("ask", ask)
+    async with running(server), connected(server.url, user_specific=True) as (upstream, _):
+        for token in ("Bearer old", "Bearer renewed"):
+            exchange = TestExchange(session_client(capabilities={"elicitation": {}}, authorization=token))
+            exchange.answer = accept
+            await upstream.request(exchange, "tools/call", dict(CALL))
+
+    answers = [one for one in server.received if "method" not in one.message]
+    assert [one.headers["authorization"] for one in answers] == ["Bearer old", "Bearer renewed"]
+
+
 async def test_clients_that_cannot_be_asked_need_no_stream() -> None:
     server = ScriptedServer("session", capabilities={"tools": {}})
     server.tool("ask", echo)

@@ -193,6 +193,22 @@ async def test_an_upstream_that_does_not_agree_to_a_resource_is_an_error() -> No
             await upstream.subscribe("test://a")
 
 
+async def test_a_subscription_that_nobody_waits_for_any_more_is_forgotten() -> None:
+    server = ScriptedServer(
+        "stateless", capabilities={"tools": {"listChanged": True}, "resources": {"subscribe": True}}
+    )
+    server.lists["resources"] = []
+    server.silent_streams = True
+    async with running(server), connected(server.url) as (upstream, _):
+        subscribing = asyncio.ensure_future(upstream.subscribe("x://1"))
+        await until(lambda: len(server.of("subscriptions/listen")) == 2, "it was asked for")
+        subscribing.cancel()
+
+        await until(lambda: len(server.of("subscriptions/listen")) == 3, "the stream is opened without it")
+
+    assert server.of("subscriptions/listen")[-1].params["notifications"] == {"toolsListChanged": True}
+
+
 async def test_all_pages_are_read_and_the_most_careful_hint_holds() -> None:
     pages = {
         None: {"prompts": [{"name": "a"}], "ttlMs": 9000, "cacheScope": "public", "nextCursor": "2"},

@@ -120,7 +120,9 @@ async def test_progress_comes_back_under_the_upstreams_token() -> None:
     assert [one["params"] for one in client.progress] == [{"progressToken": 5, "progress": 1}]
 
 
-@pytest.mark.parametrize("odd", [{}, {"params": {}}, {"params": {"progressToken": []}}, {"params": {"progressToken": 1}}])
+@pytest.mark.parametrize(
+    "odd", [{}, {"params": {}}, {"params": {"progressToken": []}}, {"params": {"progressToken": 1}}]
+)
 async def test_progress_of_nothing_is_dropped(odd: Json) -> None:
     client = Client()
     asked = client.ask("elicitation/create", {"_meta": {"progressToken": 5}})

@@ -90,12 +90,11 @@ class CallInbound(Inbound):
             return
         if self._side.events.take(message):
             return
-        if self._exchange.client.stateless:
-            if method not in _FOR_STATELESS:
-                return
-            if method == PROGRESS and self._token is not None:
-                message.setdefault("params", {})[meta.PROGRESS_TOKEN] = self._token
-                raw = orjson.dumps(message)
+        if self._exchange.client.stateless and method not in _FOR_STATELESS:
+            return
+        if self._token is not None and method == PROGRESS:
+            message.setdefault("params", {})[meta.PROGRESS_TOKEN] = self._token
+            raw = orjson.dumps(message)
         await self._exchange.notify(raw)
 
     def request(self, message: Message) -> None:

@@ -104,9 +104,9 @@ class SessionLink(Link):
         client = exchange.client
         session = self._shared or self.sessions.peek(client.identity) or await self.sessions.get(client)
         token: Id | None = None
-        if client.stateless:
-            # Others share the session, so ids and tokens are the broker's own there.
-            exchange.upstream_id = next(self._ids)
+        if client.stateless or session.id is None:
+            # Others share the session, or all that the upstream sees of it, so ids and tokens are the broker's own.
+            exchange.upstream_id = f"{self._salt}:{next(self._ids)}"
             params, token = _in_session(params, exchange.upstream_id)
         else:
             exchange.upstream_id = exchange.request_id
@@ -272,6 +272,8 @@ class SessionLink(Link):
         if request_id is None:
             raise RuntimeError("a request needs an id")
         client = exchange.client
+        # What else is said in the session, answers for example, needs the authorization that is valid now, too.
+        session.headers = transport.authorized(session.headers, client)
         if client.log_level is not None:
             await self._set_level(session, client)
         stream: SessionStream | None = None
@@ -286,8 +288,7 @@ class SessionLink(Link):
                         self, transport, session, alone=self.find is None
                     )
                     await stream.begin(inbound)
-                headers = transport.authorized(session.headers, client)
-                answer = await transport.post(headers, body, in_session=session.id is not None)
+                answer = await transport.post(session.headers, body, in_session=session.id is not None)
                 return Reply(*await read_response(transport, answer, request_id, inbound))
         except UpstreamRpcError as error:
             return error_reply(request_id, error)

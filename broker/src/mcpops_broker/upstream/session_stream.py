@@ -45,9 +45,7 @@ class SessionStream:
             return
         if self._opening is None:
             self._opening = self._side.spawn(self._open(), "open stream")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(OPEN_TIMEOUT):
-                await asyncio.shield(self._opening)
+        await asyncio.wait((self._opening,), timeout=OPEN_TIMEOUT)
 
     def end(self, call: CallInbound) -> None:
         """Serve a call no more."""
@@ -61,6 +59,7 @@ class SessionStream:
         for task in (self._opening, self._reading):
             if task is not None:
                 task.cancel()
+        self._opening = self._reading = None
 
     async def _open(self) -> None:
         try:
@@ -71,7 +70,8 @@ class SessionStream:
                 else:
                     self._reading = self._side.spawn(self._read(answer), "session stream")
         finally:
-            self._opening = None
+            if self._opening is asyncio.current_task():
+                self._opening = None
 
     async def _read(self, answer: Answer) -> None:
         try:

@@ -83,6 +83,9 @@ class StatelessWatch:
         try:
             async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT):
                 uris = await asyncio.shield(agreed)
+        except asyncio.CancelledError:
+            self.discard(peer, uri)
+            raise
         except TimeoutError:
             self.discard(peer, uri)
             raise self._transport.error("timeout", f"did not answer {METHOD} in {ACKNOWLEDGE_TIMEOUT:g} s") from None
