@@ -15,6 +15,8 @@ from broker.harness import Json, server, wait_until
 from broker.session_client import calling, start
 from broker.test_broker_reload import listen
 
+from broker import stateless
+
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_call_in_flight_ends_and_streams_are_closed(
@@ -61,6 +63,25 @@ def test_a_call_that_does_not_end_is_given_up_after_the_set_time(broker: StartBr
     assert answers[0]["error"]["message"] == "The broker is stopping: send the request again"
     assert "Traceback" not in running.log
     assert 0.9 < time.monotonic() - started < 15
+
+
+def test_a_call_without_a_session_is_given_up_with_an_answer_too(broker: StartBroker, upstream: StartUpstream) -> None:
+    raw = upstream("wait")
+    running = broker({"servers": [server("a", raw.url)], "broker": {"drain": 1}})
+    running.wait_ready("a")
+
+    answers: list[stateless.Reply] = []
+    sent = stateless.message("tools/call", {"name": "wait", "arguments": {}})
+    call = threading.Thread(target=lambda: answers.append(stateless.send(running, sent)))
+    call.start()
+    wait_until(lambda: raw.calls, "the call has reached the upstream")
+
+    assert running.stop() == 0
+
+    call.join(timeout=30)
+    assert answers[0].status == 200
+    assert answers[0].json["error"]["message"] == "The broker is stopping: send the request again"
+    assert "Exception" not in running.log
 
 
 def test_a_question_that_nobody_can_answer_any_more_ends_at_once(broker: StartBroker, upstream: StartUpstream) -> None:

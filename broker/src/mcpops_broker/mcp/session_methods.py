@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -45,24 +44,11 @@ async def answer(broker: Broker, exchange: SessionExchange, message: Message) ->
         if handler is not None:
             await handler(broker, exchange, params)
             return jsonrpc.result_bytes(exchange.request_id, b"{}")
-        return await _cancellable(broker, exchange, method, params)
+        return await broker.calls.run(exchange, methods.answer(broker, exchange, method, params))
     except RpcError as error:
         return jsonrpc.error_bytes(exchange.request_id, error)
     except UpstreamError as error:
         return jsonrpc.error_bytes(exchange.request_id, methods.rpc_error(error))
-
-
-async def _cancellable(broker: Broker, exchange: SessionExchange, method: str, params: Params) -> bytes:
-    call = broker.calls.begin(exchange)
-    try:
-        return await methods.answer(broker, exchange, method, params)
-    except asyncio.CancelledError:
-        if call.ended is None:
-            raise
-        call.task.uncancel()
-        raise call.ended from None
-    finally:
-        broker.calls.end(call)
 
 
 async def _initialize(broker: Broker, exchange: SessionExchange, params: Params) -> None:

@@ -29,8 +29,10 @@ async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, 
         if exchange.method == "server/discover":
             return jsonrpc.result_bytes(exchange.request_id, _discovery(broker))
         if exchange.method in tasks.METHODS:
-            return await tasks.answer(broker, exchange, params)
-        return await methods.answer(broker, exchange, exchange.method, params)
+            work = tasks.answer(broker, exchange, params)
+        else:
+            work = methods.answer(broker, exchange, exchange.method, params)
+        return await broker.calls.run(exchange, work)
     except RpcError as error:
         return exchange.failed(error)
     except UpstreamError as error:
