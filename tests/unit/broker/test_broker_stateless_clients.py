@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from mcpops_broker.mcp import stateless_clients
 from mcpops_broker.mcp.stateless_clients import StatelessClients
 
 
@@ -60,6 +61,19 @@ def test_the_client_idle_longest_makes_room() -> None:
 
     assert dropped == [second]
     assert first != second
+
+
+def test_what_clients_say_of_themselves_is_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stateless_clients, "LARGEST_TOTAL", 1000)
+    clients, dropped = make()
+    large = [identity(clients, capabilities={"experimental": {str(number): "x" * 400}}) for number in range(4)]
+    assert dropped == large[:2]
+
+    huge = identity(clients, capabilities={"experimental": {"x": "x" * 5000}})
+    assert dropped == large
+    assert identity(clients, b"next") != huge
+    assert dropped == [*large, huge]
+    assert len(clients) == 1
 
 
 def test_idle_clients_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,12 @@ import orjson
 
 from mcpops_broker.upstream.exchange import Client
 
+LARGEST_TOTAL = 32 << 20
+"""Bytes of what clients say of themselves that are kept; beyond that the client idle longest is forgotten."""
+
+_Key = tuple[str, bytes, bytes]
+"""Revision, authorization, and capabilities serialized."""
+
 
 @dataclass(slots=True)
 class _Known:
@@ -33,7 +39,8 @@ class StatelessClients:
         self.capacity = capacity
         self.idle = idle
         self._dropped = dropped
-        self._known: dict[tuple[str, bytes, bytes], _Known] = {}
+        self._known: dict[_Key, _Known] = {}
+        self._size = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -54,7 +61,8 @@ class StatelessClients:
                 authorization=authorization.decode("latin-1") or None,
             )
             known = _Known(client, 0.0)
-            if len(self._known) >= self.capacity:
+            self._size += _size_of(key)
+            while self._known and (len(self._known) >= self.capacity or self._size > LARGEST_TOTAL):
                 self._drop(next(iter(self._known)))
         known.used = time.monotonic()
         self._known[key] = known  # at the end again: the first is the one used longest ago
@@ -66,5 +74,10 @@ class StatelessClients:
         for key in [key for key, known in self._known.items() if known.used < oldest]:
             self._drop(key)
 
-    def _drop(self, key: tuple[str, bytes, bytes]) -> None:
+    def _drop(self, key: _Key) -> None:
+        self._size -= _size_of(key)
         self._dropped(self._known.pop(key).client.identity)
+
+
+def _size_of(key: _Key) -> int:
+    return len(key[1]) + len(key[2])
