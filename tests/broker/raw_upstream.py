@@ -71,6 +71,8 @@ class RawUpstream:
         """Calls whose connection was closed before their answer."""
         self.pings_answered = 0
         self.lists = 0
+        self.list_ids: list[int | str] = []
+        """Ids of the requests for tools."""
         self._numbers = count(1)
         self._tls = tls
         self._resumable: dict[str, Json] = {}
@@ -152,6 +154,7 @@ class RawUpstream:
             error = {"code": -32000, "message": "Bad Request: No valid session ID provided"}
             return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=self.stale_status)
         if method == "tools/list":
+            self.list_ids.append(message["id"])
             return self._list(message, self.tools_for.get(request.headers.get("authorization", ""), self.tools))
         if method == "tools/call":
             headers = {name.lower(): value for name, value in request.headers.items()}

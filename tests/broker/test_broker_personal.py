@@ -73,6 +73,10 @@ def test_users_see_what_they_are_offered(setup: Setup) -> None:
         assert listed(setup, BOB) == ["c_echo", "p_bob", "p_both"]
 
 
+def test_workers_that_use_the_same_session_use_different_ids(setup: Setup) -> None:
+    assert len(set(setup.personal.list_ids)) == len(setup.personal.list_ids)
+
+
 def test_nobody_sees_what_the_broker_itself_is_offered(setup: Setup) -> None:
     assert setup.broker.tools() == ["c_echo"]
     assert listed(setup, {}) == ["c_echo"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from itertools import count
+from secrets import token_hex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0
 """Seconds that an upstream gets to list one kind."""
-_numbers = count(1)
 
 
 class _Listing(Exchange):
@@ -40,7 +39,7 @@ class _Listing(Exchange):
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.request_id = f"broker:list:{next(_numbers)}"
+        self.request_id = f"broker:list:{token_hex(8)}"  # another worker may use the same session at the same time
 
     async def notify(self, raw: bytes) -> None:
         """Drop a notification: the client knows nothing of this request."""
