@@ -55,6 +55,15 @@ async def chatters(upstream: CheapUpstream, message: Json, writer: asyncio.Strea
         await asyncio.sleep(0)  # the other servers of this loop go on
 
 
+async def pings(upstream: CheapUpstream, message: Json, writer: asyncio.StreamWriter) -> None:
+    """Send pings as fast as they are taken, and never the response."""
+    stream_head(writer)
+    for number in count():
+        event(writer, {"jsonrpc": "2.0", "id": f"ping-{number}", "method": "ping"})
+        await writer.drain()
+        await asyncio.sleep(0)
+
+
 async def hangs_mid_stream(upstream: CheapUpstream, message: Json, writer: asyncio.StreamWriter) -> None:
     """Send half of an event."""
     stream_head(writer)
@@ -184,6 +193,7 @@ FAULTS: dict[Fault, str] = {
     slow_body: "no complete answer within",
     slow_stream: "no complete answer within",
     chatters: "no complete answer within",
+    pings: "no complete answer within",
     hangs_mid_stream: "no complete answer within",
     huge: "the answer is 50000000 bytes long, more than the limit of 1000000",
     huge_chunks: "the answer is longer than the limit of 1000000 bytes",

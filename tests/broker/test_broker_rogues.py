@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from broker.cheap_upstreams import CheapUpstream, Fault, in_thread
 from broker.harness import BrokerProcess, run_broker, wait_until
-from broker.rogue import FAULTS
+from broker.rogue import FAULTS, pings, silent
 
 OPTIONS = {
     "checkInterval": 0.5,
@@ -84,3 +84,17 @@ def test_lists_that_fail_do_not_touch_those_of_others(running: BrokerProcess, up
         upstream.faults.clear()
     running.wait_ready(*(one.name for one in upstreams))
     assert len(running.tools()) == 2 * len(upstreams)
+
+
+def test_an_upstream_that_asks_without_end_and_takes_no_answer_gets_few_connections(
+    running: BrokerProcess, upstreams: list[CheapUpstream]
+) -> None:
+    rogue = upstreams[2]
+    rogue.faults.update({"tools/call": pings, "": silent})
+
+    error = running.call(f"{rogue.name}_echo")["error"]
+
+    assert "no complete answer within 2 s" in error["message"]
+    assert len(rogue.connections) < 300
+    rogue.faults.clear()
+    wait_until(lambda: "result" in running.call(f"{rogue.name}_echo"), "it is used again")

@@ -39,6 +39,9 @@ from mcpops_broker.upstream.session_watch import watch
 from mcpops_broker.upstream.streams import read_response
 from mcpops_broker.upstream.transport import Transport, error_reply
 
+MOST_TOLD = 250
+"""Notifications and answers that one upstream may be slow to take at the same time."""
+
 Find = Callable[[Client, str | None], Awaitable[Mapping[str, Any] | None]]
 """Returns the `UpstreamSession.export` of a client's session that another worker has open; None: open one here. The
 second argument is the id of a session that the upstream has forgotten, which is not the one wanted."""
@@ -62,6 +65,8 @@ class SessionLink(Link):
         self._ids = count(1)
         self._salt = token_hex(4)
         """In the ids of the broker's own requests: another worker may use the same session."""
+        self._told = 0
+        """Messages on their way that nobody waits for."""
         self._watcher: asyncio.Task[None] | None = None
         self._uris: set[str] = set()
         """The resources subscribed to in the own session."""
@@ -129,14 +134,14 @@ class SessionLink(Link):
         """Pass on a client's notification, if it has a session."""
         session = self._shared or self.sessions.peek(identity)
         if session is not None:
-            await self._send(session, message)
+            await self._tell(session, message)
 
     async def announce(self, identity: str, message: Message) -> None:
         """Pass on a notification about the client itself, if its session was opened here: the upstream hears it once,
         from one of the workers."""
         session = self.sessions.peek(identity)
         if session is not None and not session.borrowed:
-            await self._send(session, message)
+            await self._tell(session, message)
 
     async def watch(self, uris: Iterable[str]) -> None:
         """Open the stream of the broker's own session if the upstream announces anything, and subscribe to the
@@ -318,10 +323,21 @@ class SessionLink(Link):
             body = orjson.dumps(message)
             (await self._transport.post(session.headers, body, in_session=session.id is not None)).close()
 
+    async def _tell(self, session: UpstreamSession, message: Message) -> None:
+        """Send a message that nobody waits for. With `MOST_TOLD` on their way another one is dropped: an upstream that
+        asks without end and takes no answer would get all connections that the process may have."""
+        if self._told >= MOST_TOLD:
+            raise self._transport.error("busy", f"has not taken {self._told} messages yet; another one is dropped")
+        self._told += 1
+        try:
+            await self._send(session, message)
+        finally:
+            self._told -= 1
+
     async def respond(self, session: UpstreamSession, response: Message) -> None:
         """Send the response to a request of the upstream."""
         with suppress(UpstreamError):  # the upstream is gone, and so is its question
-            await self._send(session, response)
+            await self._tell(session, response)
 
     async def resume(self, session: UpstreamSession, last_event: str) -> Answer | None:
         """Open a stream again from an event on."""
