@@ -121,6 +121,13 @@ def test_wrong_input_is_told_together(host: Host) -> None:
         assert said in output
 
 
+def test_a_wheel_that_is_not_there_is_not_looked_for_in_an_index(host: Host) -> None:
+    code, output = host.run("--check", broker_source=str(host.folder / "mcpops_broker-9-py3-none-any.whl"))
+
+    assert code != 0
+    assert "mcpops_broker-9-py3-none-any.whl is no file and no folder on the controller" in " ".join(output.split())
+
+
 def test_check_mode_predicts_and_writes_nothing(host: Host) -> None:
     before = sorted(host.folder.iterdir())
 
