@@ -20,11 +20,15 @@ import yaml
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_failure import EndpointError
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_oauth import OAuth
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_probe import probe, probe_until
-from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import SESSION_REVISIONS
+from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_revisions import (
+    SESSION_REVISIONS,
+    STATELESS_REVISION,
+)
 from ansible_collections.mcpops.gateway.plugins.module_utils._mcp_wanted import Wanted
 from endpoint_servers import RawServer, http_answer
 
 PUBLIC = "https://mcp.example.com/mcp"
+REVISIONS = (*SESSION_REVISIONS, STATELESS_REVISION)
 
 
 @dataclass
@@ -74,33 +78,33 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     raise AssertionError(log.read_text())
 
 
-def test_the_broker_speaks_every_revision_with_sessions(broker: Broker) -> None:
+def test_the_broker_speaks_every_revision(broker: Broker) -> None:
     result = probe(
         Wanted(
             broker.url,
             protocol_version="auto",
             pings=3,
-            expect_protocol_versions=SESSION_REVISIONS,
+            expect_protocol_versions=REVISIONS,
             expect_tools=["weather_forecast"],
             call_name="weather_forecast",
             call_arguments={"city": "Brno"},
         )
     )
 
-    assert result["protocol_versions"] == list(SESSION_REVISIONS)
-    assert result["protocol_version"] == "2025-11-25"
+    assert result["protocol_versions"] == list(REVISIONS)
+    assert result["protocol_version"] == STATELESS_REVISION
     assert result["call_result"]["content"][0]["text"] == "Brno: sunny"
     assert result["warnings"] == []
 
 
-@pytest.mark.parametrize("version", SESSION_REVISIONS)
+@pytest.mark.parametrize("version", REVISIONS)
 def test_a_tool_is_called_through_the_broker_in_every_revision(broker: Broker, version: str) -> None:
     wanted = Wanted(broker.url, protocol_version=version, call_name="weather_forecast", call_arguments={"city": "Oslo"})
 
     result = probe(wanted)
 
     assert result["call_result"]["content"][0]["text"] == "Oslo: sunny"
-    assert (result["protocol_version"], result["session"]) == (version, True)
+    assert (result["protocol_version"], result["session"]) == (version, version != STATELESS_REVISION)
 
 
 def test_the_broker_says_which_servers_are_ready(broker: Broker) -> None:
