@@ -57,7 +57,8 @@ class RawUpstream:
         """Results of methods that the server has no other answer for (`prompts/list`, ...); a capability is declared
         when one of its methods is here; `resources/subscribe` is a feature of one."""
         self.subscribed: list[str] = []
-        """URIs that somebody is subscribed to; one that begins with `refused:` cannot be."""
+        """URIs that somebody is subscribed to; one that begins with `refused:` cannot be, the answer
+        to one that begins with `held:` waits for `let_go`."""
         self.capabilities: list[Json] = []
         """What the client declared, of every initialize."""
         self.live: set[str] = set()
@@ -173,6 +174,8 @@ class RawUpstream:
             return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error})
         if method == "resources/subscribe":
             self.subscribed.append(message["params"]["uri"])
+            if message["params"]["uri"].startswith("held:"):
+                await self._release.wait()
         if method == "resources/unsubscribe":
             self.subscribed.remove(message["params"]["uri"])
         if method in self.results:

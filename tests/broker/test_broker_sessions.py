@@ -256,3 +256,21 @@ def test_a_worker_that_dies_is_started_again(broker: StartBroker) -> None:
     wait_until(lambda: "worker.died" in running.log, "the death is logged")
     wait_until(lambda: len(psutil.Process(running.process.pid).children()) == 2, "there are two again")
     assert {running.post(rpc("ping"), session=session).status for _ in range(16)} == {200}
+
+
+def test_a_session_that_ends_while_it_subscribes_leaves_nothing_behind(
+    broker: StartBroker, upstream: StartUpstream
+) -> None:
+    raw = upstream("echo")
+    raw.results = {"resources/subscribe": {}, "resources/unsubscribe": {}}
+    running = broker({"servers": [server("a", raw.url)]})
+    running.wait_ready("a")
+    session = running.initialize()
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(running.post, rpc("resources/subscribe", {"uri": "held:a"}))
+        wait_until(lambda: raw.subscribed, "the upstream has the subscription")
+        assert running.request("DELETE", "/mcp", headers={"mcp-session-id": session}).status == 200
+        raw.let_go()
+        assert answer.result().status == 200
+
+    wait_until(lambda: not raw.subscribed, "the subscription ends, since nobody can hear of it")

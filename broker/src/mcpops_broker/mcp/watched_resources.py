@@ -47,7 +47,9 @@ class WatchedResources:
         if self._has(identity, uri):
             return
         await self._broker.upstreams[upstream].subscribe(uri)
-        if self._has(identity, uri):  # the same request came twice at once: it counts once
+        if session.dropped or self._has(
+            identity, uri
+        ):  # it has ended meanwhile; or the same request came twice at once
             await self._unsubscribe(upstream, uri)
             return
         self._sessions.setdefault((upstream, uri), {})[identity] = session

@@ -30,6 +30,8 @@ class Session:
     """Monotonic seconds of the last request."""
     busy: int = 0
     """Requests and streams that hold the session now."""
+    dropped: bool = False
+    """Whether it has left the memory: nothing new may be kept for it."""
     client: Client = field(init=False)
     """The client that holds the session, for upstreams."""
 
@@ -118,4 +120,5 @@ class SessionStore:
 
     def _drop(self, session: Session) -> None:
         if self._sessions.pop(session.id, None) is not None:
+            session.dropped = True
             self._dropped(session)
