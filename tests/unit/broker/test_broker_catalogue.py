@@ -205,6 +205,19 @@ def test_an_unknown_virtual_server_shows_nothing() -> None:
         Catalogue([source("a", "", "one")]).view(Scope("w"))
 
 
+def test_a_name_of_two_personal_upstreams_is_listed_once_as_the_one_that_is_called() -> None:
+    sources = [Source(name, prefix, {}, personal=True) for name, prefix in (("a", "p_"), ("b", "p_x_"), ("c", "p_x_"))]
+    catalogue = Catalogue([*sources, source("d", "", "p_x_y")])
+    for_user = [source("a", "p_", "x_y", "x_z"), source("b", "p_x_", "y", "z"), source("c", "p_x_", "z")]
+
+    page = orjson.loads(catalogue.view(EVERYTHING).personal_page(Kind.TOOLS, for_user, None))
+
+    assert [tool["name"] for tool in page["tools"]] == ["p_x_y", "p_x_z"]
+    called = catalogue.route_tool("p_x_z")
+    assert called is not None
+    assert (called.upstream, called.name) == ("b", "z")
+
+
 def test_who_is_authorized_sees_and_uses_that_only() -> None:
     sources = [
         source(

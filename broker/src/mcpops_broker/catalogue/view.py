@@ -65,11 +65,14 @@ class View:
         return self._list(kind, stateless).page(cursor)
 
     def personal_page(self, kind: Kind, sources: Iterable[Source], cursor: object, *, stateless: bool = False) -> bytes:
-        """Return the same as `page` for one user, with what personal upstreams offer this user."""
-        known = self._index.items[kind]
+        """Return the same as `page` for one user, with what personal upstreams offer this user: of two that offer the
+        same, the one that `Index.find` gives the calls to."""
+        taken = set(self._index.items[kind])
         items = self.items(kind)
-        for source in sources:
-            items += [item for item in source.items[kind] if item.id not in known and self._allows(kind, item)]
+        for source in sorted(sources, key=lambda source: -len(source.prefix)):
+            new = [item for item in source.items[kind] if item.id not in taken]
+            taken.update(item.id for item in new)
+            items += [item for item in new if self._allows(kind, item)]
         return self._build(kind, items, _CACHING % (0, b"private") if stateless else b"").page(cursor)
 
     def digest(self, kind: Kind, *, stateless: bool = False) -> bytes:
