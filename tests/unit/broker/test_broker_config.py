@@ -162,6 +162,7 @@ def test_our_own_keys() -> None:
             "servers: [{name: a, url: 'http://h', caCert: x}]",
             "key 'caCert' has a secret value (not shown): it must be one or",
         ),
+        ("gatewayCACertPEM: 'Überlingen'", "key 'gatewayCACertPEM' has a secret value (not shown): it must be one or"),
         ('servers: [{name: a, url: "http://h", credential: "a\\nb"}]', "it holds a line break or control character"),
         ("virtualServers: [{name: a}, {name: a}]", "virtualServers[1]: key 'name' has the value 'a'"),
         (

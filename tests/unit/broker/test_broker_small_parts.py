@@ -163,6 +163,7 @@ async def test_a_change_of_the_file_is_seen_once(tmp_path: Path, monkeypatch: py
         nonlocal changes
         changes += 1
         seen.set()
+        raise RuntimeError("a bug")  # which must not keep the next change from being seen
 
     task = asyncio.create_task(watch(file, signature(file), changed))
     await asyncio.sleep(0.05)

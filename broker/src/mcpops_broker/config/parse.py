@@ -181,7 +181,7 @@ def _pem(fields: Fields, key: str) -> str | None:
     if pem:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-        except (ssl.SSLError, ValueError):
+        except (ssl.SSLError, ValueError, TypeError):  # the last when it is not ASCII
             fields.problem(key, None, "it must be one or more certificates in PEM form")
     return pem
 

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from mcpops_broker import logs
+
 INTERVAL = 0.5
 """Seconds between two looks."""
 SETTLE = 0.1
@@ -39,4 +41,7 @@ async def watch(path: Path, last: Signature, changed: Callable[[], Awaitable[Non
             await asyncio.sleep(SETTLE)
             last, current = current, signature(path)
             if current == last:
-                await changed()
+                try:
+                    await changed()
+                except Exception as error:  # a bug; the next change must still be seen
+                    logs.failure("config.failed", error, file=path)
