@@ -42,6 +42,10 @@ class Inbound(ABC):
         return None
 
 
+IN_A_ROW = 32
+"""Messages of a stream that are handled before other work gets its turn: some upstreams talk without end."""
+
+
 class EventStream:
     """The messages of one stream, with the position reached in it."""
 
@@ -50,6 +54,7 @@ class EventStream:
         self._chunks = answer.chunks()
         self._parser = sse.Parser(transport.limit)
         self._waiting: deque[Response] = deque()
+        self._taken = 0
         self.last_event: str | None = None
         """The id of the last event, from which the stream can be resumed."""
         self.retry: float | None = None
@@ -60,6 +65,9 @@ class EventStream:
 
     async def __anext__(self) -> Response:
         """Return the next message; raise `UpstreamError` when the stream breaks or holds what is none."""
+        self._taken += 1
+        if self._taken % IN_A_ROW == 0:
+            await asyncio.sleep(0)
         while not self._waiting:
             try:
                 chunk = await anext(self._chunks, None)
