@@ -95,6 +95,7 @@ def test_an_upstream_that_asks_without_end_and_takes_no_answer_gets_few_connecti
     error = running.call(f"{rogue.name}_echo")["error"]
 
     assert "no complete answer within 2 s" in error["message"]
-    assert len(rogue.connections) < 300
+    # 250 at a time, each given up after a second, in the two seconds that the call takes; it were thousands
+    assert len(rogue.connections) < 800
     rogue.faults.clear()
     wait_until(lambda: "result" in running.call(f"{rogue.name}_echo"), "it is used again")
