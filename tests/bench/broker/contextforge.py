@@ -12,10 +12,13 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
+import sys
 from pathlib import Path
 
 from bench.broker.client import post
 
+RUNS = (3, 12) <= sys.version_info < (3, 14)
+"""Whether it is made for this Python."""
 _ADMIN = "admin@example.com"
 
 

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.broker import growth, peers
+from bench.broker import contextforge, growth, peers
 from bench.broker.peers import Peer, Start
 from bench.broker.rounds import STATELESS, Figures, calls, cpu_ms, in_turns, lists, rate, rate_ratio
 from bench.results import Result
@@ -86,7 +86,11 @@ def _peers(folder: Path) -> list[Result]:
     """`tools/call` beside the gateways that are written in Python."""
     with contextlib.ExitStack() as stack:
         ups = stack.enter_context(peers.upstreams(2, 5, folder))
-        starts: list[Start] = [peers.broker, peers.fastmcp_shared, peers.fastmcp_default, peers.contextforge]
+        starts: list[Start] = [peers.broker, peers.fastmcp_shared, peers.fastmcp_default]
+        if contextforge.RUNS:
+            starts.append(peers.contextforge)
+        else:
+            print("broker: ContextForge is left out: it needs Python 3.12 or 3.13", flush=True)
         every = [stack.enter_context(start(ups, folder)) for start in starts]
         memory = [_memory(peer) for peer in every[1:]]
         figures = in_turns(every, calls(16), 3, SECONDS)

@@ -69,9 +69,10 @@ def _panel(panel: Panel) -> str:
         parts.append(_text(_LEFT - 6, level + 4, f"{number * step:g}", anchor="end"))
     path = " ".join(f"{x(size)},{y(value)}" for size, value in panel.points)
     parts.append(f'<polyline class="line" points="{path}"/>')
-    for size, value in panel.points:
+    for number, (size, value) in enumerate(panel.points):
+        inwards = {0: "start", len(panel.points) - 1: "end"}.get(number, "middle")
         parts.append(f'<circle class="dot" cx="{x(size)}" cy="{y(value)}" r="3"/>')
-        parts.append(_text(x(size), y(value) - 8, f"{value:.3g}", anchor="middle"))
+        parts.append(_text(x(size), y(value) - 8, f"{value:.3g}", anchor=inwards))
         parts.append(_text(x(size), bottom + 16, f"{size:,}", anchor="middle"))
     parts.append(_text((_LEFT + right) / 2, bottom + 32, panel.sizes, anchor="middle"))
     return "\n".join(parts)
