@@ -163,3 +163,37 @@ async def test_a_client_that_reads_slowly_gets_its_answer(monkeypatch: pytest.Mo
 
         assert b"200 OK" in head
         writer.close()
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_head_and_body_are_one_write_and_a_head_alone_does_not_wait() -> None:
+    wire = Wire()
+    joined: Any = module._Joined(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+    head, large = b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 100_000
+
+    for data in (head, b"body", b"more", head, b"", head, large):
+        joined.write(data)
+    assert wire.writes == [head + b"body", b"more", head, head, large]
+
+    joined.write(head)
+    assert len(wire.writes) == 5
+    await asyncio.sleep(0)
+    assert wire.writes[5:] == [head]
+
+    joined.write(head)
+    joined.close()
+    assert wire.writes[6:] == [head]
+    assert wire.closed

@@ -25,7 +25,7 @@ Between two requests a connection may be silent for as long as uvicorn's keep-al
 READ_TIMEOUT = 60.0
 """Seconds without any progress after which a client that does not read its answer is given up."""
 _LARGE = 16 * 1024
-"""Bytes from which copying them costs more than handing over two pieces."""
+"""Bytes from which copying them costs as much as a write of its own."""
 _OFFER = frozenset({b"upgrade", b"http2-settings", b"connection"})
 
 
@@ -50,7 +50,8 @@ class _Joined:
         """Send bytes; the head of an answer waits for the body, but not longer than this turn of the event loop."""
         head, self._head = self._head, b""
         if head and len(data) > _LARGE:
-            self._transport.writelines([head, data])
+            self._transport.write(head)
+            self._transport.write(data)
         elif head:
             self._transport.write(head + data)
         elif data.startswith(b"HTTP/1.1 "):
