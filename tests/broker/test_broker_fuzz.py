@@ -51,7 +51,7 @@ def wire(running: BrokerProcess) -> Iterator[Wire]:
 def test_odd_messages(running: BrokerProcess, wire: Wire, stateless: bool) -> None:
     session = None if stateless else running.session
 
-    @examples(200)
+    @examples(150)
     @given(messages(stateless=stateless).flatmap(lambda message: st.tuples(st.just(message), bodies(message))))
     def property_(drawn: tuple[Any, bytes]) -> None:
         message, body = drawn
@@ -68,7 +68,7 @@ def test_odd_headers(running: BrokerProcess, wire: Wire, stateless: bool) -> Non
         lambda message: st.tuples(bent_headers(plausible_headers(message, session)), bodies(message))
     )
 
-    @examples(200)
+    @examples(150)
     @given(st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "OPTIONS", "HEAD", "PATCH", "TRACE"]), both)
     def property_(method: str, drawn: tuple[Any, bytes]) -> None:
         headers, body = drawn
@@ -124,7 +124,7 @@ def test_odd_bytes_on_the_connection(running: BrokerProcess) -> None:
     address = ("127.0.0.1", int(running.url.rpartition(":")[2]))
     changes = st.lists(st.tuples(st.integers(0, len(good) - 1), st.binary(max_size=4)), min_size=1, max_size=4)
 
-    @examples(200)
+    @examples(150)
     @given(changes, st.integers(1, len(good)))
     def property_(changed: list[tuple[int, bytes]], length: int) -> None:
         raw = good
@@ -144,7 +144,7 @@ def test_odd_bytes_on_the_connection(running: BrokerProcess) -> None:
 def test_odd_session_ids(running: BrokerProcess, wire: Wire) -> None:
     session = running.session or ""
 
-    @examples(200)
+    @examples(150)
     @given(st.integers(0, len(session) - 1), st.characters(min_codepoint=33, max_codepoint=126), st.booleans())
     def property_(place: int, letter: str, cut: bool) -> None:
         changed = session[:place] + letter + ("" if cut else session[place + 1 :])

@@ -141,7 +141,7 @@ def test_nobody_gets_what_is_anothers(world: World) -> None:
         ]
         await asyncio.gather(*map(world.carry_out, chosen), *map(world.cancel, harmless))
 
-    @examples(150)
+    @examples(100)
     @given(st.lists(ASKS, min_size=2, max_size=8))
     def property_(asks: list[Ask]) -> None:
         world.runner.run(together(asks))

@@ -37,7 +37,7 @@ def test_what_is_described_is_so(running: BrokerProcess) -> None:
 
     for operation in operations:
 
-        @examples(40)
+        @examples(15)
         @given(operation.as_strategy())
         def property_(case: schemathesis.Case) -> None:
             case.call_and_validate()
@@ -56,7 +56,7 @@ def test_any_path_is_answered(running: BrokerProcess) -> None:
     methods = st.sampled_from([b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE", b"PUT", b"TRACE", b"QUERY"])
     wire = Wire(running.url)
 
-    @examples(300)
+    @examples(150)
     @given(methods, st.lists(part, min_size=1, max_size=4))
     def property_(method: bytes, parts: list[bytes]) -> None:
         wire.send(method, [], b"", b"/" + b"/".join(parts))
