@@ -35,13 +35,16 @@ def authorized(**capabilities: Any) -> dict[str, str]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     """Two workers in front of two servers, with the broker's own tools."""
     with RawUpstream("echo", "more") as one, RawUpstream("echo", "other") as two:
-        one.instructions = "Be kind."
+        one.instructions, two.instructions = "Be kind.", "Be quick."
         config = {
             "servers": [
                 server("ns/one", one.url, "o_", category=["Demo"], hint="the first", tags=["x", "y"]),
                 server("ns/two", two.url, "t_", tags=["x"]),
             ],
-            "virtualServers": [{"name": "ns/some", "tools": ["o_echo", "t_echo"]}],
+            "virtualServers": [
+                {"name": "ns/some", "tools": ["o_echo", "t_echo"]},
+                {"name": "ns/one", "tools": ["o_echo"]},
+            ],
             "broker": {"discoveryTools": True},
         }
         env = {"TRUSTED_HEADER_PUBLIC_KEY": PEM}
@@ -97,13 +100,30 @@ def test_enforcement_shows_nothing_without_the_header(broker: StartBroker, upstr
     assert enforced.tools(authorized(tools={"ns/one": ["echo"]})) == ["echo"]
 
 
-def test_clients_are_told_how_to_use_the_tools(running: BrokerProcess) -> None:
-    result = running.post(rpc("initialize", {"protocolVersion": "2025-11-25"}), session="").json["result"]
+def test_clients_are_told_how_to_use_the_tools_that_they_see(running: BrokerProcess) -> None:
+    one, two = (
+        f"About the tools whose names begin with {name}: Be {how}." for name, how in (("o_", "kind"), ("t_", "quick"))
+    )
+    for headers, told, kept in (
+        ({}, f"{one}\n\n{two}", "public"),
+        (authorized(tools={"ns/two": ["echo"]}), two, "private"),
+        ({"x-mcp-virtualserver": "ns/one"}, one, "private"),
+    ):
+        result = running.post(rpc("initialize", {"protocolVersion": "2025-11-25"}), headers, session="").json["result"]
+        assert "call discover_tools for their names" in result["instructions"]
+        assert result["instructions"].endswith(f"tools/list then has only these.\n\n{told}")
+        discovered = stateless.send(running, stateless.message("server/discover"), headers).json["result"]
+        assert (discovered["instructions"], discovered["cacheScope"]) == (told, kept)
 
-    assert "call discover_tools for their names" in result["instructions"]
-    assert result["instructions"].endswith("About the tools whose names begin with o_: Be kind.")
-    stateless_result = stateless.send(running, stateless.message("server/discover")).json["result"]
-    assert stateless_result["instructions"] == "About the tools whose names begin with o_: Be kind."
+
+def test_no_session_begins_with_a_header_that_means_nothing(running: BrokerProcess) -> None:
+    for headers, status, problem in (
+        ({"x-mcp-virtualserver": "ns/none"}, 200, "Unknown virtual server: ns/none"),
+        ({"x-mcp-authorized": "a.b.c"}, 403, "Forbidden: the x-mcp-authorized header is no JWT"),
+    ):
+        refused = running.post(rpc("initialize", {"protocolVersion": "2025-11-25"}), headers, session="")
+        assert (refused.status, refused.error["message"]) == (status, problem)
+        assert "mcp-session-id" not in refused.headers
 
 
 def test_clients_without_sessions_have_nothing_that_could_remember_a_selection(running: BrokerProcess) -> None:

@@ -10,7 +10,9 @@ import orjson
 
 from mcpops_broker import __version__
 from mcpops_broker.access import discovery
+from mcpops_broker.catalogue.scope import EVERYTHING, Scope
 from mcpops_broker.protocol import meta
+from mcpops_broker.protocol.kinds import Kind
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
@@ -34,18 +36,21 @@ LONGEST_INSTRUCTIONS = 4000
 """Characters of one upstream's instructions that are passed on: clients put them into a model's context."""
 
 
-def instructions(broker: Broker, *, sessions: bool) -> str | None:
+def instructions(broker: Broker, scope: Scope, *, sessions: bool) -> str | None:
     """Return what clients are told of the use of this server: the configured text, the broker's own tools (which only
-    clients with sessions have), and what the upstreams say of themselves; None when nobody says anything.
-
-    Where the tools depend on an authorization, what upstreams say does too, so it is left out.
+    clients with sessions have), and what the upstreams say of themselves of which the client may use something; None
+    when nobody says anything. Raises `RpcError` for a virtual server that is not configured.
     """
     settings = broker.config.broker
     parts = [settings.instructions or ""]
     if sessions and settings.discovery_tools:
         parts.append(discovery.INSTRUCTIONS)
-    if not settings.enforce_capability_filtering:
-        parts += map(_of_upstream, broker.upstreams.values())
+    upstreams = list(broker.upstreams.values())
+    if scope is not EVERYTHING:
+        view = broker.catalogue.view(scope)
+        seen = {item.upstream for kind in Kind for item in view.items(kind)}
+        upstreams = [upstream for upstream in upstreams if upstream.server.name in seen]
+    parts += map(_of_upstream, upstreams)
     return "\n\n".join(filter(None, parts)) or None
 
 

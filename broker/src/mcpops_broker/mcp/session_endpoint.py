@@ -46,7 +46,7 @@ class SessionEndpoint:
             kind = jsonrpc.classify(message)
             _check_version(headers, message)
             if kind is Kind.REQUEST and message["method"] == "initialize":
-                response, session_id = session_methods.initialize(broker, message)
+                response, session_id = session_methods.initialize(broker, broker.access.scope(headers, None), message)
                 out = Output(send, None, broker.event_logs, accepts)
                 await out.finish([response], (b"mcp-session-id", session_id.encode()))
                 return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp import methods
 from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO, instructions
 from mcpops_broker.mcp.session_exchange import SessionExchange
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 Params = dict[str, Any]
 
 
-def initialize(broker: Broker, message: Message) -> tuple[bytes, str]:
-    """Start a session: return the response and the new session's id."""
+def initialize(broker: Broker, scope: Scope, message: Message) -> tuple[bytes, str]:
+    """Start a session: return the response and the new session's id. `scope` is that of this request."""
     params = message.get("params", {})
     version = negotiate(params.get("protocolVersion"))
     result: dict[str, Any] = {"protocolVersion": version, "capabilities": CAPABILITIES, "serverInfo": SERVER_INFO}
-    if text := instructions(broker, sessions=True):
+    if text := instructions(broker, scope, sessions=True):
         result["instructions"] = text
     session_id = broker.sessions.start(version, flags_of(params.get("capabilities")))
     return jsonrpc.result_bytes(message["id"], orjson.dumps(result)), session_id

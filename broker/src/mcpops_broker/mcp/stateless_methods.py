@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mcpops_broker.catalogue.scope import EVERYTHING, Scope
 from mcpops_broker.mcp import methods, tasks
 from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO, instructions
 from mcpops_broker.mcp.stateless_exchange import StatelessExchange
@@ -27,7 +28,7 @@ async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, 
     """Carry out a request and return its response; errors of the request become error responses."""
     try:
         if exchange.method == "server/discover":
-            return jsonrpc.result_bytes(exchange.request_id, _discovery(broker))
+            return jsonrpc.result_bytes(exchange.request_id, _discovery(broker, exchange.scope))
         if exchange.method in tasks.METHODS:
             work = tasks.answer(broker, exchange, params)
         else:
@@ -39,7 +40,7 @@ async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, 
         return exchange.failed(methods.rpc_error(error))
 
 
-def _discovery(broker: Broker) -> bytes:
+def _discovery(broker: Broker, scope: Scope) -> bytes:
     result: dict[str, Any] = {
         "resultType": "complete",
         "supportedVersions": list(STATELESS_VERSIONS),
@@ -47,9 +48,9 @@ def _discovery(broker: Broker) -> bytes:
         if tasks.offered(broker)
         else CAPABILITIES,
         "ttlMs": DISCOVER_TTL,
-        "cacheScope": "public",
+        "cacheScope": "public" if scope is EVERYTHING else "private",
         "_meta": {meta.SERVER_INFO: SERVER_INFO},
     }
-    if text := instructions(broker, sessions=False):
+    if text := instructions(broker, scope, sessions=False):
         result["instructions"] = text
     return orjson.dumps(result)
