@@ -13,6 +13,8 @@ import pytest
 from broker.conftest import StartBroker, StartUpstream
 from broker.harness import BrokerProcess, rpc, server, wait_until
 
+from broker import stateless
+
 KEY = {"GATEWAY_SIGNING_KEY": "0123456789abcdef" * 4}
 
 
@@ -274,3 +276,26 @@ def test_a_session_that_ends_while_it_subscribes_leaves_nothing_behind(
         assert answer.result().status == 200
 
     wait_until(lambda: not raw.subscribed, "the subscription ends, since nobody can hear of it")
+
+
+def test_a_client_that_makes_room_keeps_its_session_while_a_call_is_in_flight(
+    broker: StartBroker, upstream: StartUpstream
+) -> None:
+    raw = upstream("wait", "echo")
+    running = broker({"servers": [server("a", raw.url)], "broker": {"limits": {"sessions": 1}}})
+    running.wait_ready("a")
+
+    def call(tool: str, user: str) -> stateless.Reply:
+        sent = stateless.message("tools/call", {"name": tool, "arguments": {"text": "done"}})
+        return stateless.send(running, sent, {"authorization": user})
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(call, "wait", "Bearer one")
+        wait_until(lambda: raw.calls, "the call has reached the upstream")
+        assert "result" in call("echo", "Bearer two").json
+        assert "result" in call("echo", "Bearer three").json
+        wait_until(lambda: raw.deleted, "the session of the second client has made room")
+        deleted = list(raw.deleted)
+        raw.let_go()
+        assert "result" in first.result().json
+    assert raw.calls[0]["session"] not in deleted

@@ -111,7 +111,7 @@ class Broker:
             dropped=self._session_dropped,
         )
         self.stateless_clients = StatelessClients(
-            capacity=settings.limits.sessions, idle=settings.session_idle, dropped=self._end_upstream_sessions
+            capacity=settings.limits.sessions, idle=settings.session_idle, dropped=self._leave_upstream_sessions
         )
         self.origins = self._origins(settings)
         self.access = Access(options.trusted_key, settings)
@@ -280,6 +280,9 @@ class Broker:
         identity = session.key.identity
         self.streams.end(identity)
         self.watched_resources.drop(session)
+        self._leave_upstream_sessions(identity)
+
+    def _leave_upstream_sessions(self, identity: str) -> None:
         for upstream in self.upstreams.values():
             upstream.leave_session(identity)
 

@@ -72,9 +72,10 @@ class SessionPool:
                 stale.stream.close()
 
     def leave(self, identity: str) -> None:
-        """End a client's session unless another worker uses it: then it ends when nobody has used it for a while."""
+        """End a client's session unless a request or another worker uses it: then it ends when nobody has used it for
+        a while."""
         session = self._sessions.get(identity)
-        if session is None or not session.lent:
+        if session is None or not (session.lent or session.active):
             self.drop(identity)
 
     def borrowed(self) -> list[str]:

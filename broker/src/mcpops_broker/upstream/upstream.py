@@ -219,7 +219,7 @@ class Upstream:
         self._eras.sessions.end_client(identity)
 
     def leave_session(self, identity: str) -> None:
-        """Forget a client that is not heard of here any more, unless another worker uses its session."""
+        """Forget a client that is not heard of here any more, unless its session is in use by a request or worker."""
         self._eras.sessions.sessions.leave(identity)
 
     def sweep(self) -> None:
