@@ -51,6 +51,8 @@ class RawUpstream:
         self.initialize_delay = 0.0
         self.stale_status = 404
         """Status for an unknown session."""
+        self.stillborn = 0
+        """Sessions that are forgotten as soon as they have begun, of the next ones."""
         self._release = asyncio.Event()
         self.initialized = 0
         self.results: dict[str, Json] = {}
@@ -154,6 +156,9 @@ class RawUpstream:
         if self.with_sessions and session not in self.live:
             error = {"code": -32000, "message": "Bad Request: No valid session ID provided"}
             return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=self.stale_status)
+        if method == "notifications/initialized" and self.stillborn:
+            self.stillborn -= 1
+            self.live.discard(session)
         if method == "tools/list":
             self.list_ids.append(message["id"])
             return self._list(message, self.tools_for.get(request.headers.get("authorization", ""), self.tools))

@@ -98,6 +98,26 @@ def test_a_stale_upstream_session_is_replaced_and_the_call_repeated(
     assert len(raw.calls) == 2
 
 
+@pytest.mark.parametrize(("times", "carried_out"), [(1, True), (2, False)])
+def test_a_call_outlives_two_forgotten_sessions_but_not_a_server_that_forgets_all(
+    broker: StartBroker, upstream: StartUpstream, times: int, carried_out: bool
+) -> None:
+    raw = upstream("echo")
+    running = broker({"servers": [server("a", raw.url)], "broker": {"checkInterval": 3600}})
+    running.wait_ready("a")
+    running.initialize()
+    running.call("echo")
+    before = raw.initialized
+    raw.expire_sessions()
+    raw.stillborn = times
+
+    response = running.call("echo", {"text": "again"})
+
+    assert ("result" in response) == carried_out
+    assert raw.initialized == before + 2
+    assert len(raw.calls) == 1 + carried_out
+
+
 def test_many_calls_that_meet_a_stale_session_replace_it_once(broker: StartBroker, upstream: StartUpstream) -> None:
     raw = upstream("echo")
     running = broker({"servers": [server("a", raw.url)]})

@@ -54,7 +54,7 @@ CHECKS = [
     Check("docs", "python tests/setup/sanity.py docs"),
     Check("sanity", "python tests/setup/sanity.py ansible-test"),
     Check("api battery", f"{PYTEST} tests/sandbox/battery", show=True),
-    Check("broker", f"{PYTEST} tests/broker --ignore {CONFORMANCE}", show=True),
+    Check("broker", f"{PYTEST} tests/broker --ignore {CONFORMANCE} -n 2 --dist loadfile", show=True),
     Check("conformance", f"{PYTEST} {CONFORMANCE} -n 2 --dist loadfile", show=True),
     Check("integration", f"{PYTEST} tests/integration -n 2 --dist loadfile", show=True),
     Check("molecule", "molecule test --all", show=True),

@@ -39,6 +39,8 @@ from mcpops_broker.upstream.session_watch import watch
 from mcpops_broker.upstream.streams import read_response
 from mcpops_broker.upstream.transport import Transport, error_reply
 
+MOST_RENEWALS = 2
+"""Times that a request gets a new session: an upstream that restarts twice in a row forgets the first new one, too."""
 MOST_TOLD = 250
 """Notifications and answers that one upstream may be slow to take at the same time."""
 
@@ -103,8 +105,8 @@ class SessionLink(Link):
     async def request(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
         """Carry out a client's request.
 
-        A session that the upstream has forgotten is replaced and the request sent once more, which is safe: the
-        upstream refused it because of the session.
+        A session that the upstream has forgotten is replaced and the request sent again, which is safe: the upstream
+        refused it because of the session.
         """
         client = exchange.client
         session = self._shared or self.sessions.peek(client.identity) or await self.sessions.get(client)
@@ -116,12 +118,14 @@ class SessionLink(Link):
         else:
             exchange.upstream_id = exchange.request_id
         body = orjson.dumps(jsonrpc.request(exchange.upstream_id, method, params))
-        try:
-            return await self._relay(session, body, exchange, token)
-        except StaleSessionError:
-            logs.info("upstream.session.stale", upstream=self._transport.name, session=client.identity)
-            self.sessions.forget(client.identity, session)
-            return await self._relay(await self.sessions.get(client, session.id), body, exchange, token)
+        for _ in range(MOST_RENEWALS):
+            try:
+                return await self._relay(session, body, exchange, token)
+            except StaleSessionError:
+                logs.info("upstream.session.stale", upstream=self._transport.name, session=client.identity)
+                self.sessions.forget(client.identity, session)
+                session = await self.sessions.get(client, session.id)
+        return await self._relay(session, body, exchange, token)
 
     async def cancel(self, exchange: Exchange, reason: str | None) -> None:
         """Tell the upstream that nobody waits for a request any more."""
