@@ -48,8 +48,8 @@ class Exchange:
         timing = timing or Timing()
         self._target = target
         self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
-        self._sock: socket.socket = connect(target, tls, self._deadline, timing)
+        self.deadline = time.monotonic() + timeout  # seconds of the monotonic clock
+        self._sock: socket.socket = connect(target, tls, self.deadline, timing)
         self._connection = http.client.HTTPConnection(target.host, target.port)
         self._connection.sock = self._sock
         self._read = 0
@@ -85,7 +85,7 @@ class Exchange:
     def extend(self, timeout: float) -> None:
         """Give an answer that goes on (an event stream between two requests) ``timeout`` further seconds from now."""
         self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
+        self.deadline = time.monotonic() + timeout
 
     def close(self) -> None:
         self._connection.close()
@@ -101,7 +101,7 @@ class Exchange:
 
     def _send(self, method: str, headers: t.Mapping[str, str], body: bytes | None) -> http.client.HTTPResponse:
         try:
-            self._sock.settimeout(seconds_left(self._deadline))
+            self._sock.settimeout(seconds_left(self.deadline))
             self._connection.putrequest(method, self._target.request_target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 self._connection.putheader(name, value)
@@ -113,7 +113,7 @@ class Exchange:
     def _chunks(self, read: t.Callable[[], bytes]) -> t.Iterator[bytes]:
         while not self._response.isclosed():  # http.client closes an answer, socket included, once it is complete
             try:
-                self._sock.settimeout(seconds_left(self._deadline))
+                self._sock.settimeout(seconds_left(self.deadline))
                 chunk = read()
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise self._failure(error) from error
@@ -125,7 +125,7 @@ class Exchange:
                     "http", f"{self._target.url}: the answer is longer than {MAX_BODY} bytes", retry=False
                 )
             yield chunk
-            if time.monotonic() >= self._deadline:
+            if time.monotonic() >= self.deadline:
                 raise self._failure(TimeoutError())
         if self._response.length:
             raise self._failure(http.client.IncompleteRead(b"", self._response.length))

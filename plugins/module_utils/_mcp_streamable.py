@@ -123,7 +123,7 @@ class StreamableChannel:
 
     def _streamed_answer(self, exchange: Exchange, message: Json) -> Json:
         """Read the stream up to the answer; resume it by its last event id as often as it breaks and time is left."""
-        end = time.monotonic() + self._wire.timeout
+        end = exchange.deadline
         position = Position()
         answer = self._scan(exchange, message, position)
         while answer is None:
@@ -145,14 +145,12 @@ class StreamableChannel:
 
     def _scan(self, exchange: Exchange, message: Json, position: Position) -> Json | None:
         """The answer in a stream, None when the stream ends or breaks before it and can be resumed."""
-        started = time.monotonic()
         stream = events(exchange.lines(), position)
         while True:
             try:
                 event = next(stream, None)
             except EndpointError as failure:
-                over = time.monotonic() - started >= self._wire.timeout
-                if over or not failure.retry or not position.last_id:
+                if time.monotonic() >= exchange.deadline or not failure.retry or not position.last_id:
                     raise
                 return None
             if event is None:
