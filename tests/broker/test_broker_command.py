@@ -59,14 +59,14 @@ def test_a_bad_file_is_refused_with_every_problem(tmp_path: Path, name: str) -> 
     done = command(name, "--config", str(file))
 
     assert done.returncode == 2
-    assert done.stderr.splitlines() == [
+    url, unknown, size = done.stderr.splitlines()
+    assert url == (
         f"{file}: servers[0] (a): key 'url' has the value 'x': it must be an http:// or https:// address with a host, "
-        "such as http://host:9090/mcp",
-        f"{file}: broker: key 'page_size' has the value 5: this key is not known; known are allowedOrigins, "
-        "checkInterval, discoveryToolThreshold, discoveryTools, drain, enforceCapabilityFiltering, instructions, "
-        "limits, pageSize, sessionIdle, sessionLength, signingKey, timeouts, trustedHeaderKey",
-        f"{file}: broker: key 'pageSize' has the value 0: it must be a whole number from 1 to 100000",
-    ]
+        "such as http://host:9090/mcp"
+    )
+    assert unknown.startswith(f"{file}: broker: key 'page_size' is not known; known are ")
+    assert "pageSize" in unknown
+    assert size == f"{file}: broker: key 'pageSize' has the value 0: it must be a whole number from 1 to 100000"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -352,3 +352,24 @@ def test_streams_have_a_limit(broker: StartBroker) -> None:
     reply = running.request("GET", headers={"mcp-session-id": session, "accept": "text/event-stream"})
 
     assert reply.status == 503
+
+
+def test_a_rotated_file_with_a_secret_takes_effect(
+    broker: StartBroker, upstream: StartUpstream, tmp_path: Path
+) -> None:
+    raw = upstream("echo")
+    token = tmp_path / "token"
+    token.write_text("Bearer one")
+    running = broker({"servers": [{"name": "a", "url": raw.url, "credentialFile": str(token)}]})
+    running.wait_ready("a")
+    running.initialize()
+
+    def credential() -> str:
+        running.call("echo")
+        return str(raw.calls[-1]["headers"]["authorization"])
+
+    assert credential() == "Bearer one"
+    token.unlink()
+    wait_until(lambda: "cannot be read" in running.log, "the missing file is told")
+    token.write_text("Bearer two")
+    wait_until(lambda: credential() == "Bearer two", "the new credential is used")

@@ -22,7 +22,7 @@ from mcpops_broker.catalogue.build import Builder
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
-from mcpops_broker.config.watch import signature, watch
+from mcpops_broker.config.watch import NO_FILES, Files, signature, watch
 from mcpops_broker.homes import Homes
 from mcpops_broker.mcp.announcements import Announcements
 from mcpops_broker.mcp.asks import Asks
@@ -75,6 +75,8 @@ class ConfigState:
     """Seconds since 1970 of the last successful reading."""
     problems: tuple[str, ...] = ()
     """Why the file as it is now is not used; empty when it is."""
+    files: Files = NO_FILES
+    """The files with secrets that it names, also when it is not used: one of them may be why."""
 
 
 class Broker:
@@ -83,7 +85,7 @@ class Broker:
     def __init__(self, options: Options, config: Config, bus: Bus) -> None:
         self.options = options
         self.config = config
-        self.config_state = ConfigState(time.time())
+        self.config_state = ConfigState(time.time(), files=config.files)
         self.bus = bus
         self.background = Background()
         self.http: HttpClient = Http1Client()
@@ -128,7 +130,8 @@ class Broker:
         """Begin to connect to the upstreams and to watch the configuration."""
         before = signature(self.options.config)
         await self.apply(self.config)
-        self.background.start(watch(self.options.config, before, self.reload), "watch config")
+        work = watch(lambda: {self.options.config: before, **self.config_state.files}, self.reload)
+        self.background.start(work, "watch config")
         self.background.start(self._sweep(), "sweep sessions")
 
     async def close(self) -> None:
@@ -166,6 +169,7 @@ class Broker:
             config = await asyncio.to_thread(load, self.options.config, again=True)
         except ConfigError as error:
             self.config_state.problems = tuple(error.problems)
+            self.config_state.files = {**self.config_state.files, **error.files}
             for problem in error.problems:
                 logs.error("config.rejected", file=self.options.config, problem=problem)
             return
@@ -173,7 +177,7 @@ class Broker:
             self.config_state.problems = (f"{type(error).__name__} in the broker, see its log",)
             logs.failure("config.bug", error)
             return
-        self.config_state = ConfigState(time.time())
+        self.config_state = ConfigState(time.time(), files=config.files)
         await self.apply(config)
         logs.info("config.loaded", file=self.options.config, servers=len(config.servers))
 

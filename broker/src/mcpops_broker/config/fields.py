@@ -28,8 +28,14 @@ class Fields:
 
     def problem(self, key: str, value: Any, must: str) -> None:
         """Note that a key's value is wrong and what it must be; secrets are not repeated."""
-        shown = "a secret value (not shown)" if key in _SECRET_KEYS else f"the value {_show(value)}"
-        self.problems.append(f"{self.place}: key '{key}' has {shown}: {must}")
+        if key in _SECRET_KEYS:
+            self.secret_problem(key, must)
+        else:
+            self.problems.append(f"{self.place}: key '{key}' has the value {_show(value)}: {must}")
+
+    def secret_problem(self, key: str, must: str) -> None:
+        """Note that the value of a key that holds a secret is wrong, without repeating it."""
+        self.problems.append(f"{self.place}: key '{key}' has a secret value (not shown): {must}")
 
     def has(self, key: str) -> bool:
         """Tell whether the key is present with a value."""
@@ -107,6 +113,11 @@ class Fields:
     def unknown(self, known: Collection[str]) -> list[str]:
         """Return the keys that are not in `known`, in the order of the file."""
         return [key for key in self._values if key not in known]
+
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Note a problem for every key that is not in `known`; their values may be secrets and are not repeated."""
+        for key in self.unknown(known):
+            self.problems.append(f"{self.place}: key '{key}' is not known; known are {', '.join(sorted(known))}")
 
 
 def _show(value: Any) -> str:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcpops_broker.config.watch import NO_FILES, Files
+
 MIB = 1024 * 1024
 
 MAX_HEADERS = MIB
@@ -123,3 +125,5 @@ class Config:
     broker: BrokerOptions = BrokerOptions()
     ca_bundle: str | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
+    files: Files = field(default=NO_FILES, compare=False)
+    """The files with secrets that it names."""

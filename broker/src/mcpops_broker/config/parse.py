@@ -21,6 +21,8 @@ from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
+from mcpops_broker.config.secrets import files_read, secret, spellings
+from mcpops_broker.config.watch import NO_FILES, Files
 
 MOST_PROBLEMS = 50
 """Problems of a file that are told."""
@@ -29,7 +31,7 @@ MIN_KEY_BYTES = 32
 
 _TOP_KEYS = {"servers", "virtualServers", "gatewayCACertPEM", "globalGuardrails", "broker"}
 _SERVER_KEYS = {
-    "name", "url", "hostname", "prefix", "toolPrefix", "state", "enabled", "credential", "caCert",
+    "name", "url", "hostname", "prefix", "toolPrefix", "state", "enabled", *spellings("credential"), "caCert",
     "tokenURLElicitation", "userSpecificList", "category", "hint", "tags", "guardrailsConfigIDs", "auth",
     "protocol",
 }  # fmt: skip
@@ -39,8 +41,8 @@ _WITHOUT_EFFECT = {
 }
 _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
-    "signingKey", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools", "discoveryToolThreshold",
-    "timeouts", "limits",
+    *spellings("signingKey"), "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
+    "discoveryToolThreshold", "timeouts", "limits",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -50,13 +52,15 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]*\Z")
 
 
 class ConfigError(ValueError):
-    """The file cannot be used. `problems` are sentences, not more than can be read; the message joins them."""
+    """The file cannot be used. `problems` are sentences, not more than can be read; the message joins them. `files` are
+    the files with secrets that were looked for, and what they looked like."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], files: Files = NO_FILES) -> None:
         if len(problems) > MOST_PROBLEMS:
             problems = [*problems[:MOST_PROBLEMS], f"and {len(problems) - MOST_PROBLEMS} more problems"]
         super().__init__("; ".join(problems))
         self.problems = problems
+        self.files = files
 
 
 def parse(text: str | bytes) -> Config:
@@ -76,15 +80,17 @@ def parse(text: str | bytes) -> Config:
     warnings += [f"key '{key}' is not known and has no effect" for key in top.unknown(_TOP_KEYS)]
     if top.has("globalGuardrails"):
         warnings.append("key 'globalGuardrails' has no effect here: no guardrail is enforced")
-    config = Config(
-        servers=tuple(_servers(top, warnings)),
-        virtual_servers=tuple(_virtual_servers(top)),
-        broker=_broker(Fields("broker", top.raw("broker"), problems)),
-        ca_bundle=_pem(top, "gatewayCACertPEM"),
-        warnings=tuple(warnings),
-    )
+    with files_read() as files:
+        config = Config(
+            servers=tuple(_servers(top, warnings)),
+            virtual_servers=tuple(_virtual_servers(top)),
+            broker=_broker(Fields("broker", top.raw("broker"), problems)),
+            ca_bundle=_pem(top, "gatewayCACertPEM"),
+            warnings=tuple(warnings),
+            files=files,
+        )
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(problems, files)
     return config
 
 
@@ -162,11 +168,13 @@ def _user_specific(fields: Fields) -> bool:
 
 
 def _credential(fields: Fields) -> str | None:
-    credential = fields.text("credential").strip()
-    if not _HEADER_VALUE.match(credential):
-        fields.problem("credential", None, "it holds a line break or control character, which no HTTP header can carry")
+    credential = secret(fields, "credential")
+    if credential is not None and not _HEADER_VALUE.match(credential):
+        fields.secret_problem(
+            "credential", "it holds a line break or control character, which no HTTP header can carry"
+        )
         return None
-    return credential or None
+    return credential
 
 
 def _protocol(fields: Fields) -> str:
@@ -209,17 +217,14 @@ def _virtual_servers(top: Fields) -> Iterator[VirtualServer]:
 
 def _broker(fields: Fields) -> BrokerOptions:
     default, limits, timeouts = BrokerOptions(), Limits(), Timeouts()
-    for key in fields.unknown(_BROKER_KEYS):
-        fields.problem(key, fields.raw(key), f"this key is not known; known are {', '.join(sorted(_BROKER_KEYS))}")
+    fields.refuse_unknown(_BROKER_KEYS)
     times = Fields("broker.timeouts", fields.raw("timeouts"), fields.problems)
-    for key in times.unknown(_TIMEOUT_KEYS):
-        times.problem(key, times.raw(key), f"this key is not known; known are {', '.join(sorted(_TIMEOUT_KEYS))}")
+    times.refuse_unknown(_TIMEOUT_KEYS)
     bounds = Fields("broker.limits", fields.raw("limits"), fields.problems)
-    for key in bounds.unknown(_LIMIT_KEYS):
-        bounds.problem(key, bounds.raw(key), f"this key is not known; known are {', '.join(sorted(_LIMIT_KEYS))}")
-    signing_key = fields.optional_text("signingKey")
+    bounds.refuse_unknown(_LIMIT_KEYS)
+    signing_key = secret(fields, "signingKey")
     if signing_key is not None and len(signing_key.encode()) < MIN_KEY_BYTES:
-        fields.problem("signingKey", None, f"it must be at least {MIN_KEY_BYTES} bytes long")
+        fields.secret_problem("signingKey", f"it must be at least {MIN_KEY_BYTES} bytes long")
     many = 1_000_000
     size = 1 << 30
     return BrokerOptions(
