@@ -15,6 +15,7 @@ from pathlib import Path
 from mcpops_broker import logs
 from mcpops_broker.access import discovery
 from mcpops_broker.access.access import Access
+from mcpops_broker.access.authentication import Authentication
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
@@ -117,6 +118,7 @@ class Broker:
         )
         self.origins = self._origins(settings)
         self.access = Access(options.trusted_key, settings)
+        self.authentication = Authentication()
         self._rebuild: asyncio.TimerHandle | None = None
 
     @property

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -46,6 +47,11 @@ class Principal:
     """The access token itself, to be exchanged for one of an upstream. Never logged, by default never passed on."""
     expires: float | None = field(default=None, compare=False)
     """Seconds since 1970 when the recognition ends; None: never."""
+    digest: bytes = field(init=False, repr=False, compare=False)
+    """16 bytes that stand for `id`: sealed into what belongs to the principal."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.blake2b(self.id.encode(), digest_size=16).digest())
 
 
 ANONYMOUS = Principal("anonymous", How.ANONYMOUS, "anonymous")

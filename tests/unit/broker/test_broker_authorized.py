@@ -18,6 +18,7 @@ from mcpops_broker.access.authorized import Authorization
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.catalogue.scope import EVERYTHING, Authorized, Scope
 from mcpops_broker.config.model import BrokerOptions
+from mcpops_broker.principal import ANONYMOUS
 from mcpops_broker.protocol.jsonrpc import RpcError
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -153,10 +154,10 @@ def test_a_scope_is_made_of_all_that_restricts_a_request() -> None:
     headers = {**header({"allowed-capabilities": GRANT}), b"x-mcp-virtualserver": b"ns/v"}
     access.selections.set("me", frozenset({"a_t"}))
 
-    assert access.scope({}, None) is EVERYTHING
-    assert access.scope({}, "somebody") is EVERYTHING
-    assert access.scope({}, "me") == Scope(selection=frozenset({"a_t"}))
-    assert access.scope(headers, "me") == Scope(
+    assert access.scope({}, None, ANONYMOUS) is EVERYTHING
+    assert access.scope({}, "somebody", ANONYMOUS) is EVERYTHING
+    assert access.scope({}, "me", ANONYMOUS) == Scope(selection=frozenset({"a_t"}))
+    assert access.scope(headers, "me", ANONYMOUS) == Scope(
         "ns/v", Authorized(frozenset({("ns/a", "t")}), frozenset(), None), frozenset({"a_t"})
     )
 

@@ -34,7 +34,7 @@ class Connection:
         self.gone = asyncio.Event()
         self.written = asyncio.Event()
         self.background = Background()
-        self.session = Session("id", SessionKey("client", 0, version, 0), 0.0)
+        self.session = Session("id", SessionKey("client", b"", 0, version, 0), 0.0)
         self.out = Output(self._send, self.session, self.logs, accepts)
 
     async def _receive(self) -> MutableMapping[str, Any]:

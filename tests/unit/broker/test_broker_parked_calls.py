@@ -57,8 +57,8 @@ class FakeUpstream:
 class FakeExchange:
     """A request of a client."""
 
-    def __init__(self, principal: bytes = b"p" * 16) -> None:
-        self.principal = principal
+    def __init__(self, owner: bytes = b"p" * 16) -> None:
+        self.owner = owner
         self.call: Any = None
         self.delivered: list[bytes] = []
 
@@ -73,8 +73,8 @@ class Worker:
         self.calls = ParkedCalls(SECRET, WireBus(address, {} if group is None else group), Background())
         self.upstream: Any = FakeUpstream()
 
-    async def begin(self, work: Callable[[FakeExchange], Any], principal: bytes = b"p" * 16) -> Reply:
-        exchange: Any = FakeExchange(principal)
+    async def begin(self, work: Callable[[FakeExchange], Any], owner: bytes = b"p" * 16) -> Reply:
+        exchange: Any = FakeExchange(owner)
         return await self.calls.begin(exchange, self.upstream, "tools/call", {"name": "t"}, lambda *_: work(exchange))
 
     async def go_on(self, reply: Reply, answers: Any, exchange: Any = None) -> Reply:

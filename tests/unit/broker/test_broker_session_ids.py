@@ -14,11 +14,12 @@ from mcpops_broker.sessions.seal import ID_LENGTH, Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
 
 SECRET = b"0123456789abcdef0123456789abcdef"
+OWNER = b"o" * 16
 
 
 @pytest.mark.parametrize("version", SESSION_VERSIONS)
 def test_an_id_says_what_was_put_into_it_to_whoever_has_the_key(version: str) -> None:
-    session_id, key = Sealer(SECRET, 60).mint(version, 0)
+    session_id, key = Sealer(SECRET, 60).mint(OWNER, version, 0)
 
     assert Sealer(SECRET, 60).open(session_id) == key
     assert key.version == version
@@ -29,21 +30,21 @@ def test_an_id_says_what_was_put_into_it_to_whoever_has_the_key(version: str) ->
 
 def test_ids_reveal_nothing_and_differ() -> None:
     sealer = Sealer(SECRET, 60)
-    ids = {sealer.mint("2025-11-25", 0)[0] for _ in range(100)}
+    ids = {sealer.mint(OWNER, "2025-11-25", 0)[0] for _ in range(100)}
 
     assert len({one[:20] for one in ids}) == 100
     assert not any(sealer.open(one).identity in one for one in ids)  # type: ignore[union-attr]
 
 
 def test_another_key_opens_nothing() -> None:
-    session_id, _ = Sealer(SECRET, 60).mint("2025-11-25", 0)
+    session_id, _ = Sealer(SECRET, 60).mint(OWNER, "2025-11-25", 0)
 
     assert Sealer(SECRET[::-1], 60).open(session_id) is None
 
 
 def test_no_changed_id_is_accepted() -> None:
     sealer = Sealer(SECRET, 60)
-    session_id, _ = sealer.mint("2025-11-25", 0)
+    session_id, _ = sealer.mint(OWNER, "2025-11-25", 0)
 
     for place in range(ID_LENGTH):
         for letter in "A_-+/= \u00e9":
@@ -58,7 +59,7 @@ def test_ids_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000.0
     monkeypatch.setattr(time, "time", lambda: now)
     sealer = Sealer(SECRET, 60)
-    session_id, _ = sealer.mint("2025-11-25", 0)
+    session_id, _ = sealer.mint(OWNER, "2025-11-25", 0)
 
     now += 59
     assert sealer.open(session_id) is not None
@@ -76,7 +77,7 @@ class Sessions:
         self.store = SessionStore(Sealer(SECRET, 3600), capacity=capacity, idle=60, dropped=self.dropped.append)
 
     def start(self) -> str:
-        return self.store.start("2025-11-25", 0)
+        return self.store.start(OWNER, "2025-11-25", 0)
 
     def find(self, session_id: str) -> Session:
         session = self.store.find(session_id)
@@ -104,6 +105,17 @@ def test_an_ended_session_is_not_found_again(monkeypatch: pytest.MonkeyPatch) ->
     assert sessions.dropped == [session]
     assert sessions.store.find(session_id) is None
     assert sessions.store.ended() == [session_id]
+
+
+def test_a_session_exists_for_its_owner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = Sessions(monkeypatch)
+    session_id = sessions.start()
+
+    assert sessions.store.find(session_id, b"x" * 16) is None
+    assert len(sessions.store) == 0
+    session = sessions.store.find(session_id, OWNER)
+    assert session is sessions.find(session_id)
+    assert sessions.store.find(session_id, b"x" * 16) is None
 
 
 def test_ending_what_is_no_session_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mcpops_broker.mcp import stateless_clients
 from mcpops_broker.mcp.stateless_clients import StatelessClients
+from mcpops_broker.principal import ANONYMOUS, How, Principal
 
 
 def make(capacity: int = 10) -> tuple[StatelessClients, list[str]]:
@@ -18,11 +19,16 @@ def make(capacity: int = 10) -> tuple[StatelessClients, list[str]]:
     return StatelessClients(capacity=capacity, idle=60, dropped=dropped.append), dropped
 
 
-def identity(clients: StatelessClients, authorization: bytes = b"", capabilities: dict[str, Any] | None = None) -> str:
-    return clients.find("2026-07-28", authorization, capabilities or {}, None).identity
+def identity(
+    clients: StatelessClients,
+    authorization: bytes = b"",
+    capabilities: dict[str, Any] | None = None,
+    principal: Principal = ANONYMOUS,
+) -> str:
+    return clients.find("2026-07-28", principal, authorization, capabilities or {}, None).identity
 
 
-def test_clients_are_the_same_by_authorization_and_capabilities() -> None:
+def test_clients_are_the_same_by_principal_authorization_and_capabilities() -> None:
     clients, _ = make()
 
     assert identity(clients, b"Bearer a") == identity(clients, b"Bearer a")
@@ -33,8 +39,9 @@ def test_clients_are_the_same_by_authorization_and_capabilities() -> None:
         identity(clients, b"Bearer b"),
         identity(clients, b"Bearer b", {"roots": {}}),
         identity(clients, capabilities={"roots": {}}),
+        identity(clients, principal=Principal("key:ci", How.KEY, "ci")),
     }
-    assert len(everybody) == 5
+    assert len(everybody) == 6
 
 
 def test_workers_agree_on_who_a_client_is() -> None:
@@ -44,10 +51,10 @@ def test_workers_agree_on_who_a_client_is() -> None:
 def test_the_log_level_is_the_requests_own() -> None:
     clients, _ = make()
 
-    chatty = clients.find("2026-07-28", b"", {}, "debug")
+    chatty = clients.find("2026-07-28", ANONYMOUS, b"", {}, "debug")
 
     assert (chatty.log_level, chatty.stateless) == ("debug", True)
-    assert clients.find("2026-07-28", b"", {}, None).log_level is None
+    assert clients.find("2026-07-28", ANONYMOUS, b"", {}, None).log_level is None
     assert chatty.identity == identity(clients)
     assert len(clients) == 1
 

@@ -11,6 +11,7 @@ from mcpops_broker.access.selections import Selections
 from mcpops_broker.access.token import Verifier
 from mcpops_broker.catalogue.scope import EVERYTHING, Scope
 from mcpops_broker.config.model import BrokerOptions
+from mcpops_broker.principal import Principal
 
 VIRTUAL_SERVER = b"x-mcp-virtualserver"
 
@@ -28,8 +29,9 @@ class Access:
         key = self._trusted_key or settings.trusted_header_key
         self._authorization = Authorization(Verifier(key) if key else None, settings.enforce_capability_filtering)
 
-    def scope(self, headers: Mapping[bytes, bytes], identity: str | None) -> Scope:
-        """Return what a request may see and use; `identity` is that of its session, None without one.
+    def scope(self, headers: Mapping[bytes, bytes], identity: str | None, principal: Principal) -> Scope:
+        """Return what a request may see and use; `identity` is that of its session, None without one; `principal`
+        makes the request.
 
         Raises `RpcError` (HTTP 403) for an authorization that cannot be trusted. A virtual server that does not exist
         is found out when the catalogue is asked for the scope's view.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
 from mcpops_broker.catalogue.source import Source
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.protocol.kinds import Kind
@@ -37,8 +38,9 @@ class _Listing(Exchange):
     resolves_input = False
     headers: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, principal: Principal) -> None:
         self.client = client
+        self.principal = principal
         self.request_id = f"broker:list:{token_hex(8)}"  # another worker may use the same session at the same time
 
     async def notify(self, raw: bytes) -> None:
@@ -49,16 +51,16 @@ class _Listing(Exchange):
         raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method {jsonrpc.excerpt(method)} is not supported by this client")
 
 
-async def read_lists(broker: Broker, client: Client, kind: Kind) -> list[Source]:
-    """Return what the personal upstreams offer this client. One that cannot be reached, or refuses the client, offers
-    nothing and is no reason to withhold the other ones."""
+async def read_lists(broker: Broker, asking: Exchange, kind: Kind) -> list[Source]:
+    """Return what the personal upstreams offer the client of a request. One that cannot be reached, or refuses the
+    client, offers nothing and is no reason to withhold the other ones."""
     upstreams = [broker.upstreams[source.upstream] for source in broker.catalogue.personal]
-    return list(await asyncio.gather(*(_read(upstream, client, kind) for upstream in upstreams)))
+    return list(await asyncio.gather(*(_read(upstream, asking, kind) for upstream in upstreams)))
 
 
-async def _read(upstream: Upstream, client: Client, kind: Kind) -> Source:
+async def _read(upstream: Upstream, asking: Exchange, kind: Kind) -> Source:
     async def call(method: str, params: dict[str, Any]) -> dict[str, Any]:
-        response = (await upstream.request(_Listing(client), method, params)).message
+        response = (await upstream.request(_Listing(asking.client, asking.principal), method, params)).message
         result = response.get("result")
         if isinstance(result, dict):
             return result

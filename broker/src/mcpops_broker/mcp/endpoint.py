@@ -2,8 +2,9 @@
 # Copyright (c) 2026, mcpops contributors
 """`/mcp`: Streamable HTTP as a raw ASGI endpoint.
 
-What holds for every revision is here: which site may speak to us, how large a request may be, how many there may be.
-The rules of the revisions are in `session_endpoint` and `stateless_endpoint`; what requests mean is in `methods`.
+What holds for every revision is here: which site may speak to us, who asks, how large a request may be, how many there
+may be. The rules of the revisions are in `session_endpoint` and `stateless_endpoint`; what requests mean is in
+`methods`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mcpops_broker import logs
-from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
+from mcpops_broker.mcp.http import Request, accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.session_endpoint import SessionEndpoint
 from mcpops_broker.mcp.stateless_endpoint import ONLY_POST, StatelessEndpoint, wants_no_session
 from mcpops_broker.protocol import jsonrpc
@@ -52,16 +53,18 @@ class McpEndpoint:
         headers = read_headers(scope)
         try:
             self._check_headers(scope, headers)
+            if method == "OPTIONS":
+                await respond(send, 200, b"", _ALLOW)
+                return
+            principal = await self._broker.authentication.authenticate(headers, scope)
             if method == "POST":
-                await self._post(scope, headers, receive, send)
+                await self._post(Request(scope, headers, principal, receive, send))
             elif method in ("GET", "DELETE") and wants_no_session(headers, None):
                 await respond(send, 405, b"", ONLY_POST)
             elif method == "GET":
-                await self._sessions.get(headers, receive, send)
+                await self._sessions.get(Request(scope, headers, principal, receive, send))
             elif method == "DELETE":
-                await self._sessions.delete(headers, send)
-            elif method == "OPTIONS":
-                await respond(send, 200, b"", _ALLOW)
+                await self._sessions.delete(Request(scope, headers, principal, receive, send))
             else:
                 await respond(send, 405, b"", _ALLOW)
         except RpcError as error:
@@ -81,8 +84,8 @@ class McpEndpoint:
         if origin is not None and not self._broker.origins.accepts(origin):
             raise bad(403, "the Origin header names a site that is not allowed here (broker.allowedOrigins)")
 
-    async def _post(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        broker = self._broker
+    async def _post(self, request: Request) -> None:
+        broker, headers = self._broker, request.headers
         limits = broker.config.broker.limits
         content_type = headers.get(b"content-type", b"")
         if content_type != _JSON and content_type.partition(b";")[0].strip().lower() != _JSON:
@@ -91,18 +94,18 @@ class McpEndpoint:
         if not takes_json and not takes_events:
             raise bad(406, "the Accept header must allow application/json or text/event-stream")
         if broker.requests >= limits.requests:
-            await refuse_for_now(send, "too many requests in flight", 1)
+            await refuse_for_now(request.send, "too many requests in flight", 1)
             return
         broker.requests += 1
         try:
             try:
-                body = await read_body(receive, headers, limits.body)
+                body = await read_body(request.receive, headers, limits.body)
             except BodyError as error:
                 raise bad(error.status, str(error)) from None
             message = jsonrpc.parse(body)
-            if wants_no_session(headers, message) and scope["path"] != SESSIONS_ONLY:
-                await self._stateless.post(headers, message, receive, send)
+            if wants_no_session(headers, message) and request.scope["path"] != SESSIONS_ONLY:
+                await self._stateless.post(request, message)
                 return
-            await self._sessions.post(headers, message, receive, send, (takes_json, takes_events))
+            await self._sessions.post(request, message, (takes_json, takes_events))
         finally:
             broker.requests -= 1

@@ -5,9 +5,25 @@ JSON-RPC error that says why."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc
-from mcpops_broker.protocol.jsonrpc import Id, RpcError
-from mcpops_broker.web.asgi import JSON, Headers, Send, respond
+from mcpops_broker.protocol.jsonrpc import Id, RefusalError, RpcError
+from mcpops_broker.web.asgi import JSON, Headers, Receive, Scope, Send, respond
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """An HTTP request to the endpoint whose sender is known."""
+
+    scope: Scope
+    """As ASGI has it."""
+    headers: Headers
+    principal: Principal
+    receive: Receive
+    send: Send
+
 
 _PHRASES = {
     400: "Bad request",
@@ -32,7 +48,8 @@ def bad(status: int, why: str) -> RpcError:
 
 async def refuse(send: Send, error: RpcError, request_id: Id | None = None) -> None:
     """Answer with a refusal."""
-    await respond(send, error.status, jsonrpc.error_bytes(request_id, error), JSON)
+    more = error.headers if isinstance(error, RefusalError) else ()
+    await respond(send, error.status, jsonrpc.error_bytes(request_id, error), JSON, *more)
 
 
 async def refuse_for_now(send: Send, why: str, retry_after: int) -> None:

@@ -171,7 +171,7 @@ def _lister(kind: Kind) -> Handler:
         stateless, cursor = exchange.client.stateless, params.get("cursor")
         view = broker.catalogue.view(exchange.scope)
         if broker.catalogue.personal:
-            sources = await personal.read_lists(broker, exchange.client, kind)
+            sources = await personal.read_lists(broker, exchange, kind)
             page = view.personal_page(kind, sources, cursor, stateless=stateless)
         else:
             page = view.page(kind, cursor, stateless=stateless)

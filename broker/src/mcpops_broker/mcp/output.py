@@ -12,6 +12,7 @@ from mcpops_broker import logs
 from mcpops_broker.background import Background
 from mcpops_broker.mcp.event_log import KEEP_ALIVE, RESUME_GRACE, EventLog, EventLogs
 from mcpops_broker.protocol import sse
+from mcpops_broker.protocol.jsonrpc import RefusalError
 from mcpops_broker.protocol.versions import PRIMING_VERSIONS, RESUMABLE_VERSIONS
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.timers import after
@@ -30,7 +31,7 @@ class Output:
     A stream of events does not end with its connection: what comes later is kept for the client to come back.
     """
 
-    __slots__ = ("_gone", "_lock", "_log", "_logs", "_send", "_session", "_takes_json", "takes_events")
+    __slots__ = ("_gone", "_lock", "_log", "_logs", "_send", "_session", "_takes_json", "refusal", "takes_events")
 
     def __init__(self, send: Send, session: Session | None, logs: EventLogs, accepts: tuple[bool, bool]) -> None:
         self._send = send
@@ -38,6 +39,8 @@ class Output:
         """None for `initialize`."""
         self._logs = logs
         self._takes_json, self.takes_events = accepts
+        self.refusal: RefusalError | None = None
+        """Why the request is refused, for the answer's HTTP status and headers."""
         self._log: EventLog | None = None
         """The stream, once it has begun."""
         self._gone = False
@@ -67,6 +70,9 @@ class Output:
             if self._log is None:
                 await respond(self._send, 202)
                 return
+        elif self._log is None and self.refusal is not None and not batch:
+            await respond(self._send, self.refusal.status, responses[0], JSON, *self.refusal.headers)
+            return
         elif self._log is None and self._takes_json:
             body = b"[" + b",".join(responses) + b"]" if batch else responses[0]
             await respond(self._send, 200, body, JSON, *headers)

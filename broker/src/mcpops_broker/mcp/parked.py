@@ -57,7 +57,7 @@ class ParkedCalls:
         call.task = asyncio.create_task(work(upstream, method, params), name="parked call")
         call.task.add_done_callback(_seen)
         self._calls[call.id] = call
-        return await self._next(call, exchange, exchange.principal)
+        return await self._next(call, exchange, exchange.owner)
 
     async def resume(
         self,
@@ -71,24 +71,24 @@ class ParkedCalls:
     ) -> Reply:
         """Go on with a call that has asked its client; raise `RpcError` -32602 when the state is for no such call."""
         opened = self._sealer.open(state)
-        if opened is None or (opened.principal, opened.request) != (
-            exchange.principal,
+        if opened is None or (opened.owner, opened.request) != (
+            exchange.owner,
             digest_of(*_request(upstream, method, params)),
         ):
             raise unknown_call()
         if opened.worker == self._bus.here:
-            return await self.go_on(opened.call, exchange, opened.principal, answers)
+            return await self.go_on(opened.call, exchange, opened.owner, answers)
         if opened.worker not in self._bus.others:
             raise unknown_call()
         return await self._far.resume(exchange, opened, answers)
 
-    async def go_on(self, call_id: bytes, turn: Turn, principal: bytes, answers: object) -> Reply:
+    async def go_on(self, call_id: bytes, turn: Turn, owner: bytes, answers: object) -> Reply:
         """Give a call of this worker its answers; return its response, or what it asks now."""
         call = self._calls.get(call_id)
         if call is None or call.turn is not None:
             raise unknown_call()
         call.answer(answers)
-        return await self._next(call, turn, principal)
+        return await self._next(call, turn, owner)
 
     def worker_started(self, address: str) -> None:
         """Give up on the calls of a worker whose successor has started."""
@@ -100,7 +100,7 @@ class ParkedCalls:
         for call in [call for call in self._calls.values() if call.turn is None]:
             self._end(call, "the broker stops")
 
-    async def _next(self, call: ParkedCall, turn: Turn, principal: bytes) -> Reply:
+    async def _next(self, call: ParkedCall, turn: Turn, owner: bytes) -> Reply:
         if call.expiry is not None:
             call.expiry.cancel()
         try:
@@ -121,9 +121,9 @@ class ParkedCalls:
         if self._draining:
             self._end(call, "the broker stops")
             raise RpcError(jsonrpc.INTERNAL_ERROR, "The broker stops and cannot wait for an answer")
-        return self._park(call, principal)
+        return self._park(call, owner)
 
-    def _park(self, call: ParkedCall, principal: bytes) -> Reply:
+    def _park(self, call: ParkedCall, owner: bytes) -> Reply:
         """Ask the client, and let the call wait."""
         call.expiry = asyncio.get_running_loop().call_later(PARKED_FOR, self._end, call, "the client did not answer")
         self._calls[call.id] = self._calls.pop(call.id)  # at the end again: the first is the one that waits longest
@@ -131,7 +131,7 @@ class ParkedCalls:
         if len(waiting) > MAX_PARKED:
             self._end(waiting[0], "too many calls wait for their clients")
         expires = int(time.time() + PARKED_FOR)
-        state = RequestState(self._bus.here, call.id, principal, digest_of(*call.request), expires)
+        state = RequestState(self._bus.here, call.id, owner, digest_of(*call.request), expires)
         questions = {key: (question.method, question.params) for key, question in call.questions.items()}
         return input_required(questions, self._sealer.seal(state))
 

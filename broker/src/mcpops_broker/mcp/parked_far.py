@@ -67,7 +67,7 @@ class FarCalls:
         """Go on with a call at another worker; return its response, or what it asks now."""
         number = next(self._numbers)
         waiting = self._waiting[number] = _Waiting(state.worker)
-        self._bus.send(_RESUME, [number, state.call.hex(), state.principal.hex(), answers], state.worker)
+        self._bus.send(_RESUME, [number, state.call.hex(), state.owner.hex(), answers], state.worker)
         try:
             while True:
                 kind, value = await waiting.messages.get()
@@ -90,8 +90,8 @@ class FarCalls:
                 task.cancel()
 
     def _resumed(self, value: Any, sender: str) -> None:
-        number, call, principal, answers = value
-        work = self._serve(_FarTurn(self._bus, sender, number), bytes.fromhex(call), bytes.fromhex(principal), answers)
+        number, call, owner, answers = value
+        work = self._serve(_FarTurn(self._bus, sender, number), bytes.fromhex(call), bytes.fromhex(owner), answers)
         self._serving[sender, number] = self._background.start(work, "parked call for another worker")
 
     def _left(self, value: Any, sender: str) -> None:
@@ -109,10 +109,10 @@ class FarCalls:
         if number in self._waiting:
             self._waiting[number].messages.put_nowait((_DONE, outcome))
 
-    async def _serve(self, turn: _FarTurn, call: bytes, principal: bytes, answers: object) -> None:
+    async def _serve(self, turn: _FarTurn, call: bytes, owner: bytes, answers: object) -> None:
         outcome: dict[str, Any]
         try:
-            outcome = {"raw": (await self._go_on(call, turn, principal, answers)).raw.decode()}
+            outcome = {"raw": (await self._go_on(call, turn, owner, answers)).raw.decode()}
         except RpcError as error:
             outcome = {"error": _error(error)}
         except UpstreamError as error:

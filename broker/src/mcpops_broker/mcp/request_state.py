@@ -36,8 +36,8 @@ class RequestState:
     """Bus address of the worker that has the call."""
     call: bytes
     """Id of the call there, 16 random bytes."""
-    principal: bytes
-    """Digest of the client's authorization."""
+    owner: bytes
+    """Digest of who called."""
     request: bytes
     """Digest of what was called."""
     expires: int
@@ -58,7 +58,7 @@ class StateSealer:
 
     def seal(self, state: RequestState) -> str:
         """Write a state as text for a client."""
-        plain = _PLAIN.pack(state.call, state.principal, state.request, state.expires) + state.worker.encode()
+        plain = _PLAIN.pack(state.call, state.owner, state.request, state.expires) + state.worker.encode()
         nonce = os.urandom(_NONCE)
         return urlsafe_b64encode(_FORMAT + nonce + self._aead.encrypt(nonce, plain, _FORMAT)).decode()
 
@@ -73,7 +73,7 @@ class StateSealer:
             plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], _FORMAT)
         except (ValueError, InvalidTag):
             return None
-        call, principal, request, expires = _PLAIN.unpack_from(plain)
+        call, owner, request, expires = _PLAIN.unpack_from(plain)
         if time.time() >= expires:
             return None
-        return RequestState(plain[_PLAIN.size :].decode(), call, principal, request, expires)
+        return RequestState(plain[_PLAIN.size :].decode(), call, owner, request, expires)

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mcpops_broker.access.authentication import authorization_for_upstreams
 from mcpops_broker.mcp import session_messages, session_methods
-from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
+from mcpops_broker.mcp.http import Request, accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.output import Attendance, Output
 from mcpops_broker.mcp.session_exchange import SessionExchange
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Id, Kind, Message, RpcError
 from mcpops_broker.protocol.versions import BATCH_VERSIONS, SESSION_VERSIONS
 from mcpops_broker.sessions.store import Session
-from mcpops_broker.web.asgi import Headers, Receive, Send, respond, start_stream, stream, wait_for_disconnect
+from mcpops_broker.web.asgi import Headers, respond, start_stream, stream, wait_for_disconnect
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
@@ -29,36 +30,33 @@ class SessionEndpoint:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    async def post(
-        self, headers: Headers, message: Any, receive: Receive, send: Send, accepts: tuple[bool, bool]
-    ) -> None:
+    async def post(self, request: Request, message: Any, accepts: tuple[bool, bool]) -> None:
         """Handle what was POSTed: a message, or a batch. `accepts`: whether the client takes JSON, and events."""
         if isinstance(message, list):
-            await self._batch(headers, message, receive, send, accepts)
+            await self._batch(request, message, accepts)
         else:
-            await self._single(headers, message, receive, send, accepts)
+            await self._single(request, message, accepts)
 
-    async def _single(
-        self, headers: Headers, message: Any, receive: Receive, send: Send, accepts: tuple[bool, bool]
-    ) -> None:
-        broker = self._broker
+    async def _single(self, request: Request, message: Any, accepts: tuple[bool, bool]) -> None:
+        broker, headers, send = self._broker, request.headers, request.send
         try:
             kind = jsonrpc.classify(message)
             _check_version(headers, message)
             if kind is Kind.REQUEST and message["method"] == "initialize":
-                response, session_id = session_methods.initialize(broker, broker.access.scope(headers, None), message)
+                scope = broker.access.scope(headers, None, request.principal)
+                response, session_id = session_methods.initialize(broker, request.principal, scope, message)
                 out = Output(send, None, broker.event_logs, accepts)
                 await out.finish([response], (b"mcp-session-id", session_id.encode()))
                 return
-            session = self._session(headers)
+            session = self._session(request)
             out = Output(send, session, broker.event_logs, accepts)
-            exchange_for = self._exchanges(headers, session, out)
+            exchange_for = self._exchanges(request, session, out)
         except RpcError as error:
             await refuse(send, error, jsonrpc.id_of(message))
             return
         if kind is Kind.REQUEST:
             work = self._answer(exchange_for(message["id"]), message)
-            await Attendance(session, receive, out, broker.background).run(work)
+            await Attendance(session, request.receive, out, broker.background).run(work)
         else:
             self._take(session, kind, message)
             await respond(send, 202)
@@ -66,26 +64,24 @@ class SessionEndpoint:
     async def _answer(self, exchange: SessionExchange, message: Message) -> list[bytes]:
         return [await session_methods.answer(self._broker, exchange, message)]
 
-    async def _batch(
-        self, headers: Headers, batch: list[Any], receive: Receive, send: Send, accepts: tuple[bool, bool]
-    ) -> None:
+    async def _batch(self, request: Request, batch: list[Any], accepts: tuple[bool, bool]) -> None:
         broker = self._broker
         limit = broker.config.broker.limits.batch
         for message in batch:
-            _check_version(headers, message)
-        session = self._session(headers)
+            _check_version(request.headers, message)
+        session = self._session(request)
         if session.key.version not in BATCH_VERSIONS:
             raise bad(400, f"MCP {session.key.version} has no batches: send one message in a body")
         if not 0 < len(batch) <= limit:
             raise bad(400, f"a batch holds 1 to {limit} messages, this one {len(batch)}")
-        out = Output(send, session, broker.event_logs, accepts)
-        exchange_for = self._exchanges(headers, session, out)
+        out = Output(request.send, session, broker.event_logs, accepts)
+        exchange_for = self._exchanges(request, session, out)
         work = [self._element(session, exchange_for, message) for message in batch]
 
         async def together() -> list[bytes]:
             return [response for response in await asyncio.gather(*work) if response is not None]
 
-        await Attendance(session, receive, out, broker.background).run(together(), batch=True)
+        await Attendance(session, request.receive, out, broker.background).run(together(), batch=True)
 
     async def _element(
         self, session: Session, exchange_for: Callable[[Id], SessionExchange], message: Any
@@ -100,13 +96,14 @@ class SessionEndpoint:
         self._take(session, kind, message)
         return None
 
-    def _exchanges(self, headers: Headers, session: Session, out: Output) -> Callable[[Id], SessionExchange]:
+    def _exchanges(self, request: Request, session: Session, out: Output) -> Callable[[Id], SessionExchange]:
         """Return what makes exchanges of what was POSTed; raise `RpcError` for headers that cannot be trusted."""
-        scope = self._broker.access.scope(headers, session.key.identity)
-        authorization = self._authorization(headers)
+        principal = request.principal
+        scope = self._broker.access.scope(request.headers, session.key.identity, principal)
+        authorization = self._authorization(request)
 
         def make(request_id: Id) -> SessionExchange:
-            exchange = SessionExchange(self._broker, session, request_id, scope, out)
+            exchange = SessionExchange(self._broker, session, principal, request_id, scope=scope, out=out)
             exchange.authorize(authorization)
             return exchange
 
@@ -118,14 +115,14 @@ class SessionEndpoint:
         else:
             session_messages.take_response(self._broker, session.key.identity, message)
 
-    async def get(self, headers: Headers, receive: Receive, send: Send) -> None:
+    async def get(self, request: Request) -> None:
         """Open a stream of notifications, or go on with a stream whose connection broke (Last-Event-ID)."""
-        broker = self._broker
+        broker, headers, send = self._broker, request.headers, request.send
         _check_version(headers, None)
         if not accepted(headers)[1] and b"*/*" not in headers.get(b"accept", b""):
             raise bad(406, "the Accept header must allow text/event-stream")
-        session = self._session(headers)
-        scope = broker.access.scope(headers, session.key.identity)
+        session = self._session(request)
+        scope = broker.access.scope(headers, session.key.identity, request.principal)
         if len(broker.streams) >= broker.config.broker.limits.streams or broker.draining:
             await refuse_for_now(send, "no more streams now", 5)
             return
@@ -138,7 +135,7 @@ class SessionEndpoint:
                 raise bad(400, "the stream with this Last-Event-ID is gone: open a new one, or repeat the request")
             source = resumed
         session.busy += 1
-        gone = asyncio.ensure_future(wait_for_disconnect(receive))
+        gone = asyncio.ensure_future(wait_for_disconnect(request.receive))
         gone.add_done_callback(lambda _: source.stop())
         try:
             await start_stream(send)
@@ -149,22 +146,23 @@ class SessionEndpoint:
             gone.cancel()
             session.busy -= 1
 
-    async def delete(self, headers: Headers, send: Send) -> None:
+    async def delete(self, request: Request) -> None:
         """End a session."""
-        _check_version(headers, None)
-        session = self._session(headers)
+        _check_version(request.headers, None)
+        session = self._session(request)
         self._broker.end_session(session.id)
-        await respond(send, 200)
+        await respond(request.send, 200)
 
-    def _authorization(self, headers: Headers) -> bytes | None:
+    def _authorization(self, request: Request) -> bytes | None:
         """Return the user's authorization when an upstream wants to know it."""
-        return headers.get(b"authorization") if self._broker.catalogue.personal else None
+        wanted = self._broker.catalogue.personal
+        return authorization_for_upstreams(request.headers, request.principal) if wanted else None
 
-    def _session(self, headers: Headers) -> Session:
-        session_id = headers.get(b"mcp-session-id")
+    def _session(self, request: Request) -> Session:
+        session_id = request.headers.get(b"mcp-session-id")
         if not session_id:
             raise bad(400, "the Mcp-Session-Id header is missing: send initialize first and then the id it returns")
-        session = self._broker.sessions.find(session_id.decode("latin-1"))
+        session = self._broker.sessions.find(session_id.decode("latin-1"), request.principal.digest)
         if session is None:
             raise bad(404, "the session is unknown or has ended: send initialize again")
         return session

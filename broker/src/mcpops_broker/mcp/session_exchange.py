@@ -11,9 +11,10 @@ import orjson
 from mcpops_broker import logs
 from mcpops_broker.mcp.exchange import NO_HEADERS, ClientExchange
 from mcpops_broker.mcp.output import Output
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.capabilities import missing
-from mcpops_broker.protocol.jsonrpc import Id, Message, RpcError
+from mcpops_broker.protocol.jsonrpc import Id, Message, RefusalError, RpcError
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Reply
@@ -31,10 +32,13 @@ class SessionExchange(ClientExchange):
     resolves_input = True
     headers = NO_HEADERS
 
-    def __init__(self, broker: Broker, session: Session, request_id: Id, scope: Scope, out: Output) -> None:
+    def __init__(
+        self, broker: Broker, session: Session, principal: Principal, request_id: Id, *, scope: Scope, out: Output
+    ) -> None:
         self._broker = broker
         self.session = session
         self.client = session.client
+        self.principal = principal
         self.request_id = request_id
         self.scope = scope
         self._out = out
@@ -59,6 +63,12 @@ class SessionExchange(ClientExchange):
             raise RpcError(jsonrpc.METHOD_NOT_FOUND, text)
         with self.waiting():
             return await self._broker.asks.ask(self.client.identity, method, params, self._out.emit, self._progress)
+
+    def failed(self, error: RpcError) -> bytes:
+        """Write an error; that of a request that is refused as such becomes the answer's HTTP status."""
+        if isinstance(error, RefusalError):
+            self._out.refusal = error
+        return jsonrpc.error_bytes(self.request_id, error)
 
     def response(self, reply: Reply) -> bytes:
         """Return the response as the upstream wrote it, with the id of the client's request."""

@@ -13,6 +13,7 @@ from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp import methods
 from mcpops_broker.mcp.introduction import CAPABILITIES, SERVER_INFO, instructions
 from mcpops_broker.mcp.session_exchange import SessionExchange
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Message, RpcError
 from mcpops_broker.protocol.versions import negotiate
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 Params = dict[str, Any]
 
 
-def initialize(broker: Broker, scope: Scope, message: Message) -> tuple[bytes, str]:
+def initialize(broker: Broker, principal: Principal, scope: Scope, message: Message) -> tuple[bytes, str]:
     """Start a session: return the response and the new session's id. `scope` is that of this request."""
     params = message.get("params", {})
     version = negotiate(params.get("protocolVersion"))
     result: dict[str, Any] = {"protocolVersion": version, "capabilities": CAPABILITIES, "serverInfo": SERVER_INFO}
     if text := instructions(broker, scope, sessions=True):
         result["instructions"] = text
-    session_id = broker.sessions.start(version, flags_of(params.get("capabilities")))
+    session_id = broker.sessions.start(principal.digest, version, flags_of(params.get("capabilities")))
     return jsonrpc.result_bytes(message["id"], orjson.dumps(result)), session_id
 
 
@@ -47,9 +48,9 @@ async def answer(broker: Broker, exchange: SessionExchange, message: Message) ->
             return jsonrpc.result_bytes(exchange.request_id, b"{}")
         return await broker.calls.run(exchange, methods.answer(broker, exchange, method, params))
     except RpcError as error:
-        return jsonrpc.error_bytes(exchange.request_id, error)
+        return exchange.failed(error)
     except UpstreamError as error:
-        return jsonrpc.error_bytes(exchange.request_id, methods.rpc_error(error))
+        return exchange.failed(methods.rpc_error(error))
 
 
 async def _initialize(broker: Broker, exchange: SessionExchange, params: Params) -> None:

@@ -3,8 +3,8 @@
 """Clients without sessions, as upstreams with sessions know them.
 
 Every request describes its client, so nothing needs to be remembered of one; but an upstream with sessions needs a
-session for it. Requests with the same authorization and the same capabilities share one, and it is closed when none
-has come for a while.
+session for it. Requests of the same principal with the same authorization and capabilities share one, and it is closed
+when none has come for a while.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any
 
 import orjson
 
+from mcpops_broker.principal import Principal
 from mcpops_broker.upstream.exchange import Client
 
 LARGEST_TOTAL = 32 << 20
 """Bytes of what clients say of themselves that are kept; beyond that the client idle longest is forgotten."""
 
-_Key = tuple[str, bytes, bytes]
-"""Revision, authorization, and capabilities serialized."""
+_Key = tuple[str, bytes, bytes, bytes]
+"""Revision, digest of the principal, authorization, and capabilities serialized."""
 
 
 @dataclass(slots=True)
@@ -46,13 +47,19 @@ class StatelessClients:
         return len(self._known)
 
     def find(
-        self, version: str, authorization: bytes, capabilities: Mapping[str, Any], log_level: str | None
+        self,
+        version: str,
+        principal: Principal,
+        authorization: bytes,
+        capabilities: Mapping[str, Any],
+        log_level: str | None,
     ) -> Client:
         """Return the client of a request."""
-        key = (version, authorization, orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS))
+        key = (version, principal.digest, authorization, orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS))
         known = self._known.pop(key, None)
         if known is None:
-            digest = hashlib.blake2b(b"\0".join((version.encode(), key[2], authorization)), digest_size=16)
+            parts = (version.encode(), principal.digest, key[3], authorization)
+            digest = hashlib.blake2b(b"\0".join(parts), digest_size=16)
             client = Client(
                 digest.hexdigest(),
                 version,
@@ -80,4 +87,4 @@ class StatelessClients:
 
 
 def _size_of(key: _Key) -> int:
-    return len(key[1]) + len(key[2])
+    return len(key[2]) + len(key[3])

@@ -7,17 +7,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
+from mcpops_broker.access.authentication import authorization_for_upstreams
 from mcpops_broker.mcp import stateless_methods
-from mcpops_broker.mcp.http import accepted, bad, refuse, refuse_for_now
+from mcpops_broker.mcp.http import Request, accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.stateless_exchange import StatelessExchange
 from mcpops_broker.mcp.stateless_output import StatelessOutput
 from mcpops_broker.mcp.subscriptions import Filter, listen
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import headers as mirrored
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Id, Kind, Message, RpcError
 from mcpops_broker.protocol.versions import SESSION_VERSIONS, STATELESS_VERSIONS, is_stateless
 from mcpops_broker.upstream.exchange import Client
-from mcpops_broker.web.asgi import Headers, Receive, Send, respond
+from mcpops_broker.web.asgi import Headers, respond
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
@@ -42,8 +44,9 @@ class StatelessEndpoint:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    async def post(self, headers: Headers, message: Any, receive: Receive, send: Send) -> None:
+    async def post(self, request: Request, message: Any) -> None:
         """Handle one POSTed message."""
+        headers, principal, send = request.headers, request.principal, request.send
         request_id = jsonrpc.id_of(message)
         try:
             kind = jsonrpc.classify(message)
@@ -53,27 +56,27 @@ class StatelessEndpoint:
                 _check_version(headers.get(_VERSION, b"").decode("latin-1"))
                 await respond(send, 202)  # this revision defines none, so there is nothing to do
                 return
-            client = self._client(headers, message)
+            client = self._client(headers, principal, message)
             if message["method"] == "subscriptions/listen":
-                await self._listen(headers, message, receive, send)
+                await self._listen(request, message)
                 return
-            scope = self._broker.access.scope(headers, None)
+            scope = self._broker.access.scope(headers, None, principal)
         except RpcError as error:
             await refuse(send, error, request_id)
             return
         takes_json, takes_events = accepted(headers)
-        output = StatelessOutput(receive, send, takes_json=takes_json, takes_events=takes_events)
+        output = StatelessOutput(request.receive, send, takes_json=takes_json, takes_events=takes_events)
         exchange = StatelessExchange(
-            client, message, scope=scope, sent=headers, output=output, parked=self._broker.parked
+            client, principal, message, scope=scope, sent=headers, output=output, parked=self._broker.parked
         )
         response = await output.until_gone(stateless_methods.answer(self._broker, exchange, message["params"]))
         if response is not None:
-            await output.finish(response, exchange.status)
+            await output.finish(response, exchange.status, exchange.answer_headers)
         else:
             logs.debug("client.gone", method=exchange.method)
             self._broker.background.start(exchange.cancel("the client closed the connection"), "cancel")
 
-    def _client(self, headers: Headers, message: Message) -> Client:
+    def _client(self, headers: Headers, principal: Principal, message: Message) -> Client:
         """Check what every request must say, in its body and again in its headers, and return who asks."""
         said = meta.read(message)
         header = headers.get(_VERSION)
@@ -85,21 +88,21 @@ class StatelessEndpoint:
             )
         mirrored.check_standard(headers, message["method"], message["params"])
         version = _check_version(said.version)
-        authorization = headers.get(b"authorization", b"")
-        return self._broker.stateless_clients.find(version, authorization, said.capabilities, said.log_level)
+        authorization = authorization_for_upstreams(headers, principal) or b""
+        return self._broker.stateless_clients.find(version, principal, authorization, said.capabilities, said.log_level)
 
-    async def _listen(self, headers: Headers, message: Message, receive: Receive, send: Send) -> None:
+    async def _listen(self, request: Request, message: Message) -> None:
         broker = self._broker
-        if not accepted(headers)[1]:
+        if not accepted(request.headers)[1]:
             raise bad(406, "the Accept header must allow text/event-stream")
         if len(broker.streams) + len(broker.subscriptions) >= broker.config.broker.limits.streams or broker.draining:
-            await refuse_for_now(send, "no more streams now", 5)
+            await refuse_for_now(request.send, "no more streams now", 5)
             return
         wanted = Filter.read(message["params"])
-        scope = broker.access.scope(headers, None)
+        scope = broker.access.scope(request.headers, None, request.principal)
         broker.catalogue.view(scope)  # raises for a virtual server that does not exist
         request_id: Id = message["id"]
-        output = StatelessOutput(receive, send, takes_json=False, takes_events=True)
+        output = StatelessOutput(request.receive, request.send, takes_json=False, takes_events=True)
         broker.requests -= 1  # from here on it is one of the streams, which have a limit of their own
         try:
             response = await output.until_gone(listen(broker, output, request_id, scope, wanted))

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mcpops_broker.access.authentication import authorization_for_upstreams
 from mcpops_broker.mcp import input_required, tasks
 from mcpops_broker.mcp.exchange import NO_HEADERS, ClientExchange
 from mcpops_broker.mcp.introduction import SERVER_META
 from mcpops_broker.mcp.request_state import digest_of
 from mcpops_broker.mcp.stateless_output import StatelessOutput
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import headers as mirrored
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.capabilities import missing, missing_error
-from mcpops_broker.protocol.jsonrpc import Id, Message, RpcError
+from mcpops_broker.protocol.jsonrpc import Id, Message, RefusalError, RpcError
 from mcpops_broker.upstream.exchange import Client, Reply
 from mcpops_broker.web.asgi import Headers
 
@@ -53,6 +55,7 @@ class StatelessExchange(ClientExchange):
     def __init__(
         self,
         client: Client,
+        principal: Principal,
         message: Message,
         *,
         scope: Scope,
@@ -61,11 +64,14 @@ class StatelessExchange(ClientExchange):
         parked: ParkedCalls,
     ) -> None:
         self.client = client
+        self.principal = principal
         self.request_id: Id = message["id"]
         self.method: str = message["method"]
         self.scope = scope
         self.status = 200
         """HTTP status of the answer; set with the response."""
+        self.answer_headers: tuple[tuple[bytes, bytes], ...] = ()
+        """More headers of the answer; set with the response."""
         self.call: ParkedCall | None = None
         """The call that this request began, when that may ask the client."""
         self._goes_on = False
@@ -77,9 +83,11 @@ class StatelessExchange(ClientExchange):
         self._lacking: RpcError | None = None
 
     @property
-    def principal(self) -> bytes:
-        """Who asks, for comparing requests: a digest of the authorization."""
-        return digest_of(self._sent.get(b"authorization", b"").decode("latin-1"))
+    def owner(self) -> bytes:
+        """Who asks, for comparing requests: a digest of the principal, and of an authorization that is not the broker's
+        to read."""
+        authorization = authorization_for_upstreams(self._sent, self.principal) or b""
+        return digest_of(self.principal.id, authorization.decode("latin-1"))
 
     def check_call(self, tool: Item, params: Mapping[str, Any]) -> None:
         """Compare the headers that repeat arguments with them, and keep the other ones for the upstream."""
@@ -164,7 +172,10 @@ class StatelessExchange(ClientExchange):
 
     def failed(self, error: RpcError) -> bytes:
         """Write an error, and remember its HTTP status."""
-        self.status = STATUS.get(error.code, error.status)
+        if isinstance(error, RefusalError):
+            self.status, self.answer_headers = error.status, error.headers
+        else:
+            self.status = STATUS.get(error.code, error.status)
         return jsonrpc.error_bytes(self.request_id, error)
 
     async def _request(self, upstream: Upstream, method: str, params: dict[str, Any]) -> Reply:

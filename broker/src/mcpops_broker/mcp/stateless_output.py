@@ -56,11 +56,11 @@ class StatelessOutput:
         """Send a comment, so that nobody on the way closes the connection."""
         await self._event(sse.KEEP_ALIVE)
 
-    async def finish(self, response: bytes, status: int = 200) -> None:
+    async def finish(self, response: bytes, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         """Send the response and end the answer. A stream that has begun has the status 200 for good."""
         self._finished = True
         if not self._started and (self._takes_json or status != 200):
-            await respond(self._send, status, response, JSON)
+            await respond(self._send, status, response, JSON, *headers)
             return
         async with self._lock:
             await self._begin()

@@ -47,6 +47,19 @@ class RpcError(Exception):
         self.status = status
 
 
+class RefusalError(RpcError):
+    """A request that is refused whatever its method and revision: not allowed, or not now.
+
+    The answer has this HTTP status and these headers, unless it is a part of a batch or its stream has begun.
+    """
+
+    def __init__(
+        self, status: int, message: str, *headers: tuple[bytes, bytes], code: int = INVALID_REQUEST, data: Any = None
+    ) -> None:
+        super().__init__(code, message, data, status=status)
+        self.headers = headers
+
+
 class Kind(Enum):
     """What a JSON-RPC object is."""
 

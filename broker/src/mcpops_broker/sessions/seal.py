@@ -4,8 +4,8 @@
 
 Any worker or replica with the same key serves a session that another one started, a restart with the same key
 loses none, and nobody can make or change an id. The id is `base64url(version byte, nonce, ciphertext)`; inside are
-a random identity, the time of birth, the protocol revision and what the client can do. The version byte lets later
-releases carry more.
+a random identity, whose session it is, the time of birth, the protocol revision and what the client can do. The
+version byte lets later releases carry more.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mcpops_broker.protocol.versions import SESSION_VERSIONS
 
-_FORMAT = b"\x02"
+_FORMAT = b"\x03"
 _NONCE = 12
-_PLAIN = struct.Struct(">16sQBHx")
+_PLAIN = struct.Struct(">16s16sQBH")
 _TAG = 16
 _SEALED = len(_FORMAT) + _NONCE + _PLAIN.size + _TAG
 ID_LENGTH = _SEALED // 3 * 4
@@ -38,6 +38,8 @@ class SessionKey:
 
     identity: str
     """32 hex digits. Not a secret: it is no session id and opens nothing, so logs may name it."""
+    owner: bytes
+    """Digest of the principal that started the session; for nobody else it exists."""
     born: int
     """Seconds since 1970."""
     version: str
@@ -58,14 +60,14 @@ class Sealer:
         self._aead = AESGCM(key)
         self.max_age = max_age
 
-    def mint(self, version: str, flags: int) -> tuple[str, SessionKey]:
-        """Start a session; return its id and what the id says."""
+    def mint(self, owner: bytes, version: str, flags: int) -> tuple[str, SessionKey]:
+        """Start a session of a principal, by its digest; return its id and what the id says."""
         identity = os.urandom(16)
         born = int(time.time())
-        plain = _PLAIN.pack(identity, born, SESSION_VERSIONS.index(version), flags)
+        plain = _PLAIN.pack(identity, owner, born, SESSION_VERSIONS.index(version), flags)
         nonce = os.urandom(_NONCE)
         sealed = _FORMAT + nonce + self._aead.encrypt(nonce, plain, _FORMAT)
-        return urlsafe_b64encode(sealed).decode(), SessionKey(identity.hex(), born, version, flags)
+        return urlsafe_b64encode(sealed).decode(), SessionKey(identity.hex(), owner, born, version, flags)
 
     def open(self, session_id: str) -> SessionKey | None:
         """Return what an id says; None when it is not ours, was changed, or has expired."""
@@ -78,10 +80,10 @@ class Sealer:
             plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], _FORMAT)
         except (ValueError, InvalidTag):
             return None
-        identity, born, version, flags = _PLAIN.unpack(plain)
+        identity, owner, born, version, flags = _PLAIN.unpack(plain)
         if version >= len(SESSION_VERSIONS) or self.expired(born):
             return None
-        return SessionKey(identity.hex(), born, SESSION_VERSIONS[version], flags)
+        return SessionKey(identity.hex(), owner, born, SESSION_VERSIONS[version], flags)
 
     def expired(self, born: int) -> bool:
         """Tell whether a session that began then is too old. A birth in the future is another clock's error."""

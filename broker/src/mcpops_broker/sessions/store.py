@@ -60,20 +60,24 @@ class SessionStore:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def start(self, version: str, flags: int) -> str:
-        """Start a session and return its id. Nothing is stored: a flood of `initialize` costs no memory."""
-        return self.sealer.mint(version, flags)[0]
+    def start(self, owner: bytes, version: str, flags: int) -> str:
+        """Start a session of a principal, by its digest, and return its id. Nothing is stored: a flood of `initialize`
+        costs no memory."""
+        return self.sealer.mint(owner, version, flags)[0]
 
-    def find(self, session_id: str) -> Session | None:
-        """Return the session with this id; None when it is not ours, has expired or was ended."""
+    def find(self, session_id: str, owner: bytes | None = None) -> Session | None:
+        """Return the session with this id; None when it is not ours, has expired or was ended, or when it is not that
+        of `owner`. Without an owner another worker names the session, which has looked."""
         now = time.monotonic()
         session = self._sessions.get(session_id)
         if session is None:
             key = self.sealer.open(session_id)
-            if key is None or session_id in self._ended:
+            if key is None or session_id in self._ended or owner not in (None, key.owner):
                 return None
             self._make_room()
             session = self._sessions[session_id] = Session(session_id, key, now)
+        elif owner is not None and owner != session.key.owner:
+            return None
         elif self.sealer.expired(session.key.born):
             self._drop(session)
             return None

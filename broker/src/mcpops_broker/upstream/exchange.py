@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol.jsonrpc import Id, Message, restamp
 
 
@@ -23,7 +24,7 @@ class Client:
 
     identity: str
     """Whose sessions at upstreams are used: a client session's identity, or for clients without sessions a value that
-    is equal only for requests of the same authorization and the same capabilities."""
+    is equal only for requests of the same principal, authorization and capabilities."""
     version: str
     """The MCP revision that the client speaks."""
     stateless: bool = False
@@ -33,13 +34,16 @@ class Client:
     log_level: str | None = None
     """The least severe log messages it wants; None: it did not say."""
     authorization: str | None = field(default=None, repr=False)
-    """Its Authorization header, for the upstreams that offer each user something else. No other upstream gets it."""
+    """Its Authorization header, for the upstreams that offer each user something else. No other upstream gets it, and
+    none does when it is what the client is known to the broker by."""
 
 
 class Exchange(ABC):
     """One request of a client while an upstream carries it out."""
 
     client: Client
+    principal: Principal
+    """Who makes the request."""
     request_id: Id
     """The id that the client gave; unique among the client's requests in flight, not among those of others."""
     resolves_input: bool
