@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any
 
 from mcpops_broker import logs
@@ -21,8 +22,9 @@ class Background:
         return len(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run a coroutine as a task that is kept until it ends."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        """Run a coroutine as a task that is kept until it ends. It belongs to no request, whoever starts it: what one
+        request begins (a session at an upstream) others use."""
+        task = asyncio.get_running_loop().create_task(work, name=name, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task

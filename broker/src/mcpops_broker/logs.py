@@ -2,8 +2,9 @@
 # Copyright (c) 2026, mcpops contributors
 """One line a record, `key=value` or JSON, to standard error.
 
-Callers pass an event name and values. Credentials, bodies and session ids are never passed; what comes from outside
-(names, messages) is quoted, so that it cannot forge a line.
+Callers pass an event name and values; what is written on behalf of a request has its id at the end (`request`).
+Credentials, bodies and session ids are never passed; what comes from outside (names, messages) is quoted, so that it
+cannot forge a line.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ import logging
 import sys
 import time
 import traceback
+from contextvars import ContextVar
 from typing import Any
 
 _log = logging.getLogger("mcpops_broker")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+,")
+
+request_id: ContextVar[str] = ContextVar("request_id")
+"""The id of the request that the running task carries out."""
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -75,19 +80,22 @@ def _time(record: logging.LogRecord) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
 
 
+def _values(record: logging.LogRecord) -> dict[str, Any]:
+    values = {**getattr(record, "values", {}), "request": request_id.get(None)}
+    return {key: value for key, value in values.items() if value is not None}
+
+
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        values = getattr(record, "values", {})
-        pairs = "".join(f" {key}={_quote(value)}" for key, value in values.items() if value is not None)
+        pairs = "".join(f" {key}={_quote(value)}" for key, value in _values(record).items())
         event = record.getMessage() if record.name == _log.name else _quote(record.getMessage())
         return f"{_time(record)} {record.levelname.lower()} {event}{pairs}"
 
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        values = {key: value for key, value in getattr(record, "values", {}).items() if value is not None}
         head = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}
-        return json.dumps({**head, **values}, default=str)
+        return json.dumps({**head, **_values(record)}, default=str)
 
 
 def _quote(value: Any) -> str:
