@@ -41,6 +41,8 @@ from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
+from mcpops_broker.store.memory import MemoryStore
+from mcpops_broker.store.store import Store
 from mcpops_broker.upstream.upstream import State, Upstream
 from mcpops_broker.web.origin import OriginPolicy
 
@@ -102,6 +104,7 @@ class Broker:
         self.calls = Calls()
         self.parked = ParkedCalls(options.secret, bus, self.background)
         self.asks = Asks(bus.here)
+        self.store: Store = MemoryStore(bus)
         self.homes = Homes(bus, self.background, lambda: self.upstreams)
         self.requests = 0
         """POST requests in flight."""
@@ -304,6 +307,7 @@ class Broker:
             self.streams.sweep()
             self.stateless_clients.sweep()
             self.homes.sweep()
+            self.store.sweep()
             for upstream in self.upstreams.values():
                 upstream.sweep()
 

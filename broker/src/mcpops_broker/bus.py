@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -42,7 +43,7 @@ class Bus:
     def __init__(self, here: str = "0") -> None:
         self.here = here
         """This worker's address: letters and digits. The successor of a worker that died has its address."""
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, list[Handler]] = {}
 
     @property
     def others(self) -> Collection[str]:
@@ -50,8 +51,8 @@ class Bus:
         return ()
 
     def on(self, kind: str, handler: Handler) -> None:
-        """Call `handler` for every message of this kind."""
-        self._handlers[kind] = handler
+        """Call `handler` for every message of this kind, after those that were given for it before."""
+        self._handlers.setdefault(kind, []).append(handler)
 
     def connect(self) -> None:
         """Begin to receive, inside the running event loop, and tell the others that this worker is there."""
@@ -61,13 +62,14 @@ class Bus:
 
     def _received(self, message: bytes, sender: str) -> None:
         kind, value = orjson.loads(message)
-        handler = self._handlers.get(kind)
-        if handler is None:
-            return  # a worker of another release, while the broker is replaced
-        try:
-            handler(value, sender)
-        except Exception as error:  # the messages after it must still be read
-            logs.failure("bus.failed", error, kind=kind, sender=sender)
+        self._deliver(kind, value, sender)
+
+    def _deliver(self, kind: str, value: Any, sender: str) -> None:
+        for handler in self._handlers.get(kind, ()):  # none: a worker of another release, while the broker is replaced
+            try:
+                handler(value, sender)
+            except Exception as error:  # the messages after it must still be read
+                logs.failure("bus.failed", error, kind=kind, sender=sender)
 
 
 class SocketBus(Bus):
@@ -169,6 +171,12 @@ class _Outbox:
                 return False
             self._size -= len(self._queue.popleft()) - _HEAD.size
         return True
+
+
+def home_of(bus: Bus, key: str) -> str:
+    """Return the address of the worker that decides about a key: the same at all workers of a bus."""
+    workers = sorted((bus.here, *bus.others))
+    return workers[zlib.crc32(key.encode()) % len(workers)]
 
 
 def make_buses(workers: int) -> list[Bus]:

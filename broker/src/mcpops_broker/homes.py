@@ -9,7 +9,6 @@ home for it when they need it first, and say from time to time that they still d
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.background import Background
-from mcpops_broker.bus import Bus
+from mcpops_broker.bus import Bus, home_of
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Client
 
@@ -66,8 +65,7 @@ class Homes:
                 self._bus.send(_USED, sessions, home)
 
     def _home(self, upstream: str, identity: str) -> str:
-        workers = sorted((self._bus.here, *self._bus.others))
-        return workers[zlib.crc32(f"{upstream} {identity}".encode()) % len(workers)]
+        return home_of(self._bus, f"{upstream} {identity}")
 
     async def _find(self, upstream: str, client: Client, stale: str | None) -> Mapping[str, Any] | None:
         """Return a client's session from its home; None: this worker is the home, or the home cannot help."""
