@@ -46,7 +46,7 @@ class End(Bus):
         self._wire.waiting += [(one, kind, value, self.here) for one in ([to] if to else self.others)]
 
     def receive(self, kind: str, value: Any, sender: str) -> None:
-        self._handlers[kind](value, sender)
+        self._deliver(kind, value, sender)
 
 
 def catalogue(name: str) -> Catalogue:
