@@ -39,6 +39,7 @@ from mcpops_broker.mcp.watched_resources import WatchedResources
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
+from mcpops_broker.seen.observers import Observers
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
 from mcpops_broker.store.memory import MemoryStore
@@ -102,6 +103,7 @@ class Broker:
         self.subscriptions = Subscriptions()
         self.announcements = Announcements(bus, self._announce)
         self.calls = Calls()
+        self.observers = Observers()
         self.parked = ParkedCalls(options.secret, bus, self.background)
         self.asks = Asks(bus.here)
         self.store: Store = MemoryStore(bus)

@@ -53,6 +53,7 @@ class Calls:
             if call.ended is None:
                 raise
             call.task.uncancel()
+            exchange.record.stopped = True
             raise call.ended from None
         finally:
             self._end(call)

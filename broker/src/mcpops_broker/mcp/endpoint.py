@@ -18,6 +18,7 @@ from mcpops_broker.mcp.session_endpoint import SessionEndpoint
 from mcpops_broker.mcp.stateless_endpoint import ONLY_POST, StatelessEndpoint, wants_no_session
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
+from mcpops_broker.seen.record import Outcome
 from mcpops_broker.web.asgi import (
     BodyError,
     ClientGoneError,
@@ -51,30 +52,42 @@ class McpEndpoint:
         """Handle one HTTP request."""
         method = scope["method"]
         headers = read_headers(scope)
+        observers = self._broker.observers
+        record = observers.begin(headers, scope.get("client"))
         try:
             self._check_headers(scope, headers)
             if method == "OPTIONS":
+                record.method = method
                 await respond(send, 200, b"", _ALLOW)
                 return
             principal = await self._broker.authentication.authenticate(headers, scope)
+            record.principal = principal
+            request = Request(scope, headers, principal, receive, send, record)
             if method == "POST":
-                await self._post(Request(scope, headers, principal, receive, send))
-            elif method in ("GET", "DELETE") and wants_no_session(headers, None):
-                await respond(send, 405, b"", ONLY_POST)
+                await self._post(request)
+                return
+            record.method = method
+            if method in ("GET", "DELETE") and wants_no_session(headers, None):
+                await _refuse_method(request, ONLY_POST)
             elif method == "GET":
-                await self._sessions.get(Request(scope, headers, principal, receive, send))
+                await self._sessions.get(request)
             elif method == "DELETE":
-                await self._sessions.delete(Request(scope, headers, principal, receive, send))
+                await self._sessions.delete(request)
             else:
-                await respond(send, 405, b"", _ALLOW)
+                await _refuse_method(request, _ALLOW)
         except RpcError as error:
+            record.failed(error)
             await refuse(send, error)
         except ClientGoneError:
+            record.outcome = Outcome.GONE
             logs.debug("client.gone")
         except Exception as error:
+            record.outcome = Outcome.FAILED
             logs.failure("request.failed", error, method=method)
             with suppress(RuntimeError):  # the answer has begun already: closing the connection is all that is left
                 await refuse(send, RpcError(jsonrpc.INTERNAL_ERROR, "Internal error", status=500))
+        finally:
+            observers.end(record)
 
     def _check_headers(self, scope: Scope, headers: Headers) -> None:
         limit = self._broker.config.broker.limits.headers
@@ -94,7 +107,7 @@ class McpEndpoint:
         if not takes_json and not takes_events:
             raise bad(406, "the Accept header must allow application/json or text/event-stream")
         if broker.requests >= limits.requests:
-            await refuse_for_now(request.send, "too many requests in flight", 1)
+            await refuse_for_now(request, "too many requests in flight", 1)
             return
         broker.requests += 1
         try:
@@ -109,3 +122,8 @@ class McpEndpoint:
             await self._sessions.post(request, message, (takes_json, takes_events))
         finally:
             broker.requests -= 1
+
+
+async def _refuse_method(request: Request, allowed: tuple[bytes, bytes]) -> None:
+    request.record.outcome = Outcome.INVALID
+    await respond(request.send, 405, b"", allowed)

@@ -16,6 +16,7 @@ from mcpops_broker.upstream.exchange import Exchange, Reply
 if TYPE_CHECKING:
     from mcpops_broker.catalogue.scope import Scope
     from mcpops_broker.catalogue.source import Item
+    from mcpops_broker.seen.record import Record
     from mcpops_broker.upstream.upstream import Upstream
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -25,6 +26,8 @@ class ClientExchange(Exchange):
     """A client's request at the endpoint. One kind for each era: `SessionExchange`, and one for requests without
     sessions."""
 
+    record: Record
+    """What metrics, audit log and traces are made of."""
     scope: Scope
     """What of the catalogue the client may see and use."""
     upstream: Upstream | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import Id, RefusalError, RpcError
+from mcpops_broker.seen.record import Outcome, Record
 from mcpops_broker.web.asgi import JSON, Headers, Receive, Scope, Send, respond
 
 
@@ -23,6 +24,7 @@ class Request:
     principal: Principal
     receive: Receive
     send: Send
+    record: Record
 
 
 _PHRASES = {
@@ -52,10 +54,11 @@ async def refuse(send: Send, error: RpcError, request_id: Id | None = None) -> N
     await respond(send, error.status, jsonrpc.error_bytes(request_id, error), JSON, *more)
 
 
-async def refuse_for_now(send: Send, why: str, retry_after: int) -> None:
+async def refuse_for_now(request: Request, why: str, retry_after: int) -> None:
     """Answer 503; the client may try again after this many seconds."""
+    request.record.outcome = Outcome.BUSY
     body = jsonrpc.error_bytes(None, bad(503, why))
-    await respond(send, 503, body, JSON, (b"retry-after", b"%d" % retry_after))
+    await respond(request.send, 503, body, JSON, (b"retry-after", b"%d" % retry_after))
 
 
 def accepted(headers: Headers) -> tuple[bool, bool]:

@@ -8,6 +8,7 @@ No HTTP and no sessions here. Methods that only one era has are in `session_meth
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -46,6 +47,8 @@ async def answer(broker: Broker, exchange: ClientExchange, method: str, params: 
     handler = HANDLERS.get(method)
     if handler is None:
         raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {jsonrpc.excerpt(method)}")
+    record = exchange.record
+    record.name, record.arguments = _named(params), params.get("arguments")
     return await handler(broker, exchange, params)
 
 
@@ -64,12 +67,19 @@ async def relay(broker: Broker, exchange: ClientExchange, upstream: Upstream, me
     The request is written anew from its parsed form, never passed on as bytes: with a duplicate key the upstream
     might read another name than the one that was checked here. The response is passed on byte by byte.
     """
+    record = exchange.record
+    record.upstream = upstream.server.name
+    began = perf_counter()
     try:
-        return await exchange.carry_out(upstream, method, params)
+        reply = await exchange.carry_out(upstream, method, params)
     except UpstreamError as error:
         if error.reason == "timeout":
             broker.background.start(exchange.cancel("timeout"), "cancel")
         raise
+    finally:
+        record.upstream_seconds += perf_counter() - began
+    record.answered(reply.message)
+    return reply
 
 
 async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
@@ -133,6 +143,7 @@ async def _complete(broker: Broker, exchange: ClientExchange, params: Params) ->
     if _error_code(reply) == jsonrpc.METHOD_NOT_FOUND:  # the broker offers completions, this upstream has none
         none: Params = {"jsonrpc": "2.0", "id": exchange.request_id, "result": {"completion": {"values": []}}}
         reply = Reply(orjson.dumps(none), none)
+        exchange.record.answered(none)
     return exchange.response(reply)
 
 
@@ -159,6 +170,12 @@ def _prompt(broker: Broker, exchange: ClientExchange, named: Params) -> Item:
     if route is None or not catalogue.view(exchange.scope).allows_prompt(name):
         raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown prompt: {jsonrpc.excerpt(name)}")
     return route
+
+
+def _named(params: Params) -> str:
+    """Return what a request names: a tool, a prompt, or the URI of a resource; empty when it names nothing."""
+    name = params.get("name", params.get("uri"))
+    return name if isinstance(name, str) else ""
 
 
 def _error_code(reply: Reply) -> object:

@@ -17,11 +17,14 @@ from mcpops_broker.mcp.session_exchange import SessionExchange
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Id, Kind, Message, RpcError
 from mcpops_broker.protocol.versions import BATCH_VERSIONS, SESSION_VERSIONS
+from mcpops_broker.seen.record import Record
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.web.asgi import Headers, respond, start_stream, stream, wait_for_disconnect
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
+
+_MakeExchange = Callable[[Id, Record], SessionExchange]
 
 
 class SessionEndpoint:
@@ -32,15 +35,17 @@ class SessionEndpoint:
 
     async def post(self, request: Request, message: Any, accepts: tuple[bool, bool]) -> None:
         """Handle what was POSTed: a message, or a batch. `accepts`: whether the client takes JSON, and events."""
+        request.record.era = "session"
         if isinstance(message, list):
             await self._batch(request, message, accepts)
         else:
             await self._single(request, message, accepts)
 
     async def _single(self, request: Request, message: Any, accepts: tuple[bool, bool]) -> None:
-        broker, headers, send = self._broker, request.headers, request.send
+        broker, headers, send, record = self._broker, request.headers, request.send, request.record
         try:
             kind = jsonrpc.classify(message)
+            record.method = "response" if kind is Kind.RESPONSE else message["method"]
             _check_version(headers, message)
             if kind is Kind.REQUEST and message["method"] == "initialize":
                 scope = broker.access.scope(headers, None, request.principal)
@@ -52,10 +57,11 @@ class SessionEndpoint:
             out = Output(send, session, broker.event_logs, accepts)
             exchange_for = self._exchanges(request, session, out)
         except RpcError as error:
+            record.failed(error)
             await refuse(send, error, jsonrpc.id_of(message))
             return
         if kind is Kind.REQUEST:
-            work = self._answer(exchange_for(message["id"]), message)
+            work = self._answer(exchange_for(message["id"], record), message)
             await Attendance(session, request.receive, out, broker.background).run(work)
         else:
             self._take(session, kind, message)
@@ -66,6 +72,7 @@ class SessionEndpoint:
 
     async def _batch(self, request: Request, batch: list[Any], accepts: tuple[bool, bool]) -> None:
         broker = self._broker
+        request.record.method = "batch"
         limit = broker.config.broker.limits.batch
         for message in batch:
             _check_version(request.headers, message)
@@ -76,7 +83,7 @@ class SessionEndpoint:
             raise bad(400, f"a batch holds 1 to {limit} messages, this one {len(batch)}")
         out = Output(request.send, session, broker.event_logs, accepts)
         exchange_for = self._exchanges(request, session, out)
-        work = [self._element(session, exchange_for, message) for message in batch]
+        work = [self._element(request, session, exchange_for, message) for message in batch]
 
         async def together() -> list[bytes]:
             return [response for response in await asyncio.gather(*work) if response is not None]
@@ -84,7 +91,7 @@ class SessionEndpoint:
         await Attendance(session, request.receive, out, broker.background).run(together(), batch=True)
 
     async def _element(
-        self, session: Session, exchange_for: Callable[[Id], SessionExchange], message: Any
+        self, request: Request, session: Session, exchange_for: _MakeExchange, message: Any
     ) -> bytes | None:
         """Handle one message of a batch: its response, or None when there is none to give."""
         try:
@@ -92,18 +99,23 @@ class SessionEndpoint:
         except RpcError as error:
             return jsonrpc.error_bytes(jsonrpc.id_of(message), error)
         if kind is Kind.REQUEST:
-            return await session_methods.answer(self._broker, exchange_for(message["id"]), message)
+            observers = self._broker.observers
+            record = observers.begin_another(request.record)
+            record.method = message["method"]
+            try:
+                return await session_methods.answer(self._broker, exchange_for(message["id"], record), message)
+            finally:
+                observers.end(record)
         self._take(session, kind, message)
         return None
 
-    def _exchanges(self, request: Request, session: Session, out: Output) -> Callable[[Id], SessionExchange]:
+    def _exchanges(self, request: Request, session: Session, out: Output) -> _MakeExchange:
         """Return what makes exchanges of what was POSTed; raise `RpcError` for headers that cannot be trusted."""
-        principal = request.principal
-        scope = self._broker.access.scope(request.headers, session.key.identity, principal)
+        scope = self._broker.access.scope(request.headers, session.key.identity, request.principal)
         authorization = self._authorization(request)
 
-        def make(request_id: Id) -> SessionExchange:
-            exchange = SessionExchange(self._broker, session, principal, request_id, scope=scope, out=out)
+        def make(request_id: Id, record: Record) -> SessionExchange:
+            exchange = SessionExchange(self._broker, session, record, request_id, scope=scope, out=out)
             exchange.authorize(authorization)
             return exchange
 
@@ -124,7 +136,7 @@ class SessionEndpoint:
         session = self._session(request)
         scope = broker.access.scope(headers, session.key.identity, request.principal)
         if len(broker.streams) >= broker.config.broker.limits.streams or broker.draining:
-            await refuse_for_now(send, "no more streams now", 5)
+            await refuse_for_now(request, "no more streams now", 5)
             return
         last_event = headers.get(b"last-event-id")
         if last_event is None:
@@ -165,6 +177,7 @@ class SessionEndpoint:
         session = self._broker.sessions.find(session_id.decode("latin-1"), request.principal.digest)
         if session is None:
             raise bad(404, "the session is unknown or has ended: send initialize again")
+        request.record.era, request.record.session = "session", session.key.identity
         return session
 
 

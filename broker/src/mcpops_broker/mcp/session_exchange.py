@@ -11,10 +11,10 @@ import orjson
 from mcpops_broker import logs
 from mcpops_broker.mcp.exchange import NO_HEADERS, ClientExchange
 from mcpops_broker.mcp.output import Output
-from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.capabilities import missing
 from mcpops_broker.protocol.jsonrpc import Id, Message, RefusalError, RpcError
+from mcpops_broker.seen.record import Record
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Reply
@@ -33,12 +33,13 @@ class SessionExchange(ClientExchange):
     headers = NO_HEADERS
 
     def __init__(
-        self, broker: Broker, session: Session, principal: Principal, request_id: Id, *, scope: Scope, out: Output
+        self, broker: Broker, session: Session, record: Record, request_id: Id, *, scope: Scope, out: Output
     ) -> None:
         self._broker = broker
         self.session = session
         self.client = session.client
-        self.principal = principal
+        self.record = record
+        self.principal = record.principal
         self.request_id = request_id
         self.scope = scope
         self._out = out

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Message, RpcError
 from mcpops_broker.protocol.versions import negotiate
+from mcpops_broker.seen.record import Outcome
 from mcpops_broker.sessions.capabilities import flags_of
 from mcpops_broker.upstream.errors import UpstreamError
 
@@ -47,9 +49,14 @@ async def answer(broker: Broker, exchange: SessionExchange, message: Message) ->
             await handler(broker, exchange, params)
             return jsonrpc.result_bytes(exchange.request_id, b"{}")
         return await broker.calls.run(exchange, methods.answer(broker, exchange, method, params))
+    except asyncio.CancelledError:
+        exchange.record.outcome = Outcome.GONE
+        raise
     except RpcError as error:
+        exchange.record.failed(error)
         return exchange.failed(error)
     except UpstreamError as error:
+        exchange.record.failed(error)
         return exchange.failed(methods.rpc_error(error))
 
 

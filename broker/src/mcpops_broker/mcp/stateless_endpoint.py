@@ -18,6 +18,7 @@ from mcpops_broker.protocol import headers as mirrored
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import Id, Kind, Message, RpcError
 from mcpops_broker.protocol.versions import SESSION_VERSIONS, STATELESS_VERSIONS, is_stateless
+from mcpops_broker.seen.record import Outcome
 from mcpops_broker.upstream.exchange import Client
 from mcpops_broker.web.asgi import Headers, respond
 
@@ -46,33 +47,37 @@ class StatelessEndpoint:
 
     async def post(self, request: Request, message: Any) -> None:
         """Handle one POSTed message."""
-        headers, principal, send = request.headers, request.principal, request.send
+        headers, send, record = request.headers, request.send, request.record
+        record.era = "stateless"
         request_id = jsonrpc.id_of(message)
         try:
             kind = jsonrpc.classify(message)
+            record.method = "response" if kind is Kind.RESPONSE else message["method"]
             if kind is Kind.RESPONSE:
                 raise bad(400, "clients without sessions send no responses: answer in the inputResponses of a retry")
             if kind is Kind.NOTIFICATION:
                 _check_version(headers.get(_VERSION, b"").decode("latin-1"))
                 await respond(send, 202)  # this revision defines none, so there is nothing to do
                 return
-            client = self._client(headers, principal, message)
+            client = self._client(headers, request.principal, message)
             if message["method"] == "subscriptions/listen":
                 await self._listen(request, message)
                 return
-            scope = self._broker.access.scope(headers, None, principal)
+            scope = self._broker.access.scope(headers, None, request.principal)
         except RpcError as error:
+            record.failed(error)
             await refuse(send, error, request_id)
             return
         takes_json, takes_events = accepted(headers)
         output = StatelessOutput(request.receive, send, takes_json=takes_json, takes_events=takes_events)
         exchange = StatelessExchange(
-            client, principal, message, scope=scope, sent=headers, output=output, parked=self._broker.parked
+            client, record, message, scope=scope, sent=headers, output=output, parked=self._broker.parked
         )
         response = await output.until_gone(stateless_methods.answer(self._broker, exchange, message["params"]))
         if response is not None:
             await output.finish(response, exchange.status, exchange.answer_headers)
         else:
+            record.outcome = Outcome.GONE
             logs.debug("client.gone", method=exchange.method)
             self._broker.background.start(exchange.cancel("the client closed the connection"), "cancel")
 
@@ -96,7 +101,7 @@ class StatelessEndpoint:
         if not accepted(request.headers)[1]:
             raise bad(406, "the Accept header must allow text/event-stream")
         if len(broker.streams) + len(broker.subscriptions) >= broker.config.broker.limits.streams or broker.draining:
-            await refuse_for_now(request.send, "no more streams now", 5)
+            await refuse_for_now(request, "no more streams now", 5)
             return
         wanted = Filter.read(message["params"])
         scope = broker.access.scope(request.headers, None, request.principal)

@@ -15,11 +15,11 @@ from mcpops_broker.mcp.exchange import NO_HEADERS, ClientExchange
 from mcpops_broker.mcp.introduction import SERVER_META
 from mcpops_broker.mcp.request_state import digest_of
 from mcpops_broker.mcp.stateless_output import StatelessOutput
-from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import headers as mirrored
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.capabilities import missing, missing_error
 from mcpops_broker.protocol.jsonrpc import Id, Message, RefusalError, RpcError
+from mcpops_broker.seen.record import Record
 from mcpops_broker.upstream.exchange import Client, Reply
 from mcpops_broker.web.asgi import Headers
 
@@ -55,7 +55,7 @@ class StatelessExchange(ClientExchange):
     def __init__(
         self,
         client: Client,
-        principal: Principal,
+        record: Record,
         message: Message,
         *,
         scope: Scope,
@@ -64,7 +64,8 @@ class StatelessExchange(ClientExchange):
         parked: ParkedCalls,
     ) -> None:
         self.client = client
-        self.principal = principal
+        self.record = record
+        self.principal = record.principal
         self.request_id: Id = message["id"]
         self.method: str = message["method"]
         self.scope = scope

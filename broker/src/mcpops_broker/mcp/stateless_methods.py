@@ -35,8 +35,10 @@ async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, 
             work = methods.answer(broker, exchange, exchange.method, params)
         return await broker.calls.run(exchange, work)
     except RpcError as error:
+        exchange.record.failed(error)
         return exchange.failed(error)
     except UpstreamError as error:
+        exchange.record.failed(error)
         return exchange.failed(methods.rpc_error(error))
 
 

@@ -81,15 +81,14 @@ class Record:
 
     principal: Principal = ANONYMOUS
     method: str = ""
-    """The method of MCP; for HTTP requests that carry none `GET` or `DELETE`; empty: not known (yet)."""
+    """The method of MCP, from outside, so of any length; `batch` or `response` for a body that is that; for other HTTP
+    requests their method (`GET`, `DELETE`, ...); empty: not known (yet)."""
     era: str = ""
     """`session` or `stateless`; empty: not known (yet)."""
     session: str = ""
     """Identity of the client's session, which is not its id; empty without one."""
     name: str = ""
     """The tool or prompt as the client knows it, or the URI of the resource; from outside, so of any length."""
-    known: bool = False
-    """Whether `name` is one that the catalogue has, and so one of a bounded number."""
     upstream: str = ""
     """Name of the server that the request went to last; empty: none."""
     upstream_seconds: float = 0.0
