@@ -16,6 +16,8 @@ from mcpops_broker import logs
 from mcpops_broker.access import discovery
 from mcpops_broker.access.access import Access
 from mcpops_broker.access.authentication import Authentication
+from mcpops_broker.access.counters import Counters
+from mcpops_broker.access.limits import RateLimits
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
@@ -124,6 +126,7 @@ class Broker:
         self.origins = self._origins(settings)
         self.access = Access(options.trusted_key, settings)
         self.authentication = Authentication()
+        self.rate_limits = RateLimits(Counters(bus), settings.rate_limits)
         self._rebuild: asyncio.TimerHandle | None = None
 
     @property
@@ -204,6 +207,7 @@ class Broker:
             self.sessions.sealer.max_age = settings.session_length
             self.origins = self._origins(settings)
             self.access.configure(settings)
+            self.rate_limits.configure(settings.rate_limits)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
         stopped = self._replace_upstreams(old, config)
@@ -310,6 +314,7 @@ class Broker:
             self.stateless_clients.sweep()
             self.homes.sweep()
             self.store.sweep()
+            self.rate_limits.counters.sweep()
             for upstream in self.upstreams.values():
                 upstream.sweep()
 

@@ -85,6 +85,13 @@ class VirtualServerStatus(TypedDict):
     missing: list[str]
 
 
+class RateLimitStatus(TypedDict):
+    """One rate limit or quota: what it allows, and the requests that this worker refused because of it."""
+
+    allows: str
+    refused: int
+
+
 class ConfigStatus(TypedDict):
     """The configuration file. With `problems` the last good content is in use, loaded at `loaded`."""
 
@@ -113,6 +120,7 @@ class Status(TypedDict):
     tasks: int
     draining: bool
     virtualServers: list[VirtualServerStatus]
+    rateLimits: dict[str, RateLimitStatus]
     config: ConfigStatus
 
 
@@ -140,6 +148,10 @@ def status(broker: Broker) -> Status:
         "tasks": len(asyncio.all_tasks()),
         "draining": broker.draining,
         "virtualServers": [_virtual_server(broker, server) for server in broker.config.virtual_servers],
+        "rateLimits": {
+            limit.name: {"allows": limit.allowance, "refused": broker.rate_limits.refused.get(limit.name, 0)}
+            for limit in broker.config.broker.rate_limits
+        },
         "config": {
             "loaded": _time(broker.config_state.loaded),
             "problems": list(broker.config_state.problems),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.watch import NO_FILES, Files
 
 MIB = 1024 * 1024
@@ -72,6 +73,7 @@ class BrokerOptions:
     """Whether clients with sessions are offered tools to find and choose among the others."""
     discovery_threshold: int = 0
     """Number of tools above which they are offered only those until they choose; 0: no limit."""
+    rate_limits: tuple[RateLimit, ...] = ()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
 

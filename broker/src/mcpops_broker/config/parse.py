@@ -19,6 +19,7 @@ import yaml
 
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.fields import Fields
+from mcpops_broker.config.limits import parse_rate_limits
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
 from mcpops_broker.config.secrets import files_read, secret, spellings
@@ -42,7 +43,7 @@ _WITHOUT_EFFECT = {
 _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
     *spellings("signingKey"), "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
-    "discoveryToolThreshold", "timeouts", "limits",
+    "discoveryToolThreshold", "rateLimits", "timeouts", "limits",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -240,6 +241,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         enforce_capability_filtering=fields.switch("enforceCapabilityFiltering", default.enforce_capability_filtering),
         discovery_tools=fields.switch("discoveryTools", default.discovery_tools),
         discovery_threshold=fields.integer("discoveryToolThreshold", default.discovery_threshold, low=0, high=many),
+        rate_limits=parse_rate_limits(fields),
         timeouts=Timeouts(
             connect=times.number("connect", timeouts.connect, low=0.01, high=600),
             first_byte=times.number("firstByte", timeouts.first_byte, low=0.01, high=86_400),

@@ -61,14 +61,17 @@ def rpc_error(error: UpstreamError) -> RpcError:
     return RpcError(jsonrpc.INTERNAL_ERROR, str(error), data)
 
 
-async def relay(broker: Broker, exchange: ClientExchange, upstream: Upstream, method: str, params: Params) -> Reply:
-    """Have an upstream carry out a request.
+async def relay(
+    broker: Broker, exchange: ClientExchange, upstream: Upstream, method: str, params: Params, *, tool: str = ""
+) -> Reply:
+    """Have an upstream carry out a request, if the rate limits allow it; `tool` is the name of the tool it calls.
 
     The request is written anew from its parsed form, never passed on as bytes: with a duplicate key the upstream
     might read another name than the one that was checked here. The response is passed on byte by byte.
     """
     record = exchange.record
     record.upstream = upstream.server.name
+    broker.rate_limits.call(exchange.principal, method, upstream.server.name, tool)
     began = perf_counter()
     try:
         reply = await exchange.carry_out(upstream, method, params)
@@ -98,7 +101,8 @@ async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -
         return jsonrpc.result_bytes(exchange.request_id, result)
     exchange.check_call(route, params)
     params["name"] = route.name
-    return exchange.response(await relay(broker, exchange, broker.upstreams[route.upstream], "tools/call", params))
+    upstream = broker.upstreams[route.upstream]
+    return exchange.response(await relay(broker, exchange, upstream, "tools/call", params, tool=name))
 
 
 async def _get_prompt(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:

@@ -54,6 +54,7 @@ def connect(broker: Broker) -> None:
         broker.announcements.worker_started(sender)
         broker.homes.worker_started(sender)
         broker.parked.worker_started(sender)
+        broker.rate_limits.counters.worker_started(sender)
         bus.send("level", broker.sessions.log_levels(), sender)
         bus.send("subscribed", broker.watched_resources.all(), sender)
 

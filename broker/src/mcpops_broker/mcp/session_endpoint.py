@@ -48,6 +48,7 @@ class SessionEndpoint:
             record.method = "response" if kind is Kind.RESPONSE else message["method"]
             _check_version(headers, message)
             if kind is Kind.REQUEST and message["method"] == "initialize":
+                broker.rate_limits.request(request.principal, "initialize")
                 scope = broker.access.scope(headers, None, request.principal)
                 response, session_id = session_methods.initialize(broker, request.principal, scope, message)
                 out = Output(send, None, broker.event_logs, accepts)

@@ -44,6 +44,7 @@ async def answer(broker: Broker, exchange: SessionExchange, message: Message) ->
     method = message["method"]
     params = message.get("params", {})
     try:
+        broker.rate_limits.request(exchange.principal, method)
         handler = _HANDLERS.get(method)
         if handler is not None:
             await handler(broker, exchange, params)

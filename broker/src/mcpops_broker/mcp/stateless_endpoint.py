@@ -60,6 +60,7 @@ class StatelessEndpoint:
                 await respond(send, 202)  # this revision defines none, so there is nothing to do
                 return
             client = self._client(headers, request.principal, message)
+            self._broker.rate_limits.request(request.principal, message["method"])
             if message["method"] == "subscriptions/listen":
                 await self._listen(request, message)
                 return

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""How much of each rate limit and quota is used: decided at once from what this worker knows, and told to the others.
+
+A rate is kept by the generic cell rate algorithm (ITU-T I.371, a token bucket in one number): the time at which all
+that was used will have been earned back. A quota is a count in a period. Use by another worker is added the same way in
+any order, so workers need to agree on nothing; what they allow beyond a limit is what they use within `SHARE_EVERY`.
+"""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcpops_broker.bus import Bus
+from mcpops_broker.config.limits import Period, RateLimit
+from mcpops_broker.timers import after
+
+SHARE_EVERY = 0.1
+"""Seconds between two messages to the other workers about what was used."""
+MOST = 100_000
+"""Uses that are remembered; the oldest makes room. Those of rates that are earned back are forgotten first."""
+_USED, _STATE = "limits.used", "limits.state"
+_SECONDS = {Period.MINUTE: 60, Period.HOUR: 3600, Period.DAY: 86_400}
+
+Key = tuple[str, ...]
+"""The limit's name, then whatever it counts apart."""
+
+
+class Counters:
+    """What was used, in this worker and, as far as they have told, in the others."""
+
+    def __init__(
+        self, bus: Bus, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._bus = bus
+        self._clock = clock
+        """Seconds since 1970, for periods."""
+        self._monotonic = monotonic
+        self._limits: Mapping[str, RateLimit] = {}
+        self._earned: dict[Key, float] = {}
+        """Of rates: when all will be earned back."""
+        self._counts: dict[Key, tuple[int, float]] = {}
+        """Of quotas: the use, and the end of its period."""
+        self._untold: dict[Key, int] = {}
+        bus.on(_USED, self._others_used)
+        bus.on(_STATE, self._learn)
+
+    def __len__(self) -> int:
+        return len(self._earned) + len(self._counts)
+
+    def configure(self, limits: Mapping[str, RateLimit]) -> None:
+        """Take other limits. What was used of those that are the same as before is kept."""
+        before, self._limits = self._limits, limits
+        for uses in (self._earned, self._counts):
+            for key in [key for key in uses if limits.get(key[0]) != before.get(key[0])]:
+                del uses[key]
+
+    def wait(self, limit: RateLimit, key: Key) -> float:
+        """Return the seconds until one more is allowed; 0: it is allowed now."""
+        if limit.quota:
+            used, end = self._counts.get(key, (0, 0.0))
+            now = self._clock()
+            return end - now if used >= limit.quota and end > now else 0.0
+        earned = self._earned.get(key)
+        if earned is None:
+            return 0.0
+        return max(0.0, earned - (limit.burst - 1) / limit.rate - self._monotonic())
+
+    def use(self, limit: RateLimit, key: Key) -> None:
+        """Count one."""
+        self._add(limit, key, 1)
+        if self._bus.others:
+            if not self._untold:
+                after(SHARE_EVERY, self._tell)
+            self._untold[key] = self._untold.get(key, 0) + 1
+
+    def sweep(self) -> None:
+        """Forget what makes no difference any more."""
+        now, clock = self._monotonic(), self._clock()
+        self._earned = {key: earned for key, earned in self._earned.items() if earned > now}
+        self._counts = {key: count for key, count in self._counts.items() if count[1] > clock}
+
+    def worker_started(self, address: str) -> None:
+        """Tell a worker that has just started what was used, so that its predecessor's end gives nothing back."""
+        self._tell()
+        now = self._monotonic()
+        rates = [[*key, earned - now] for key, earned in self._earned.items() if earned > now]
+        quotas = [[*key, *count] for key, count in self._counts.items()]
+        if rates or quotas:
+            self._bus.send(_STATE, [rates, quotas], address)
+
+    def _add(self, limit: RateLimit, key: Key, number: int) -> None:
+        if limit.quota:
+            used, end = self._counts.get(key, (0, 0.0))
+            now = self._clock()
+            if end <= now:
+                _make_room(self._counts)
+                used, end = 0, period_end(limit.period, now)
+            self._counts[key] = (used + number, end)
+            return
+        now = self._monotonic()
+        earned = self._earned.get(key)
+        if earned is None:
+            _make_room(self._earned)
+            earned = now
+        self._earned[key] = max(earned, now) + number / limit.rate
+
+    def _tell(self) -> None:
+        untold, self._untold = self._untold, {}
+        if untold:
+            self._bus.send(_USED, [[*key, number] for key, number in untold.items()])
+
+    def _others_used(self, value: list[list[Any]], sender: str) -> None:
+        for *key, number in value:
+            limit = self._limits.get(key[0])
+            if limit is not None:  # otherwise the other worker has read another configuration by now
+                self._add(limit, tuple(key), number)
+
+    def _learn(self, value: tuple[list[list[Any]], list[list[Any]]], sender: str) -> None:
+        """Take over what another worker knows; several tell the same."""
+        rates, quotas = value
+        now = self._monotonic()
+        for *key, ahead in rates:
+            limit = self._limits.get(key[0])
+            if limit is not None and limit.rate:
+                self._earned[tuple(key)] = max(self._earned.get(tuple(key), 0.0), now + ahead)
+        for *key, used, end in quotas:
+            limit = self._limits.get(key[0])
+            if limit is not None and limit.quota:
+                known = self._counts.get(tuple(key), (0, 0.0))
+                self._counts[tuple(key)] = max(known, (used, end), key=lambda count: (count[1], count[0]))
+
+
+def period_end(period: Period, now: float) -> float:
+    """Return when the period ends in which a moment lies; both are seconds since 1970."""
+    if period is Period.MONTH:
+        moment = time.gmtime(now)
+        year, month = divmod(moment.tm_year * 12 + moment.tm_mon, 12)
+        return float(calendar.timegm((year, month + 1, 1, 0, 0, 0)))
+    length = _SECONDS[period]
+    return (now // length + 1) * length
+
+
+def _make_room(uses: dict[Key, Any]) -> None:
+    if len(uses) >= MOST:
+        del uses[next(iter(uses))]
