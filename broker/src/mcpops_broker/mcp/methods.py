@@ -69,9 +69,9 @@ async def relay(
     The request is written anew from its parsed form, never passed on as bytes: with a duplicate key the upstream
     might read another name than the one that was checked here. The response is passed on byte by byte.
     """
+    broker.rate_limits.call(exchange.principal, method, upstream.server.name, tool)
     record = exchange.record
     record.upstream = upstream.server.name
-    broker.rate_limits.call(exchange.principal, method, upstream.server.name, tool)
     began = perf_counter()
     try:
         reply = await exchange.carry_out(upstream, method, params)
