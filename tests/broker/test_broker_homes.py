@@ -102,6 +102,6 @@ async def test_a_home_that_was_started_again_has_forgotten_what_it_was_asked() -
         waiting = [asyncio.ensure_future(call) for call in calls]
         await until(lambda: len(here._waiting) == sum(not call.done() for call in waiting) > 0, "some wait")
 
-        here.worker_started("1")
+        here.worker_gone("1")
 
         assert all("result" in reply.message for reply in await asyncio.gather(*waiting))

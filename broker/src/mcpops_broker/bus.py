@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""Messages between the workers of one process group.
+"""Messages between the workers of one process group; `store.wide_bus` carries them on to those of other replicas.
 
 Whatever a session needs of another worker goes this way: a response for a request that the other one asked, a stream
 that was begun there, the end of a session. A message is a kind and a JSON value, for one worker or for all others.
@@ -24,6 +24,8 @@ from mcpops_broker import logs
 
 STARTED = "started"
 """Kind of the message that a worker sends first."""
+GONE = "gone"
+"""Kind of the message that comes in the name of a worker which has ended and has no successor of the same address."""
 LARGEST_QUEUE = 64 << 20
 """Bytes that wait for one worker before messages to it are dropped: it hangs, or dies again and again."""
 _PIECE = 60_000
@@ -47,11 +49,20 @@ class Bus:
 
     @property
     def others(self) -> Collection[str]:
-        """The addresses of the other workers."""
+        """The addresses of the other workers that answer now."""
         return ()
 
+    @property
+    def local(self) -> Bus:
+        """The bus of this replica's own workers alone: nothing outside the machine can interrupt it."""
+        return self
+
+    def knows(self, address: str) -> bool:
+        """Tell whether a message to this other worker will arrive, now or once the way to it is open again."""
+        return address in self.others
+
     def on(self, kind: str, handler: Handler) -> None:
-        """Call `handler` for every message of this kind, after those that were given for it before."""
+        """Call `handler` for every message of this kind, after the handlers that were given for it before."""
         self._handlers.setdefault(kind, []).append(handler)
 
     def connect(self) -> None:
@@ -59,6 +70,9 @@ class Bus:
 
     def send(self, kind: str, value: Any, to: str | None = None) -> None:
         """Send a message to the worker with this address, or to all others. Never waits."""
+
+    async def close(self) -> None:
+        """Say goodbye and receive nothing more."""
 
     def _received(self, message: bytes, sender: str) -> None:
         kind, value = orjson.loads(message)
@@ -75,9 +89,10 @@ class Bus:
 class SocketBus(Bus):
     """A bus of datagram sockets, made before the workers are forked: it needs no server, no file and no port."""
 
-    def __init__(self, slot: int, inbox: socket.socket, outboxes: dict[str, socket.socket]) -> None:
-        super().__init__(str(slot))
+    def __init__(self, slot: int, inbox: socket.socket, outboxes: dict[str, socket.socket], replica: str = "") -> None:
+        super().__init__(f"{replica}{slot}")
         self._slot = slot
+        self._replica = replica
         self._inbox = inbox
         self._outboxes = {address: _Outbox(address, outbox) for address, outbox in outboxes.items()}
         self._sent = 0
@@ -86,7 +101,7 @@ class SocketBus(Bus):
 
     @property
     def others(self) -> Collection[str]:
-        """The addresses of the other workers."""
+        """The addresses of the other workers that answer now."""
         return self._outboxes.keys()
 
     def connect(self) -> None:
@@ -120,7 +135,7 @@ class SocketBus(Bus):
                 if whole is None:
                     continue
                 piece = whole
-            self._received(piece, str(sender))
+            self._received(piece, f"{self._replica}{sender}")
 
     def _collect(self, sender: int, message: int, number: int, count: int, piece: bytes) -> bytes | None:
         """Keep a piece; return the message when it is complete. A sender's pieces arrive in order, so one that does
@@ -179,13 +194,19 @@ def home_of(bus: Bus, key: str) -> str:
     return workers[zlib.crc32(key.encode()) % len(workers)]
 
 
-def make_buses(workers: int) -> list[Bus]:
-    """Make the buses of all workers, before forking."""
+def make_buses(workers: int, replica: str = "") -> list[Bus]:
+    """Make the buses of all workers, before forking. `replica` (letters and digits) begins their addresses, so that
+    they differ from those of other replicas."""
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(workers)]
     for pair in pairs:
         for end in pair:
             end.setblocking(False)
     return [
-        SocketBus(slot, inbox, {str(other): outbox for other, (_, outbox) in enumerate(pairs) if other != slot})
+        SocketBus(
+            slot,
+            inbox,
+            {f"{replica}{other}": outbox for other, (_, outbox) in enumerate(pairs) if other != slot},
+            replica,
+        )
         for slot, (inbox, _) in enumerate(pairs)
     ]

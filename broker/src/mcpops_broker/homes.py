@@ -32,24 +32,24 @@ class Homes:
     """What this worker has of the sessions of others, and they of its own."""
 
     def __init__(self, bus: Bus, background: Background, upstreams: Callable[[], Mapping[str, Upstream]]) -> None:
-        self._bus = bus
+        self._bus = bus.local
         self._background = background
         self._upstreams = upstreams
         """Gives those of the current configuration, by name."""
         self._numbers = count(1)
         self._waiting: dict[int, tuple[str, asyncio.Future[Mapping[str, Any] | None]]] = {}
         """Questions to homes: whom, and the answer to come."""
-        bus.on(_WANTED, self._wanted)
-        bus.on(_OPEN, self._open)
-        bus.on(_USED, self._used)
+        self._bus.on(_WANTED, self._wanted)
+        self._bus.on(_OPEN, self._open)
+        self._bus.on(_USED, self._used)
 
     def serve(self, upstream: Upstream) -> None:
         """Have an upstream look for sessions at their homes."""
         if self._bus.others:
             upstream.find_sessions_by(partial(self._find, upstream.server.name))
 
-    def worker_started(self, address: str) -> None:
-        """Give up what was asked of this worker's predecessor."""
+    def worker_gone(self, address: str) -> None:
+        """Give up what was asked of a worker that died."""
         for whom, answer in self._waiting.values():
             if whom == address and not answer.done():
                 answer.set_result(None)

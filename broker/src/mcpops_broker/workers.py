@@ -31,10 +31,11 @@ class Worker:
 
 
 class Workers:
-    """The parent of `count` worker processes; `work` is what each does and returns its exit code."""
+    """The parent of `count` worker processes; `work` is what each does and returns its exit code. Their addresses begin
+    with `replica`."""
 
-    def __init__(self, count: int, work: Callable[[Worker], int]) -> None:
-        self._buses = make_buses(count)
+    def __init__(self, count: int, work: Callable[[Worker], int], replica: str = "") -> None:
+        self._buses = make_buses(count, replica)
         self._work = work
         self._parent, self._alive = os.pipe()
         self._processes: dict[int, int] = {}

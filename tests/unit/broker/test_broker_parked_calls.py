@@ -150,7 +150,7 @@ async def test_a_worker_that_dies_lets_nobody_wait() -> None:
         await asyncio.sleep(0)
     assert not going_on.done()
 
-    two.calls.worker_started("1")
+    two.calls.worker_gone("1")
 
     with pytest.raises(RpcError, match="requestState belongs to no request"):
         await going_on

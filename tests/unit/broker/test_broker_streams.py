@@ -84,8 +84,8 @@ async def test_of_several_workers_the_one_with_the_last_opened_stream_tells() ->
     tell(everybody, b"two")
 
     assert told(first, second) == [[], [b"two"]]
-    b.streams.worker_started("0")
-    a.streams.worker_started("1")  # the second worker died
+    b.streams.worker_gone("0")
+    a.streams.worker_gone("1")  # the second worker died
     tell([a, c], b"three")
     assert told(first) == [[b"three"]]
 

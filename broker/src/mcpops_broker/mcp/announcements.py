@@ -52,9 +52,13 @@ class Announcements:
             self._bus.send(_DIGEST, digest)
         self._settle()
 
-    def worker_started(self, address: str) -> None:
-        """Tell a new worker where this one is; what its predecessor had is of no use any more."""
+    def worker_gone(self, address: str) -> None:
+        """Forget what a worker had that died; nobody waits for it any more."""
         self._others.pop(address, None)
+        self._settle()
+
+    def worker_started(self, address: str) -> None:
+        """Tell a new worker where this one is."""
         self._bus.send(_DIGEST, self._digest, address)
 
     def close(self) -> None:

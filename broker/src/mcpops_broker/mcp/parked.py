@@ -78,7 +78,7 @@ class ParkedCalls:
             raise unknown_call()
         if opened.worker == self._bus.here:
             return await self.go_on(opened.call, exchange, opened.owner, answers)
-        if opened.worker not in self._bus.others:
+        if not self._bus.knows(opened.worker):
             raise unknown_call()
         return await self._far.resume(exchange, opened, answers)
 
@@ -90,8 +90,8 @@ class ParkedCalls:
         call.answer(answers)
         return await self._next(call, turn, owner)
 
-    def worker_started(self, address: str) -> None:
-        """Give up on the calls of a worker whose successor has started."""
+    def worker_gone(self, address: str) -> None:
+        """Give up on the calls of a worker that died."""
         self._far.lost(address)
 
     def drain(self) -> None:

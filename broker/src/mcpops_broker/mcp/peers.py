@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mcpops_broker.bus import STARTED
+from mcpops_broker.bus import GONE, STARTED
 from mcpops_broker.mcp import session_messages
 
 if TYPE_CHECKING:
@@ -46,14 +46,22 @@ def connect(broker: Broker) -> None:
         if (session := broker.sessions.find(value[0])) is not None:
             broker.background.start(broker.watched_resources.remove(session, value[1]), "unsubscribe")
 
+    def lost(sender: str) -> None:
+        broker.streams.worker_gone(sender)
+        broker.resumption.worker_gone(sender)
+        broker.announcements.worker_gone(sender)
+        broker.homes.worker_gone(sender)
+        broker.parked.worker_gone(sender)
+
+    def gone(value: object, sender: str) -> None:
+        lost(sender)
+        broker.watched_resources.worker_gone(sender)
+
     def started(value: object, sender: str) -> None:
-        broker.streams.worker_started(sender)
-        broker.resumption.worker_started(sender)
+        lost(sender)  # its predecessor
         bus.send("ended", broker.sessions.ended(), sender)
         bus.send("selected", broker.access.selections.all(), sender)
         broker.announcements.worker_started(sender)
-        broker.homes.worker_started(sender)
-        broker.parked.worker_started(sender)
         broker.rate_limits.counters.worker_started(sender)
         bus.send("level", broker.sessions.log_levels(), sender)
         bus.send("subscribed", broker.watched_resources.all(), sender)
@@ -72,4 +80,5 @@ def connect(broker: Broker) -> None:
     bus.on("response", lambda value, sender: broker.asks.respond(*value))
     bus.on("progress", lambda value, sender: broker.asks.take_progress(*value))
     bus.on(STARTED, started)
+    bus.on(GONE, gone)
     bus.connect()

@@ -71,7 +71,7 @@ class Resumption:
         if found is not None:
             return _Local(self._broker, *found)
         worker = worker_of(event_id)
-        if worker not in self._broker.bus.others:
+        if not self._broker.bus.knows(worker):
             return None
         remote = _Remote(self, worker, next(self._numbers))
         self._remote[remote.number] = remote
@@ -86,7 +86,7 @@ class Resumption:
         if self._remote.pop(remote.number, None) is not None:
             self._broker.bus.send("unfollow", remote.number, remote.worker)
 
-    def worker_started(self, address: str) -> None:
+    def worker_gone(self, address: str) -> None:
         """End what was read by and from a worker that died."""
         for (reader, _), source in list(self._served.items()):
             if reader == address:

@@ -77,7 +77,7 @@ def _progress(broker: Broker, identity: str, message: Message) -> None:
 def _sent_to_asker(broker: Broker, kind: str, ask_id: object, said: tuple[str, Message]) -> bool:
     """Send what a client said about a question to the worker that asked; False when that is this one, or none."""
     worker = asker_of(ask_id)
-    if worker is None or worker not in broker.bus.others:
+    if worker is None or not broker.bus.knows(worker):
         return False
     broker.bus.send(kind, said, worker)
     return True

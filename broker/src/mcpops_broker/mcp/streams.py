@@ -144,7 +144,7 @@ class Streams:
                     if _digest(old, feed.scope, kind) != _digest(new, feed.scope, kind):
                         feed.put(CHANGED[kind])
 
-    def worker_started(self, address: str) -> None:
+    def worker_gone(self, address: str) -> None:
         """Forget the streams of a worker that died."""
         for identity in list(self._listeners):
             self._remove(identity, address)

@@ -75,6 +75,11 @@ class WatchedResources:
         if not behind and all_watch is not None:
             all_watch.set()
 
+    def worker_gone(self, worker: str) -> None:
+        """Wait for a worker no more that died."""
+        for session_id, uri in list(self._behind):
+            self.shared(session_id, uri, worker)
+
     async def add_later(self, session: Session, upstream: str, uri: str) -> None:
         """Subscribe a session that is subscribed at another worker."""
         try:

@@ -29,7 +29,7 @@ class MemoryStore(Store):
     """One worker's copy. `clock` gives seconds that all workers count alike."""
 
     def __init__(self, bus: Bus, clock: Callable[[], float] = time.monotonic) -> None:
-        self._bus = bus
+        self._bus = bus = bus.local
         self._clock = clock
         self._values: dict[str, tuple[bytes, float]] = {}
         """Values and when they expire, by key."""
