@@ -46,6 +46,7 @@ from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
 from mcpops_broker.store.memory import MemoryStore
 from mcpops_broker.store.store import Store
+from mcpops_broker.ui.workers import AllWorkers
 from mcpops_broker.upstream.upstream import State, Upstream
 from mcpops_broker.web.origin import OriginPolicy
 
@@ -71,6 +72,8 @@ class Options:
     """Beside those of the configuration."""
     trusted_key: str | None = None
     """PEM of the public key with which `x-mcp-authorized` is checked; wins over the configuration's."""
+    loopback: bool = True
+    """Whether only programs of this machine reach the broker."""
 
 
 @dataclass(slots=True)
@@ -127,6 +130,7 @@ class Broker:
         self.access = Access(options.trusted_key, settings)
         self.authentication = Authentication()
         self.rate_limits = RateLimits(Counters(bus), settings.rate_limits)
+        self.all_workers = AllWorkers(self)
         self._rebuild: asyncio.TimerHandle | None = None
 
     @property

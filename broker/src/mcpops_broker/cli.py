@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 from mcpops_broker import __version__, logs
@@ -59,7 +60,14 @@ def main(arguments: list[str] | None = None) -> int:
         workers=options.workers,
         sessionKey=source,
     )
-    settings = Options(options.config, secret, options.public_host, tuple(options.allowed_origin), trusted_key)
+    settings = Options(
+        options.config,
+        secret,
+        options.public_host,
+        tuple(options.allowed_origin),
+        trusted_key,
+        loopback=ip_address(listener.getsockname()[0]).is_loopback,
+    )
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
     return Workers(options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls)).run()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcpops_broker.config.admin import AdminOptions
 from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.watch import NO_FILES, Files
 
@@ -76,6 +77,9 @@ class BrokerOptions:
     rate_limits: tuple[RateLimit, ...] = ()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
+    admin: AdminOptions = field(default_factory=AdminOptions)
+    ui: bool = True
+    """Whether the page for people is served."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from mcpops_broker.access.token import BadKeyError, Verifier
+from mcpops_broker.config.admin import parse_admin
 from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.limits import parse_rate_limits
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
@@ -43,7 +44,7 @@ _WITHOUT_EFFECT = {
 _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
     *spellings("signingKey"), "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
-    "discoveryToolThreshold", "rateLimits", "timeouts", "limits",
+    "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -258,6 +259,8 @@ def _broker(fields: Fields) -> BrokerOptions:
             streams=bounds.integer("streams", limits.streams, low=0, high=many),
             sessions=bounds.integer("sessions", limits.sessions, low=1, high=many),
         ),
+        admin=parse_admin(Fields("broker.admin", fields.raw("admin"), fields.problems)),
+        ui=fields.switch("ui", default.ui),
     )
 
 

@@ -97,6 +97,10 @@ class SessionStore:
             self._drop(session)
         return key.identity
 
+    def known(self) -> list[Session]:
+        """Return the sessions in memory."""
+        return list(self._sessions.values())
+
     def ended(self) -> list[str]:
         """Return the ids of ended sessions, for a worker that just started."""
         return list(self._ended)

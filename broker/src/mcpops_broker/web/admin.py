@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""The FastAPI part: health, status, OAuth metadata, OpenAPI. Everything but `/mcp`."""
+"""The FastAPI part: health, status, OAuth metadata, OpenAPI, the page. Everything but `/mcp`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,7 +15,10 @@ from starlette.requests import Request
 from mcpops_broker import __version__
 from mcpops_broker.broker import Broker
 from mcpops_broker.status import ServerStatus, Status, server_status, status
+from mcpops_broker.web.admin_access import AdminAccess
+from mcpops_broker.web.asgi import read_headers
 from mcpops_broker.web.health import CHECKS, Health
+from mcpops_broker.web.ui import Pages
 
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 _STATUS_CORS = {
@@ -23,6 +26,7 @@ _STATUS_CORS = {
     "Access-Control-Allow-Methods": "GET, OPTIONS",
     "Access-Control-Allow-Headers": "Content-Type",
 }
+_NOT_PUBLIC = "Send the token of broker.admin.token as a bearer token, or name status in broker.admin.public"
 _METADATA_CORS = {
     **_ANY_ORIGIN,
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS, HEAD",
@@ -32,8 +36,13 @@ _METADATA_CORS = {
 }
 
 
-def admin_app(broker: Broker) -> FastAPI:
-    """Build the application for one broker."""
+def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
+    """Build the application for one broker; `access` says who may see what."""
+
+    def for_readers(request: Request) -> None:
+        if not access.may_read("status", read_headers(request.scope)):
+            raise HTTPException(401, _NOT_PUBLIC, {"WWW-Authenticate": "Bearer"})
+
     app = FastAPI(
         title="mcpops-broker",
         version=__version__,
@@ -47,14 +56,16 @@ def admin_app(broker: Broker) -> FastAPI:
             _health(broker, check)
         )
 
-    @app.get("/status", tags=["status"])
-    @app.get("/status/", include_in_schema=False)
+    status_routes = APIRouter(tags=["status"], dependencies=[Depends(for_readers)], responses={401: {}})
+
+    @status_routes.get("/status")
+    @status_routes.get("/status/", include_in_schema=False)
     async def whole_status(response: Response) -> Status:
         """Describe the broker and all its upstreams. Always 200: being unhealthy is in the body."""
         response.headers.update(_STATUS_CORS)
         return status(broker)
 
-    @app.get("/status/{name:path}", tags=["status"], responses={404: {}})
+    @status_routes.get("/status/{name:path}", responses={404: {}})
     async def one_status(name: str, response: Response) -> ServerStatus:
         """Describe one upstream, by its name (`namespace/registration`)."""
         upstream = broker.upstreams.get(name)
@@ -65,6 +76,9 @@ def admin_app(broker: Broker) -> FastAPI:
             )
         response.headers.update(_STATUS_CORS)
         return server_status(broker, upstream)
+
+    app.include_router(status_routes)
+    app.include_router(Pages(broker, access).router())
 
     @app.get("/.well-known/oauth-protected-resource", tags=["oauth"])
     @app.get("/.well-known/oauth-protected-resource/{path:path}", include_in_schema=False)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from mcpops_broker import logs
 from mcpops_broker.broker import Broker
 from mcpops_broker.mcp.endpoint import McpEndpoint
+from mcpops_broker.web.admin_access import AdminAccess
 from mcpops_broker.web.asgi import Receive, Scope, Send, respond
 from mcpops_broker.web.health import CHECKS
 
@@ -79,6 +80,6 @@ async def _load_admin(broker: Broker) -> Asgi:
     def load() -> Asgi:
         from mcpops_broker.web.admin import admin_app  # noqa: PLC0415 - see the head of this file
 
-        return admin_app(broker)
+        return admin_app(broker, AdminAccess(broker))
 
     return await asyncio.to_thread(load)
