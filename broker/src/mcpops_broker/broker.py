@@ -127,7 +127,7 @@ class Broker:
             capacity=settings.limits.sessions, idle=settings.session_idle, dropped=self._leave_upstream_sessions
         )
         self.origins = self._origins(settings)
-        self.access = Access(options.trusted_key, settings)
+        self.access = Access(options.trusted_key, config)
         self.authentication = Authentication()
         self.rate_limits = RateLimits(Counters(bus), settings.rate_limits)
         self.all_workers = AllWorkers(self)
@@ -210,8 +210,8 @@ class Broker:
                 clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle
             self.sessions.sealer.max_age = settings.session_length
             self.origins = self._origins(settings)
-            self.access.configure(settings)
             self.rate_limits.configure(settings.rate_limits)
+        self.access.configure(config)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
         stopped = self._replace_upstreams(old, config)

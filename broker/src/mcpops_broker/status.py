@@ -215,8 +215,8 @@ def _invalid(listed: Listing, *kinds: Kind) -> list[Invalid]:
 
 def _virtual_server(broker: Broker, server: VirtualServer) -> VirtualServerStatus:
     catalogue = broker.catalogue
-    missing = {name for name in server.tools if catalogue.route_tool(name) is None}
-    missing |= {name for name in server.prompts if catalogue.route_prompt(name) is None}
+    missing = {name for name in server.tools if catalogue.route(Kind.TOOLS, name) is None}
+    missing |= {name for name in server.prompts if catalogue.route(Kind.PROMPTS, name) is None}
     return {
         "name": server.name,
         "tools": len(server.tools),

@@ -17,7 +17,7 @@ from mcpops_broker.access.access import Access
 from mcpops_broker.access.authorized import Authorization
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.catalogue.scope import EVERYTHING, Authorized, Scope
-from mcpops_broker.config.model import BrokerOptions
+from mcpops_broker.config.model import Config
 from mcpops_broker.principal import ANONYMOUS
 from mcpops_broker.protocol.jsonrpc import RpcError
 
@@ -150,7 +150,7 @@ def test_a_key_that_cannot_be_used(key: str, why: str) -> None:
 
 
 def test_a_scope_is_made_of_all_that_restricts_a_request() -> None:
-    access = Access(pem(KEY), BrokerOptions())
+    access = Access(pem(KEY), Config())
     headers = {**header({"allowed-capabilities": GRANT}), b"x-mcp-virtualserver": b"ns/v"}
     access.selections.set("me", frozenset({"a_t"}))
 
@@ -164,7 +164,7 @@ def test_a_scope_is_made_of_all_that_restricts_a_request() -> None:
 
 def test_the_oldest_selection_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcpops_broker.access.selections.MAX_SELECTIONS", 2)
-    selections = Access(None, BrokerOptions()).selections
+    selections = Access(None, Config()).selections
     for identity in ("a", "b", "c"):
         selections.set(identity, frozenset({identity}))
     selections.set("c", None)

@@ -12,7 +12,7 @@ import pytest
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.scope import EVERYTHING, Authorized, Scope
 from mcpops_broker.catalogue.source import Source
-from mcpops_broker.catalogue.view import Listings
+from mcpops_broker.catalogue.view import Listings, View
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.protocol.kinds import Kind
@@ -60,14 +60,19 @@ def listed(catalogue: Catalogue, scope: Scope = EVERYTHING, kind: Kind = Kind.TO
             return names
 
 
+def allows(catalogue: Catalogue, view: View, kind: Kind, name: str) -> bool:
+    item = catalogue.route(kind, name)
+    return item is not None and view.decide(item).allowed
+
+
 def test_names_are_prefixed_and_sorted() -> None:
     catalogue = Catalogue([source("b", "b_", "z", "a"), source("a", "", "m")])
 
     assert listed(catalogue) == ["b_a", "b_z", "m"]
-    route = catalogue.route_tool("b_z")
+    route = catalogue.route(Kind.TOOLS, "b_z")
     assert route is not None
     assert (route.upstream, route.name, route.definition["xNew"]) == ("b", "z", "z")
-    assert catalogue.route_tool("z") is None
+    assert catalogue.route(Kind.TOOLS, "z") is None
 
 
 def test_everything_but_the_name_is_kept() -> None:
@@ -92,7 +97,7 @@ def test_prompts_have_prefixes_and_resources_do_not() -> None:
     assert listed(catalogue, kind=Kind.PROMPTS) == ["p_greet"]
     assert listed(catalogue, kind=Kind.RESOURCES) == ["file:///x"]
     assert listed(catalogue, kind=Kind.TEMPLATES) == ["file:///{name}"]
-    route = catalogue.route_prompt("p_greet")
+    route = catalogue.route(Kind.PROMPTS, "p_greet")
     assert route is not None
     assert (route.upstream, route.name) == ("a", "greet")
 
@@ -106,7 +111,7 @@ def test_the_first_upstream_in_the_configuration_has_a_name() -> None:
     )
 
     assert listed(catalogue) == ["v", "x_t", "x_u"]
-    route = catalogue.route_tool("x_t")
+    route = catalogue.route(Kind.TOOLS, "x_t")
     assert route is not None
     assert route.upstream == "one"
     tool, resource = catalogue.conflicts["two"]
@@ -173,9 +178,9 @@ def test_a_virtual_server_shows_its_tools_only() -> None:
 
     assert listed(catalogue, Scope("v")) == ["p_one"]
     view = catalogue.view(Scope("v"))
-    assert view.allows_tool("p_one")
-    assert not view.allows_tool("p_two")
-    assert not view.allows_tool("p_gone")
+    assert allows(catalogue, view, Kind.TOOLS, "p_one")
+    assert not allows(catalogue, view, Kind.TOOLS, "p_two")
+    assert not allows(catalogue, view, Kind.TOOLS, "p_gone")
 
 
 @pytest.mark.parametrize(("named", "seen"), [((), ["a_x", "b_x"]), (("b_x",), ["b_x"])])
@@ -184,7 +189,9 @@ def test_a_virtual_server_without_prompts_shows_all_prompts(named: tuple[str, ..
     catalogue = Catalogue(sources, [VirtualServer("v", frozenset({"a_t"}), frozenset(named))])
 
     assert listed(catalogue, Scope("v"), Kind.PROMPTS) == seen
-    assert [name for name in ("a_x", "b_x") if catalogue.view(Scope("v")).allows_prompt(name)] == seen
+    assert [
+        name for name in ("a_x", "b_x") if allows(catalogue, catalogue.view(Scope("v")), Kind.PROMPTS, name)
+    ] == seen
 
 
 def test_a_virtual_server_has_the_resources_of_the_upstreams_that_it_names() -> None:
@@ -196,8 +203,8 @@ def test_a_virtual_server_has_the_resources_of_the_upstreams_that_it_names() -> 
     catalogue = Catalogue(sources, [VirtualServer("v", frozenset({"a_t"}), frozenset({"b_p"}))])
 
     assert listed(catalogue, Scope("v"), Kind.RESOURCES) == ["x://a", "x://b"]
-    assert catalogue.view(Scope("v")).allows_resource("x://a/not-listed", "a")
-    assert not catalogue.view(Scope("v")).allows_resource("x://c", "c")
+    assert catalogue.view(Scope("v")).decide_resource("x://a/not-listed", "a").allowed
+    assert not catalogue.view(Scope("v")).decide_resource("x://c", "c").allowed
 
 
 def test_an_unknown_virtual_server_shows_nothing() -> None:
@@ -213,7 +220,7 @@ def test_a_name_of_two_personal_upstreams_is_listed_once_as_the_one_that_is_call
     page = orjson.loads(catalogue.view(EVERYTHING).personal_page(Kind.TOOLS, for_user, None))
 
     assert [tool["name"] for tool in page["tools"]] == ["p_x_y", "p_x_z"]
-    called = catalogue.route_tool("p_x_z")
+    called = catalogue.route(Kind.TOOLS, "p_x_z")
     assert called is not None
     assert (called.upstream, called.name) == ("b", "z")
 
@@ -235,10 +242,10 @@ def test_who_is_authorized_sees_and_uses_that_only() -> None:
     assert listed(catalogue, scope, Kind.PROMPTS) == ["a_p", "b_p"]
     assert listed(catalogue, scope, Kind.RESOURCES) == ["ui://a/x", "ui://a/y", "ui://b/y"]
     view = catalogue.view(scope)
-    assert [name for name in ("a_t", "a_u", "b_t", "x") if view.allows_tool(name)] == ["a_t"]
-    assert view.allows_resource("ui://a/other", "a")
-    assert not view.allows_resource("ui://a/x", "b")
-    assert not view.allows_resource("ui://b/x", "b")
+    assert [name for name in ("a_t", "a_u", "b_t", "x") if allows(catalogue, view, Kind.TOOLS, name)] == ["a_t"]
+    assert view.decide_resource("ui://a/other", "a").allowed
+    assert not view.decide_resource("ui://a/x", "b").allowed
+    assert not view.decide_resource("ui://b/x", "b").allowed
 
 
 def test_authorization_selection_and_virtual_server_hold_together() -> None:

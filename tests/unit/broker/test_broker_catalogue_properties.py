@@ -63,7 +63,7 @@ def test_every_tool_is_listed_once_and_leads_to_the_first_that_offers_it(
 
     assert walk(catalogue, EVERYTHING, stateless=stateless) == sorted(first)
     for name, (upstream, original) in first.items():
-        route = catalogue.route_tool(name)
+        route = catalogue.route(Kind.TOOLS, name)
         assert route is not None
         assert (route.upstream, route.name) == (upstream, original)
     hidden = sum(map(len, catalogue.conflicts.values()))
@@ -84,7 +84,8 @@ def test_what_is_listed_can_be_called_and_nothing_else(
 
     listed = walk(catalogue, scope, stateless=False)
     view = catalogue.view(scope)
-    assert listed == [name for name in walk(catalogue, EVERYTHING, stateless=False) if view.allows_tool(name)]
+    offered = {item.id: item for item in catalogue.view(EVERYTHING).items(Kind.TOOLS)}
+    assert listed == [name for name in sorted(offered) if view.decide(offered[name]).allowed]
     assert set(listed) <= virtual
     assert selection is None or set(listed) <= selection
 

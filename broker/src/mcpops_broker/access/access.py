@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcpops_broker.access.authorized import Authorization
+from mcpops_broker.access.policy import Policy
 from mcpops_broker.access.selections import Selections
 from mcpops_broker.access.token import Verifier
 from mcpops_broker.catalogue.scope import EVERYTHING, Scope
-from mcpops_broker.config.model import BrokerOptions
+from mcpops_broker.config.model import Config
 from mcpops_broker.principal import Principal
 
 VIRTUAL_SERVER = b"x-mcp-virtualserver"
@@ -19,13 +20,18 @@ VIRTUAL_SERVER = b"x-mcp-virtualserver"
 class Access:
     """The rules of one broker."""
 
-    def __init__(self, trusted_key: str | None, settings: BrokerOptions) -> None:
+    policy: Policy | None
+    """None: everything is allowed."""
+
+    def __init__(self, trusted_key: str | None, config: Config) -> None:
         self._trusted_key = trusted_key
         self.selections = Selections()
-        self.configure(settings)
+        self.configure(config)
 
-    def configure(self, settings: BrokerOptions) -> None:
-        """Take other settings."""
+    def configure(self, config: Config) -> None:
+        """Take another configuration."""
+        settings = config.broker
+        self.policy = Policy(settings.policy, config.servers) if settings.policy is not None else None
         key = self._trusted_key or settings.trusted_header_key
         self._authorization = Authorization(Verifier(key) if key else None, settings.enforce_capability_filtering)
 
@@ -39,6 +45,10 @@ class Access:
         authorized = self._authorization.authorized(headers)
         name = headers.get(VIRTUAL_SERVER)
         selection = self.selections.get(identity)
-        if authorized is None and name is None and selection is None:
+        if self.policy is None and authorized is None and name is None and selection is None:
             return EVERYTHING
-        return Scope(None if name is None else name.decode("latin-1"), authorized, selection)
+        virtual_server = None if name is None else name.decode("latin-1")
+        grants = self.policy.grants(principal, virtual_server) if self.policy is not None else None
+        if grants is not None and authorized is None and name is None and selection is None:
+            return grants.scope
+        return Scope(virtual_server, authorized, selection, grants)

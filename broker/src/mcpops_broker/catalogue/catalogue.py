@@ -59,13 +59,9 @@ class Catalogue:
             digest.update(repr((server.name, sorted(server.tools), sorted(server.prompts))).encode())
         return digest.hexdigest()
 
-    def route_tool(self, name: str) -> Item | None:
-        """Return the tool with this name, as clients see it; None when there is none."""
-        return self._index.find(Kind.TOOLS, name)
-
-    def route_prompt(self, name: str) -> Item | None:
-        """Return the prompt with this name, as clients see it; None when there is none."""
-        return self._index.find(Kind.PROMPTS, name)
+    def route(self, kind: Kind, name: str) -> Item | None:
+        """Return the tool or prompt with this name, as clients see it; None when there is none."""
+        return self._index.find(kind, name)
 
     def route_resource(self, uri: str) -> tuple[str, ...]:
         """Return the upstreams to ask for a resource, the likeliest first; several when nobody lists it."""

@@ -29,9 +29,10 @@ _PREFIXED = frozenset({Kind.TOOLS, Kind.PROMPTS})
 class Item:
     """One thing that an upstream offers, and how clients see it."""
 
-    __slots__ = ("_mirrors", "definition", "id", "name", "raw", "upstream")
+    __slots__ = ("_annotations", "_mirrors", "definition", "id", "kind", "name", "raw", "upstream")
 
     def __init__(self, kind: Kind, upstream: str, prefix: str, definition: Definition) -> None:
+        self.kind = kind
         self.upstream = upstream
         self.name: str = definition[kind.identity]
         """Its name, URI or URI template at the upstream."""
@@ -45,6 +46,14 @@ class Item:
             self.id = self.name
             self.raw = orjson.dumps(definition)
         self._mirrors: tuple[Mirror, ...] | str | None = None
+        self._annotations: bytes | None = None
+
+    @property
+    def annotations(self) -> bytes:
+        """What the upstream says of it in `annotations`, serialized; equal for equal annotations."""
+        if self._annotations is None:
+            self._annotations = orjson.dumps(self.definition.get("annotations"), option=orjson.OPT_SORT_KEYS)
+        return self._annotations
 
     @property
     def mirrors(self) -> tuple[Mirror, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mcpops_broker.catalogue.index import Index
-from mcpops_broker.catalogue.scope import EVERYTHING, Pairs, Scope
+from mcpops_broker.catalogue.scope import ALLOWED, EVERYTHING, Authorized, Decision, Pairs, Scope
 from mcpops_broker.catalogue.source import OWN, Item, Source
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
@@ -34,6 +34,9 @@ class Listings:
 
 
 DEFAULT_LISTINGS = Listings()
+_NOT_SELECTED = Decision(False, "selection", "the session has selected other tools")
+_NOT_PART = Decision(False, "virtual-server", "it is no part of the virtual server")
+_NOT_AUTHORIZED = Decision(False, "authorization", "the x-mcp-authorized header does not name it")
 _CACHING = b'"resultType":"complete","ttlMs":%d,"cacheScope":"%s",'
 
 
@@ -72,7 +75,7 @@ class View:
         for source in sorted(sources, key=lambda source: -len(source.prefix)):
             new = [item for item in source.items[kind] if item.id not in taken]
             taken.update(item.id for item in new)
-            items += [item for item in new if self._allows(kind, item)]
+            items += [item for item in new if self._decide(item, keep=False).listed]
         return self._build(kind, items, _CACHING % (0, b"private") if stateless else b"").page(cursor)
 
     def digest(self, kind: Kind, *, stateless: bool = False) -> bytes:
@@ -80,23 +83,27 @@ class View:
         return self._list(kind, stateless).digest
 
     def items(self, kind: Kind) -> list[Item]:
-        """Return what may be used of the upstreams, in the order of the configuration."""
-        return [item for item in self._index.items[kind].values() if item.upstream != OWN and self._allows(kind, item)]
+        """Return what is listed of the upstreams, in the order of the configuration: what may be used, or could be with
+        more scopes."""
+        items = (item for item in self._index.items[kind].values() if item.upstream != OWN)
+        return list(items) if self._scope is EVERYTHING else [item for item in items if self._decide(item).listed]
 
-    def allows_tool(self, name: str) -> bool:
-        """Tell whether a tool, by the name that clients see, may be called."""
-        return self._allows_id(Kind.TOOLS, name)
-
-    def allows_prompt(self, name: str) -> bool:
-        """Tell whether a prompt, by the name that clients see, may be used."""
-        return self._allows_id(Kind.PROMPTS, name)
-
-    def allows_resource(self, uri: str, upstream: str) -> bool:
-        """Tell whether a resource may be read from an upstream."""
+    def decide(self, item: Item) -> Decision:
+        """Decide whether a tool or prompt of the catalogue may be used."""
         if self._scope is EVERYTHING:
-            return True
-        authorized = self._scope.authorized
-        return _authorizes_uri(authorized.resources if authorized else None, upstream, uri) and self._has(upstream)
+            return ALLOWED
+        listed = self._index.items[item.kind].get(item.id) is item  # a personal upstream's is not
+        return self._decide(item, keep=listed)
+
+    def decide_resource(self, uri: str, upstream: str) -> Decision:
+        """Decide whether a resource may be read from an upstream."""
+        if self._scope is EVERYTHING:
+            return ALLOWED
+        for kind in (Kind.RESOURCES, Kind.TEMPLATES):
+            item = self._index.items[kind].get(uri)
+            if item is not None and item.upstream == upstream:
+                return self._decide(item)
+        return self._decide(Item(Kind.RESOURCES, upstream, "", {"uri": uri}), keep=False)
 
     def _list(self, kind: Kind, stateless: bool) -> ListView:
         view = self._lists.get((kind, stateless))
@@ -111,7 +118,8 @@ class View:
             items = [item for item in items if kind is not Kind.TOOLS or item.header_problem is None]
         elif kind is Kind.TOOLS:
             items = self._for_sessions(items)
-        keep = self._scope.authorized is None and self._scope.selection is None
+        scope = self._scope
+        keep = scope.authorized is None and scope.selection is None and scope.grants is None
         head = caching + self._listings.head if caching else b""
         return ListView(kind, items, self._listings.page_size, head, keep=keep)
 
@@ -129,37 +137,45 @@ class View:
         own = [item for item in self._index.items[Kind.TOOLS].values() if item.upstream == OWN]
         return own if hidden and own else own + tools
 
-    def _allows_id(self, kind: Kind, name: str) -> bool:
-        if self._scope is EVERYTHING:
-            return True
-        item = self._index.find(kind, name)
-        return item is not None and self._allows(kind, item)
+    def _decide(self, item: Item, *, keep: bool = True) -> Decision:
+        """Decide whether something may be used. The policy comes last: what it says may only narrow the rest."""
+        scope = self._scope
+        if item.upstream != OWN:
+            if item.kind is Kind.TOOLS and scope.selection is not None and item.id not in scope.selection:
+                return _NOT_SELECTED
+            if self._virtual_server is not None and not self._is_part(item):
+                return _NOT_PART
+            if scope.authorized is not None and not _authorizes(scope.authorized, item):
+                return _NOT_AUTHORIZED
+        return ALLOWED if scope.grants is None else scope.grants.decide(item, keep=keep)
 
-    def _allows(self, kind: Kind, item: Item) -> bool:
-        scope, virtual_server = self._scope, self._virtual_server
-        authorized = scope.authorized
-        if kind is Kind.TOOLS:
-            return item.upstream == OWN or (
-                (scope.selection is None or item.id in scope.selection)
-                and (virtual_server is None or item.id in virtual_server.tools)
-                and (authorized is None or authorized.tools is None or (item.upstream, item.name) in authorized.tools)
-            )
-        if kind is Kind.PROMPTS:
-            return (virtual_server is None or not virtual_server.prompts or item.id in virtual_server.prompts) and (
-                authorized is None or authorized.prompts is None or (item.upstream, item.name) in authorized.prompts
-            )
-        return self.allows_resource(item.id, item.upstream)
-
-    def _has(self, upstream: str) -> bool:
-        """Tell whether the virtual server, if there is one, names a tool or prompt of this upstream: then it has its
-        resources as well, which it cannot name."""
-        if self._virtual_server is None:
+    def _is_part(self, item: Item) -> bool:
+        """Tell whether the virtual server has something."""
+        server = self._virtual_server
+        if server is None:
             return True
+        if item.kind is Kind.TOOLS:
+            return item.id in server.tools
+        if item.kind is Kind.PROMPTS:
+            return not server.prompts or item.id in server.prompts
+        return self._has(server, item.upstream)
+
+    def _has(self, server: VirtualServer, upstream: str) -> bool:
+        """Tell whether the virtual server names a tool or prompt of this upstream: then it has its resources as well,
+        which it cannot name."""
         if self._upstreams is None:
-            named = [self._index.find(Kind.TOOLS, name) for name in self._virtual_server.tools]
-            named += [self._index.find(Kind.PROMPTS, name) for name in self._virtual_server.prompts]
+            named = [self._index.find(Kind.TOOLS, name) for name in server.tools]
+            named += [self._index.find(Kind.PROMPTS, name) for name in server.prompts]
             self._upstreams = frozenset(item.upstream for item in named if item is not None)
         return upstream in self._upstreams
+
+
+def _authorizes(authorized: Authorized, item: Item) -> bool:
+    if item.kind is Kind.TOOLS:
+        return authorized.tools is None or (item.upstream, item.name) in authorized.tools
+    if item.kind is Kind.PROMPTS:
+        return authorized.prompts is None or (item.upstream, item.name) in authorized.prompts
+    return _authorizes_uri(authorized.resources, item.upstream, item.id)
 
 
 def _authorizes_uri(pairs: Pairs | None, upstream: str, uri: str) -> bool:

@@ -41,6 +41,10 @@ class Fields:
         """Tell whether the key is present with a value."""
         return self._values.get(key) is not None
 
+    def given(self, key: str) -> bool:
+        """Tell whether the key is present, even without a value."""
+        return key in self._values
+
     def raw(self, key: str) -> Any:
         """Return the value as YAML gave it."""
         return self._values.get(key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mcpops_broker.config.admin import AdminOptions
 from mcpops_broker.config.limits import RateLimit
+from mcpops_broker.config.policy import PolicyOptions
 from mcpops_broker.config.watch import NO_FILES, Files
 
 MIB = 1024 * 1024
@@ -80,6 +81,8 @@ class BrokerOptions:
     admin: AdminOptions = field(default_factory=AdminOptions)
     ui: bool = True
     """Whether the page for people is served."""
+    policy: PolicyOptions | None = None
+    """Who may use what; None: everything is allowed."""
 
 
 @dataclass(frozen=True, slots=True)

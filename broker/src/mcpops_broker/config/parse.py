@@ -23,6 +23,7 @@ from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.limits import parse_rate_limits
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
+from mcpops_broker.config.policy import parse_policy
 from mcpops_broker.config.secrets import files_read, secret, spellings
 from mcpops_broker.config.watch import NO_FILES, Files
 
@@ -44,7 +45,7 @@ _WITHOUT_EFFECT = {
 _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
     *spellings("signingKey"), "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
-    "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui",
+    "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui", "policy",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -261,6 +262,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         ),
         admin=parse_admin(Fields("broker.admin", fields.raw("admin"), fields.problems)),
         ui=fields.switch("ui", default.ui),
+        policy=parse_policy(fields),
     )
 
 

@@ -18,7 +18,7 @@ from mcpops_broker.access import discovery, personal
 from mcpops_broker.catalogue.source import OWN
 from mcpops_broker.mcp.exchange import ClientExchange
 from mcpops_broker.protocol import jsonrpc
-from mcpops_broker.protocol.jsonrpc import RpcError
+from mcpops_broker.protocol.jsonrpc import RefusalError, RpcError
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
 from mcpops_broker.upstream.exchange import Reply
@@ -26,7 +26,7 @@ from mcpops_broker.upstream.upstream import Upstream
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
-    from mcpops_broker.catalogue.scope import Scope
+    from mcpops_broker.catalogue.scope import Decision, Scope
     from mcpops_broker.catalogue.source import Item
 
 Params = dict[str, Any]
@@ -86,29 +86,21 @@ async def relay(
 
 
 async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
-    name = params.get("name")
-    if not isinstance(name, str):
-        raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "name" must be the name of a tool')
-    catalogue = broker.catalogue
-    route = catalogue.route_tool(name)
-    if route is None or not catalogue.view(exchange.scope).allows_tool(name):
-        raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
-    if route.upstream == OWN:
-        if exchange.client.stateless:  # nothing would remember what it selects
-            raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {jsonrpc.excerpt(name)}")
+    tool = _find(broker, exchange, Kind.TOOLS, params)
+    if tool.upstream == OWN:
         arguments = params.get("arguments", {})
-        result = discovery.call(broker, exchange.scope, exchange.client.identity, name, arguments)
+        result = discovery.call(broker, exchange.scope, exchange.client.identity, tool.name, arguments)
         return jsonrpc.result_bytes(exchange.request_id, result)
-    exchange.check_call(route, params)
-    params["name"] = route.name
-    upstream = broker.upstreams[route.upstream]
-    return exchange.response(await relay(broker, exchange, upstream, "tools/call", params, tool=name))
+    exchange.check_call(tool, params)
+    params["name"] = tool.name
+    upstream = broker.upstreams[tool.upstream]
+    return exchange.response(await relay(broker, exchange, upstream, "tools/call", params, tool=tool.id))
 
 
 async def _get_prompt(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
-    route = _prompt(broker, exchange, params)
-    params["name"] = route.name
-    return exchange.response(await relay(broker, exchange, broker.upstreams[route.upstream], "prompts/get", params))
+    prompt = _find(broker, exchange, Kind.PROMPTS, params)
+    params["name"] = prompt.name
+    return exchange.response(await relay(broker, exchange, broker.upstreams[prompt.upstream], "prompts/get", params))
 
 
 async def _read_resource(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
@@ -116,7 +108,7 @@ async def _read_resource(broker: Broker, exchange: ClientExchange, params: Param
     uri = params.get("uri")
     if not isinstance(uri, str):
         raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "uri" must be the URI of a resource')
-    for upstream in resource_upstreams(broker, exchange.scope, uri):
+    for upstream in resource_upstreams(broker, exchange, uri):
         try:
             reply = await relay(broker, exchange, upstream, "resources/read", params)
         except UpstreamRpcError as error:
@@ -133,11 +125,11 @@ async def _complete(broker: Broker, exchange: ClientExchange, params: Params) ->
     ref: Params = params["ref"] if isinstance(params.get("ref"), dict) else {}
     kind = ref.get("type")
     if kind == "ref/prompt":
-        route = _prompt(broker, exchange, ref)
-        ref["name"] = route.name
-        upstream = broker.upstreams[route.upstream]
+        prompt = _find(broker, exchange, Kind.PROMPTS, ref)
+        ref["name"] = prompt.name
+        upstream = broker.upstreams[prompt.upstream]
     elif kind == "ref/resource" and isinstance(ref.get("uri"), str):
-        upstreams = resource_upstreams(broker, exchange.scope, ref["uri"])
+        upstreams = resource_upstreams(broker, exchange, ref["uri"])
         if len(upstreams) != 1:  # none lists it: there is nobody to ask
             raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown resource template: {jsonrpc.excerpt(ref['uri'])}")
         upstream = upstreams[0]
@@ -151,12 +143,32 @@ async def _complete(broker: Broker, exchange: ClientExchange, params: Params) ->
     return exchange.response(reply)
 
 
-def resource_upstreams(broker: Broker, scope: Scope, uri: str) -> list[Upstream]:
-    """Return the upstreams that may have a resource and that the client may read it from, the likeliest first."""
+def resource_upstreams(broker: Broker, exchange: ClientExchange, uri: str) -> list[Upstream]:
+    """Return the upstreams that may have a resource and that the client may read it from, the likeliest first.
+
+    Raises `RefusalError` when it may from none, but could with more scopes.
+    """
+    upstreams, decision = readable(broker, exchange.scope, uri)
+    exchange.record.decision = decision
+    if decision is not None and decision.needs_scopes:
+        raise _more_scopes(broker, decision, uri)
+    return upstreams
+
+
+def readable(broker: Broker, scope: Scope, uri: str) -> tuple[list[Upstream], Decision | None]:
+    """Return the upstreams that may have a resource and that may be asked for it, and what was decided: about the
+    first of them, otherwise the decision that comes nearest. None: nobody has resources."""
     catalogue = broker.catalogue
     view = catalogue.view(scope)
-    names = [name for name in catalogue.route_resource(uri) if view.allows_resource(uri, name)]
-    return [broker.upstreams[name] for name in names[:MOST_OWNERS]]
+    found: list[Upstream] = []
+    best: Decision | None = None
+    for name in catalogue.route_resource(uri):
+        decision = view.decide_resource(uri, name)
+        if decision.allowed:
+            found.append(broker.upstreams[name])
+        if best is None or (decision.allowed, decision.listed) > (best.allowed, best.listed):
+            best = decision
+    return found[:MOST_OWNERS], best
 
 
 def unknown_resource(exchange: ClientExchange, uri: str) -> RpcError:
@@ -165,15 +177,27 @@ def unknown_resource(exchange: ClientExchange, uri: str) -> RpcError:
     return RpcError(code, f"Resource not found: {jsonrpc.excerpt(uri)}", {"uri": jsonrpc.excerpt(uri)})
 
 
-def _prompt(broker: Broker, exchange: ClientExchange, named: Params) -> Item:
+def _find(broker: Broker, exchange: ClientExchange, kind: Kind, named: Params) -> Item:
+    """Return the tool or prompt that a request names; raise `RpcError` when there is none that its client may use."""
     name = named.get("name")
     if not isinstance(name, str):
-        raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "name" must be the name of a prompt')
+        raise RpcError(jsonrpc.INVALID_PARAMS, f'Invalid params: "name" must be the name of a {kind.noun}')
     catalogue = broker.catalogue
-    route = catalogue.route_prompt(name)
-    if route is None or not catalogue.view(exchange.scope).allows_prompt(name):
-        raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown prompt: {jsonrpc.excerpt(name)}")
-    return route
+    item = catalogue.route(kind, name)
+    view = catalogue.view(exchange.scope)
+    if item is not None and (item.upstream != OWN or not exchange.client.stateless):  # it must remember a selection
+        decision = exchange.record.decision = view.decide(item)
+        if decision.allowed:
+            return item
+        if decision.needs_scopes:
+            raise _more_scopes(broker, decision, name)
+    raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown {kind.noun}: {jsonrpc.excerpt(name)}")
+
+
+def _more_scopes(broker: Broker, decision: Decision, name: str) -> RefusalError:
+    scopes = decision.needs_scopes
+    why = f"{jsonrpc.excerpt(name)} needs the scopes {' '.join(scopes)}"
+    return broker.authentication.insufficient_scope(scopes, why)
 
 
 def _named(params: Params) -> str:

@@ -81,7 +81,7 @@ async def _set_level(broker: Broker, exchange: SessionExchange, params: Params) 
 async def _subscribe(broker: Broker, exchange: SessionExchange, params: Params) -> None:
     uri = _uri(params)
     refusal: UpstreamError | None = None
-    for upstream in methods.resource_upstreams(broker, exchange.scope, uri):
+    for upstream in methods.resource_upstreams(broker, exchange, uri):
         try:
             await broker.watched_resources.add(exchange.session, upstream.server.name, uri)
         except UpstreamError as error:

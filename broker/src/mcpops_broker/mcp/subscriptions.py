@@ -20,7 +20,7 @@ from mcpops_broker import logs
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp.introduction import SERVER_INFO
-from mcpops_broker.mcp.methods import resource_upstreams
+from mcpops_broker.mcp.methods import readable
 from mcpops_broker.mcp.outbox import Outbox
 from mcpops_broker.mcp.stateless_output import KEEP_ALIVE, StatelessOutput
 from mcpops_broker.protocol import jsonrpc, meta
@@ -167,7 +167,7 @@ async def _watch(broker: Broker, scope: Scope, uris: tuple[str, ...]) -> dict[st
     watched: dict[str, str] = {}
 
     async def begin(uri: str) -> None:
-        for upstream in resource_upstreams(broker, scope, uri):
+        for upstream in readable(broker, scope, uri)[0]:
             try:
                 await upstream.subscribe(uri)
             except UpstreamError as error:

@@ -78,4 +78,5 @@ def _may_use(broker: Broker, scope: Scope, upstream: Upstream) -> bool:
     """Tell whether a client may call any tool of an upstream. Which tool began a task cannot be told."""
     if scope is EVERYTHING:
         return True
-    return any(tool.upstream == upstream.server.name for tool in broker.catalogue.view(scope).items(Kind.TOOLS))
+    view = broker.catalogue.view(scope)
+    return any(tool.upstream == upstream.server.name and view.decide(tool).allowed for tool in view.items(Kind.TOOLS))
