@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The metrics of the broker, all of them: names and labels here are an interface, dashboards and alerts use them.
+
+The names of tools come from servers and those of methods from clients: labels have values of which there are few, or a
+bounded number (`meters.MOST_SERIES`). Whoever makes a request is no label, and neither is a session.
+"""
+
+from __future__ import annotations
+
+from mcpops_broker.seen.meters import Counter, Gauge, Histogram
+from mcpops_broker.seen.record import Outcome, Record
+
+REQUESTS = Counter(
+    "mcpops_broker_requests_total",
+    "Requests and notifications of clients that have ended; streams count when they close.",
+    "method", "era", "outcome",
+)  # fmt: skip
+DURATION = Histogram(
+    "mcpops_broker_request_duration_seconds", "Time from the head of a request to its answer, without streams.", "method"
+)
+TOOL_CALLS = Counter(
+    "mcpops_broker_tool_calls_total",
+    "Calls of tools that went to a server; the tool's name is the one that clients use.",
+    "server", "tool", "outcome",
+)  # fmt: skip
+UPSTREAM_DURATION = Histogram(
+    "mcpops_broker_upstream_duration_seconds", "Time that a server had a request of a client.", "server"
+)
+UPSTREAM_ERRORS = Counter(
+    "mcpops_broker_upstream_errors_total",
+    "Requests of clients that a server did not answer as it should: unreachable, timeout, busy, unavailable, ...",
+    "server", "reason",
+)  # fmt: skip
+AUDIT_LOST = Counter("mcpops_broker_audit_lost_total", "Lines of the audit log that could not be written.")
+
+BUILD = Gauge("mcpops_broker_build_info", "Always 1; the release is a label.", "version")
+WORKER_UP = Gauge("mcpops_broker_worker_up", "Whether a worker has answered; one that has not is missing elsewhere.")
+DRAINING = Gauge("mcpops_broker_draining", "Whether the broker stops and takes no new streams.")
+CONFIG_OK = Gauge(
+    "mcpops_broker_config_last_reload_successful", "Whether the configuration file as it is now is in use."
+)
+CONFIG_LOADED = Gauge(
+    "mcpops_broker_config_last_reload_success_timestamp_seconds", "When the configuration in use was read."
+)
+IN_FLIGHT = Gauge("mcpops_broker_requests_in_flight", "POST requests that are being carried out.")
+SESSIONS = Gauge("mcpops_broker_sessions", "Sessions of clients in memory.")
+STREAMS = Gauge("mcpops_broker_streams", "Open streams of notifications.")
+PARKED = Gauge("mcpops_broker_parked_calls", "Calls of clients without sessions that have asked, or may ask, them.")
+TASKS = Gauge("mcpops_broker_tasks", "Tasks of the event loop.")
+SERVER_UP = Gauge("mcpops_broker_server_up", "Whether a server answers; none that is disabled.", "server")
+SERVER_CALLS = Gauge("mcpops_broker_server_calls_in_flight", "Requests of clients that a server has now.", "server")
+SERVER_OFFERS = Gauge("mcpops_broker_server_offers", "What a server offers, by kind (tools, prompts, ...).", "server", "kind")
+SERVER_HIDDEN = Gauge(
+    "mcpops_broker_server_hidden", "What a server offers and another has the name of, so that it is hidden.", "server"
+)
+CIRCUIT_OPEN = Gauge(
+    "mcpops_broker_server_circuit_open", "Whether requests to a server are refused since it fails again and again.", "server"
+)
+
+METHODS = frozenset({
+    "initialize", "ping", "logging/setLevel", "completion/complete",
+    "tools/list", "tools/call", "prompts/list", "prompts/get",
+    "resources/list", "resources/templates/list", "resources/read", "resources/subscribe", "resources/unsubscribe",
+    "server/discover", "subscriptions/listen", "tasks/cancel", "tasks/get", "tasks/update",
+    "notifications/initialized", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed",
+    "batch", "response", "GET", "DELETE", "OPTIONS", "",
+})  # fmt: skip
+"""The values of the label `method`; any other method is `other`."""
+
+
+def observe(record: Record) -> None:
+    """Count a request."""
+    method = record.method if record.method in METHODS else "other"
+    REQUESTS.add(method, record.era, record.outcome)
+    if not record.stream:
+        DURATION.observe(record.seconds, method)
+    if record.upstream:
+        UPSTREAM_DURATION.observe(record.upstream_seconds, record.upstream)
+        if method == "tools/call":
+            TOOL_CALLS.add(record.upstream, record.name, record.outcome)
+        if record.outcome is Outcome.UPSTREAM:
+            UPSTREAM_ERRORS.add(record.upstream, record.reason)
