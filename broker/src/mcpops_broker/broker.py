@@ -42,6 +42,7 @@ from mcpops_broker.net.client import HttpClient
 from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from mcpops_broker.seen.observers import Observers
+from mcpops_broker.seen.telemetry import Telemetry
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
 from mcpops_broker.store.memory import MemoryStore
@@ -131,6 +132,7 @@ class Broker:
         self.authentication = Authentication()
         self.rate_limits = RateLimits(Counters(bus), settings.rate_limits)
         self.all_workers = AllWorkers(self)
+        self.telemetry = Telemetry(self.observers, self.background, settings)
         self._rebuild: asyncio.TimerHandle | None = None
 
     @property
@@ -155,6 +157,7 @@ class Broker:
             self._rebuild.cancel()
         self.announcements.close()
         await asyncio.gather(*(upstream.close(CLOSE_GRACE) for upstream in self.upstreams.values()))
+        await self.telemetry.close()
         await self.background.close()
         await self.http.close()
 
@@ -211,11 +214,13 @@ class Broker:
             self.sessions.sealer.max_age = settings.session_length
             self.origins = self._origins(settings)
             self.rate_limits.configure(settings.rate_limits)
+            self.telemetry.configure(settings)
         self.access.configure(config)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
         stopped = self._replace_upstreams(old, config)
         self.config = config
+        self.telemetry.keep_servers(self.upstreams)
         self._rebuild_now()
         for upstream in stopped:
             self.background.start(upstream.retire(CLOSE_GRACE), "retire upstream")

@@ -42,9 +42,11 @@ Handler = Callable[[Any, str], None]
 class Bus:
     """One worker's end. This class is that of a worker that is alone: nobody hears what it sends."""
 
-    def __init__(self, here: str = "0") -> None:
+    def __init__(self, here: str = "0", slot: int = 0) -> None:
         self.here = here
         """This worker's address: letters and digits. The successor of a worker that died has its address."""
+        self.slot = slot
+        """This worker's number among those of its replica; its successor has the same."""
         self._handlers: dict[str, list[Handler]] = {}
 
     @property
@@ -90,8 +92,7 @@ class SocketBus(Bus):
     """A bus of datagram sockets, made before the workers are forked: it needs no server, no file and no port."""
 
     def __init__(self, slot: int, inbox: socket.socket, outboxes: dict[str, socket.socket], replica: str = "") -> None:
-        super().__init__(f"{replica}{slot}")
-        self._slot = slot
+        super().__init__(f"{replica}{slot}", slot)
         self._replica = replica
         self._inbox = inbox
         self._outboxes = {address: _Outbox(address, outbox) for address, outbox in outboxes.items()}
@@ -116,7 +117,7 @@ class SocketBus(Bus):
         self._sent = (self._sent + 1) & 0xFFFFFFFF
         count = -(-len(message) // _PIECE)
         pieces = [
-            _HEAD.pack(self._slot, self._sent, number, count) + message[number * _PIECE : (number + 1) * _PIECE]
+            _HEAD.pack(self.slot, self._sent, number, count) + message[number * _PIECE : (number + 1) * _PIECE]
             for number in range(count)
         ]
         for outbox in outboxes:

@@ -48,9 +48,14 @@ def level_number(level: str) -> int:
     return next((ours for slog, ours in ((-1, 10), (3, 20), (7, 30)) if number <= slog), 40)
 
 
+def shows_debug() -> bool:
+    """Tell whether records for somebody looking for a fault are written."""
+    return _log.isEnabledFor(logging.DEBUG)
+
+
 def debug(event: str, **values: Any) -> None:
     """Record what only somebody looking for a fault wants to see."""
-    if _log.isEnabledFor(logging.DEBUG):
+    if shows_debug():
         _log.debug(event, extra={"values": values})
 
 

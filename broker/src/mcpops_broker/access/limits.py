@@ -18,6 +18,7 @@ from mcpops_broker.access.counters import Counters, Key
 from mcpops_broker.config.limits import ANY, Per, RateLimit
 from mcpops_broker.principal import Principal
 from mcpops_broker.protocol.jsonrpc import RefusalError
+from mcpops_broker.seen import metrics
 
 TOO_MANY = 429
 """HTTP status of a refusal (RFC 6585 section 4), and the code of its JSON-RPC error: MCP 2026-07-28 (basic, error
@@ -80,6 +81,7 @@ class RateLimits:
     def _refuse(self, principal: Principal, kind: Kind, refusing: list[tuple[float, RateLimit]]) -> None:
         for _, limit in refusing:
             self.refused[limit.name] += 1
+            metrics.RATE_LIMITED.add(limit.name)
         wait, limit = max(refusing, key=lambda one: one[0])
         seconds = max(1, math.ceil(wait))
         logs.debug("rate.limited", limit=limit.name, principal=principal.id, method=kind[0], tool=kind[2])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mcpops_broker.config.admin import AdminOptions
 from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.policy import PolicyOptions
+from mcpops_broker.config.seen import AuditOptions, TelemetryOptions
 from mcpops_broker.config.watch import NO_FILES, Files
 
 MIB = 1024 * 1024
@@ -83,6 +84,8 @@ class BrokerOptions:
     """Whether the page for people is served."""
     policy: PolicyOptions | None = None
     """Who may use what; None: everything is allowed."""
+    telemetry: TelemetryOptions = field(default_factory=TelemetryOptions)
+    audit: AuditOptions = field(default_factory=AuditOptions)
 
 
 @dataclass(frozen=True, slots=True)

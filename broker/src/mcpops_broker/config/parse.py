@@ -25,6 +25,7 @@ from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
 from mcpops_broker.config.policy import parse_policy
 from mcpops_broker.config.secrets import files_read, secret, spellings
+from mcpops_broker.config.seen import parse_audit, parse_telemetry
 from mcpops_broker.config.watch import NO_FILES, Files
 
 MOST_PROBLEMS = 50
@@ -46,6 +47,7 @@ _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
     *spellings("signingKey"), "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
     "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui", "policy",
+    "telemetry", "audit",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -263,6 +265,8 @@ def _broker(fields: Fields) -> BrokerOptions:
         admin=parse_admin(Fields("broker.admin", fields.raw("admin"), fields.problems)),
         ui=fields.switch("ui", default.ui),
         policy=parse_policy(fields),
+        telemetry=parse_telemetry(Fields("broker.telemetry", fields.raw("telemetry"), fields.problems)),
+        audit=parse_audit(Fields("broker.audit", fields.raw("audit"), fields.problems)),
     )
 
 

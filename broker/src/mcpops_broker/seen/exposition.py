@@ -33,14 +33,14 @@ class Exposition:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._workers = Gather(broker.bus, "metrics", self._snapshot)
+        self._workers = Gather(broker.bus.local, "metrics", self._snapshot)  # each replica is asked for its own
 
     async def text(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics and their content type, as the Accept header wants them (Prometheus or OpenMetrics)."""
-        here = self._broker.bus.here
-        snapshots, _ = await self._workers.ask()
+        snapshots, silent = await self._workers.ask()
+        snapshots.sort(key=lambda snapshot: int(snapshot[WORKER]))
         answered = {snapshot[WORKER] for snapshot in snapshots}
-        missing = [worker for worker in (here, *self._broker.bus.others) if worker not in answered]
+        missing = [worker for worker in map(str, range(len(snapshots) + silent)) if worker not in answered]
         return await asyncio.to_thread(_write, snapshots, missing, accept)
 
     def _snapshot(self) -> Snapshot:
@@ -51,7 +51,7 @@ class Exposition:
         for gauge, numbers in state.read(self._broker):
             found[gauge.name] = _described(gauge, [(labels, [number]) for labels, number in numbers])
         found.update(_process())
-        return {WORKER: self._broker.bus.here, "metrics": found}
+        return {WORKER: str(self._broker.bus.local.slot), "metrics": found}
 
 
 def _described(meter: Meter, samples: list[Any]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 Labels = tuple[str, ...]
 Sample = tuple[Labels, list[float]]
-"""The values of a metric's labels, and its number; of a histogram the counts of all buckets (the last is that of what is
-above all bounds) and the sum."""
+"""The values of a metric's labels, and its number; of a histogram the counts of all buckets (the last one is for what
+is above all bounds) and the sum."""
 
 _Value = TypeVar("_Value")
 

@@ -8,6 +8,7 @@ bounded number (`meters.MOST_SERIES`). Whoever makes a request is no label, and 
 
 from __future__ import annotations
 
+from mcpops_broker.config.limits import METHODS as MCP_METHODS
 from mcpops_broker.seen.meters import Counter, Gauge, Histogram
 from mcpops_broker.seen.record import Outcome, Record
 
@@ -17,7 +18,9 @@ REQUESTS = Counter(
     "method", "era", "outcome",
 )  # fmt: skip
 DURATION = Histogram(
-    "mcpops_broker_request_duration_seconds", "Time from the head of a request to its answer, without streams.", "method"
+    "mcpops_broker_request_duration_seconds",
+    "Time from the head of a request to its answer, without streams.",
+    "method",
 )
 TOOL_CALLS = Counter(
     "mcpops_broker_tool_calls_total",
@@ -32,6 +35,7 @@ UPSTREAM_ERRORS = Counter(
     "Requests of clients that a server did not answer as it should: unreachable, timeout, busy, unavailable, ...",
     "server", "reason",
 )  # fmt: skip
+RATE_LIMITED = Counter("mcpops_broker_rate_limited_total", "Requests that a rate limit or quota refused.", "limit")
 AUDIT_LOST = Counter("mcpops_broker_audit_lost_total", "Lines of the audit log that could not be written.")
 
 BUILD = Gauge("mcpops_broker_build_info", "Always 1; the release is a label.", "version")
@@ -50,22 +54,22 @@ PARKED = Gauge("mcpops_broker_parked_calls", "Calls of clients without sessions 
 TASKS = Gauge("mcpops_broker_tasks", "Tasks of the event loop.")
 SERVER_UP = Gauge("mcpops_broker_server_up", "Whether a server answers; none that is disabled.", "server")
 SERVER_CALLS = Gauge("mcpops_broker_server_calls_in_flight", "Requests of clients that a server has now.", "server")
-SERVER_OFFERS = Gauge("mcpops_broker_server_offers", "What a server offers, by kind (tools, prompts, ...).", "server", "kind")
+SERVER_OFFERS = Gauge(
+    "mcpops_broker_server_offers", "What a server offers, by kind (tools, prompts, ...).", "server", "kind"
+)
 SERVER_HIDDEN = Gauge(
     "mcpops_broker_server_hidden", "What a server offers and another has the name of, so that it is hidden.", "server"
 )
 CIRCUIT_OPEN = Gauge(
-    "mcpops_broker_server_circuit_open", "Whether requests to a server are refused since it fails again and again.", "server"
+    "mcpops_broker_server_circuit_open",
+    "Whether requests to a server are refused since it fails again and again.",
+    "server",
 )
 
-METHODS = frozenset({
-    "initialize", "ping", "logging/setLevel", "completion/complete",
-    "tools/list", "tools/call", "prompts/list", "prompts/get",
-    "resources/list", "resources/templates/list", "resources/read", "resources/subscribe", "resources/unsubscribe",
-    "server/discover", "subscriptions/listen", "tasks/cancel", "tasks/get", "tasks/update",
-    "notifications/initialized", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed",
-    "batch", "response", "GET", "DELETE", "OPTIONS", "",
-})  # fmt: skip
+METHODS = MCP_METHODS | {
+    "notifications/initialized", "notifications/cancelled", "notifications/progress",
+    "notifications/roots/list_changed", "batch", "response", "GET", "DELETE", "OPTIONS", "",
+}  # fmt: skip
 """The values of the label `method`; any other method is `other`."""
 
 

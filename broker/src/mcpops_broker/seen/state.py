@@ -36,7 +36,8 @@ def read(broker: Broker) -> Iterable[Reading]:
         metrics.TASKS: len(asyncio.all_tasks()),
     }
     yield metrics.BUILD, [((__version__,), 1)]
-    yield from ((gauge, [((), float(number))]) for gauge, number in single.items())
+    for gauge, number in single.items():
+        yield gauge, [((), float(number))]
     enabled = [upstream for upstream in broker.upstreams.values() if upstream.state is not State.DISABLED]
     conflicts = broker.catalogue.conflicts
     yield metrics.SERVER_UP, [((one.server.name,), float(one.state is State.READY)) for one in enabled]

@@ -15,8 +15,10 @@ from mcpops_broker import logs
 from mcpops_broker.broker import Broker
 from mcpops_broker.mcp.endpoint import McpEndpoint
 from mcpops_broker.web.admin_access import AdminAccess
-from mcpops_broker.web.asgi import Receive, Scope, Send, respond
+from mcpops_broker.web.asgi import Receive, Scope, Send, read_headers, respond
 from mcpops_broker.web.health import CHECKS
+from mcpops_broker.web.metrics import PATH as METRICS
+from mcpops_broker.web.metrics import MetricsEndpoint
 
 MCP_PATHS = frozenset({"/mcp", "/mcp/", "/mcp/stateful", "/mcp/stateless"})
 """As in the operator's broker: `/mcp/stateful` takes every request for one in a session, `/mcp/stateless` is `/mcp`."""
@@ -34,6 +36,7 @@ class App:
         self._make_broker = make_broker
         self.broker: Broker | None = None
         self._mcp: Asgi | None = None
+        self._metrics: MetricsEndpoint | None = None
         self._admin: asyncio.Task[Asgi] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +58,9 @@ class App:
             plain = (b"content-type", b"text/plain; charset=utf-8")
             await respond(send, status, text.encode(), plain, head=scope["method"] == "HEAD")
             return
+        if scope["path"] == METRICS and self._metrics is not None and scope["method"] in ("GET", "HEAD"):
+            await self._metrics.get(read_headers(scope), send, head=scope["method"] == "HEAD")
+            return
         if self._admin is None:
             self._admin = asyncio.create_task(_load_admin(self.broker))
         admin = await asyncio.shield(self._admin)
@@ -65,6 +71,7 @@ class App:
         try:
             self.broker = await self._make_broker()
             self._mcp = McpEndpoint(self.broker)
+            self._metrics = MetricsEndpoint(self.broker, AdminAccess(self.broker))
             await self.broker.start()
         except Exception as error:
             logs.failure("start.failed", error)
