@@ -63,6 +63,10 @@ class Catalogue:
         """Return the tool or prompt with this name, as clients see it; None when there is none."""
         return self._index.find(kind, name)
 
+    def has_virtual_server(self, name: str) -> bool:
+        """Tell whether a virtual server of this name is configured."""
+        return name in self._virtual
+
     def route_resource(self, uri: str) -> tuple[str, ...]:
         """Return the upstreams to ask for a resource, the likeliest first; several when nobody lists it."""
         return self._index.owners(uri)

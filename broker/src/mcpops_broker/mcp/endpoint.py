@@ -16,6 +16,7 @@ from mcpops_broker import logs
 from mcpops_broker.mcp.http import Request, accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.session_endpoint import SessionEndpoint
 from mcpops_broker.mcp.stateless_endpoint import ONLY_POST, StatelessEndpoint, wants_no_session
+from mcpops_broker.mcp.virtual_path import take_virtual_server, unknown_path
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.seen.record import Outcome
@@ -56,12 +57,17 @@ class McpEndpoint:
         record = observers.begin(headers, scope.get("client"))
         try:
             self._check_headers(scope, headers)
+            virtual_server = take_virtual_server(scope, headers)
             if method == "OPTIONS":
                 record.method = method
                 await respond(send, 200, b"", _ALLOW)
                 return
             principal = await self._broker.authentication.authenticate(headers, scope)
             record.principal = principal
+            if virtual_server is not None:
+                record.path = scope["path"]
+                if not self._broker.catalogue.has_virtual_server(virtual_server):
+                    raise unknown_path()
             request = Request(scope, headers, principal, receive, send, record)
             if method == "POST":
                 await self._post(request)

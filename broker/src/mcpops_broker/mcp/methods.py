@@ -151,7 +151,7 @@ def resource_upstreams(broker: Broker, exchange: ClientExchange, uri: str) -> li
     upstreams, decision = readable(broker, exchange.scope, uri)
     exchange.record.decision = decision
     if decision is not None and decision.needs_scopes:
-        raise _more_scopes(broker, decision, uri)
+        raise _more_scopes(broker, exchange, decision, uri)
     return upstreams
 
 
@@ -190,14 +190,14 @@ def _find(broker: Broker, exchange: ClientExchange, kind: Kind, named: Params) -
         if decision.allowed:
             return item
         if decision.needs_scopes:
-            raise _more_scopes(broker, decision, name)
+            raise _more_scopes(broker, exchange, decision, name)
     raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown {kind.noun}: {jsonrpc.excerpt(name)}")
 
 
-def _more_scopes(broker: Broker, decision: Decision, name: str) -> RefusalError:
+def _more_scopes(broker: Broker, exchange: ClientExchange, decision: Decision, name: str) -> RefusalError:
     scopes = decision.needs_scopes
     why = f"{jsonrpc.excerpt(name)} needs the scopes {' '.join(scopes)}"
-    return broker.authentication.insufficient_scope(scopes, why)
+    return broker.authentication.insufficient_scope(scopes, why, exchange.record.path)
 
 
 def _named(params: Params) -> str:

@@ -95,6 +95,8 @@ class Record:
     """How long servers had the request."""
     arguments: Any = None
     """What a tool or prompt was called with. Of its client: never logged unless the configuration asks for it."""
+    path: str = "/mcp"
+    """Where it was sent: the endpoint, or that of a virtual server."""
     stopped: bool = False
     """Whether it was ended before its time: cancelled, or by the end of its session or of the broker."""
     decision: Judged | None = None
@@ -131,6 +133,7 @@ class Record:
         """Return a record for another message of the same HTTP request (a batch)."""
         other = Record(self.id, self.address, self.headers)
         other.principal, other.era, other.session = self.principal, self.era, self.session
+        other.path = self.path
         return other
 
     def answered(self, message: Message) -> None:

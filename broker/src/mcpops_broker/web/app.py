@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from mcpops_broker import logs
 from mcpops_broker.broker import Broker
 from mcpops_broker.mcp.endpoint import McpEndpoint
+from mcpops_broker.mcp.virtual_path import VIRTUAL_PATHS
 from mcpops_broker.web.admin_access import AdminAccess
 from mcpops_broker.web.asgi import Receive, Scope, Send, read_headers, respond
 from mcpops_broker.web.health import CHECKS
@@ -42,7 +43,8 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event of the server."""
         if scope["type"] == "http" and self._mcp is not None:
-            if scope["path"] in MCP_PATHS:
+            path = scope["path"]
+            if path in MCP_PATHS or path.startswith(VIRTUAL_PATHS):
                 await self._mcp(scope, receive, send)
             else:
                 await self._other(scope, receive, send)
