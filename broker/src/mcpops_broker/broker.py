@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcpops_broker import logs
 from mcpops_broker.access import discovery
@@ -51,6 +52,9 @@ from mcpops_broker.ui.workers import AllWorkers
 from mcpops_broker.upstream.upstream import State, Upstream
 from mcpops_broker.web.origin import OriginPolicy
 
+if TYPE_CHECKING:
+    from mcpops_broker.cluster.source import Cluster
+
 REBUILD_AFTER = 0.02
 """Seconds to wait for more changes before the catalogue is built again: at the start many upstreams come at once."""
 SWEEP = 30.0
@@ -75,6 +79,8 @@ class Options:
     """PEM of the public key with which `x-mcp-authorized` is checked; wins over the configuration's."""
     loopback: bool = True
     """Whether only programs of this machine reach the broker."""
+    namespaces: tuple[str, ...] | None = None
+    """Of a cluster whose registrations are served, too; empty: all of them; None: not in cluster mode."""
 
 
 @dataclass(slots=True)
@@ -92,9 +98,12 @@ class ConfigState:
 class Broker:
     """Everything that the endpoints use. Make it inside a running event loop, then `start` it."""
 
-    def __init__(self, options: Options, config: Config, bus: Bus) -> None:
+    def __init__(self, options: Options, config: Config, bus: Bus, cluster: Cluster | None = None) -> None:
         self.options = options
+        self.file = config
+        """The configuration of the file, without what the cluster adds."""
         self.config = config
+        self.cluster = cluster
         self.config_state = ConfigState(time.time(), files=config.files)
         self.bus = bus
         self.background = Background()
@@ -146,6 +155,8 @@ class Broker:
         """Begin to connect to the upstreams and to watch the configuration."""
         before = signature(self.options.config)
         await self.apply(self.config)
+        if self.cluster is not None:
+            self.cluster.start(self)
         work = watch(lambda: {self.options.config: before, **self.config_state.files}, self.reload)
         self.background.start(work, "watch config")
         self.background.start(self._sweep(), "sweep sessions")
@@ -153,6 +164,8 @@ class Broker:
     async def close(self) -> None:
         """Stop everything."""
         self.begin_drain()
+        if self.cluster is not None:
+            await self.cluster.close()
         if self._rebuild is not None:
             self._rebuild.cancel()
         self.announcements.close()
@@ -177,6 +190,8 @@ class Broker:
 
     def ready(self) -> bool:
         """Tell whether clients can be served: an upstream is ready, or none is configured (the operator's rule)."""
+        if self.cluster is not None and not self.cluster.synced:
+            return False
         enabled = [upstream for upstream in self.upstreams.values() if upstream.server.enabled]
         return not self.draining and (not enabled or any(upstream.state is State.READY for upstream in enabled))
 
@@ -195,6 +210,10 @@ class Broker:
             logs.failure("config.bug", error)
             return
         self.config_state = ConfigState(time.time(), files=config.files)
+        self.file = config
+        if self.cluster is not None:
+            config = self.cluster.merged(config)
+            self.cluster.file_changed()
         await self.apply(config)
         logs.info("config.loaded", file=self.options.config, servers=len(config.servers))
 
@@ -218,6 +237,8 @@ class Broker:
         self.access.configure(config)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
+        if old.broker.cluster != config.broker.cluster:
+            logs.warning("config.warning", problem="broker.cluster is used from the next start on")
         stopped = self._replace_upstreams(old, config)
         self.config = config
         self.telemetry.keep_servers(self.upstreams)

@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     logs.setup(options.log_level, options.log_format)
     tls = Tls(options.tls_certificate, options.tls_key) if options.tls_certificate else None
     problem = tls.problem() if tls else "--tls-key needs --tls-certificate, too" if options.tls_key else ""
+    problem = problem or _cluster_problem(options)
     if problem:
         print(problem, file=sys.stderr)
         return EXIT_USAGE
@@ -67,10 +68,25 @@ def main(arguments: list[str] | None = None) -> int:
         tuple(options.allowed_origin),
         trusted_key,
         loopback=ip_address(listener.getsockname()[0]).is_loopback,
+        namespaces=tuple(options.namespace) if options.cluster else None,
     )
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
     return Workers(options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls)).run()
+
+
+def _cluster_problem(options: argparse.Namespace) -> str:
+    if not options.cluster:
+        return "--namespace has no meaning without --cluster" if options.namespace else ""
+    try:
+        from mcpops_broker.cluster.api import ApiProblem, find_cluster  # noqa: PLC0415 - an extra, which few need
+    except ModuleNotFoundError as error:
+        return f"--cluster needs the package {error.name}: install mcpops-broker[cluster]"
+    try:
+        find_cluster()
+    except ApiProblem as problem:
+        return f"--cluster: {problem}"
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,6 +105,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--workers", type=_count, default=1, help="processes that share the port (default %(default)s)")
     serve.add_argument("--public-host", help="name under which clients reach the broker; its web pages may call it")
+    serve.add_argument(
+        "--cluster",
+        action="store_true",
+        help="serve what MCPServerRegistration and MCPVirtualServer objects of this Kubernetes cluster name, too",
+    )
+    serve.add_argument(
+        "--namespace",
+        action="append",
+        default=[],
+        help="only of this namespace (may be given several times; default: of all)",
+    )
     serve.add_argument("--tls-certificate", type=Path, help="PEM file with the certificate and its chain: serve https")
     serve.add_argument("--tls-key", type=Path, help="PEM file with its private key (default: in the same file)")
     serve.add_argument(

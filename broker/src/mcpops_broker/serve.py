@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -24,6 +25,9 @@ from mcpops_broker.mcp import peers
 from mcpops_broker.web.app import App
 from mcpops_broker.web.connection import Connection
 from mcpops_broker.workers import Worker
+
+if TYPE_CHECKING:
+    from mcpops_broker.cluster.source import Cluster
 
 KEEP_ALIVE = 650
 """Seconds that an idle client connection stays open: longer than the idle times of proxies in front, so that it is
@@ -101,7 +105,7 @@ def serve(
         server.should_exit = True
 
     async def make_broker() -> Broker:
-        broker = Broker(options, config, worker.bus if worker else Bus())
+        broker = Broker(options, config, worker.bus if worker else Bus(), _cluster(options))
         peers.connect(broker)
         if worker is not None:
             asyncio.get_running_loop().add_reader(worker.parent, parent_gone, worker.parent)
@@ -138,3 +142,11 @@ def serve(
     server.run(sockets=[listener])
     logs.info("stopped")
     return 0 if server.started else 1
+
+
+def _cluster(options: Options) -> Cluster | None:
+    if options.namespaces is None:
+        return None
+    from mcpops_broker.cluster.source import Cluster  # noqa: PLC0415 - an extra, loaded where it is wanted
+
+    return Cluster(options.namespaces)

@@ -100,6 +100,18 @@ class ConfigStatus(TypedDict):
     warnings: list[str]
 
 
+class ClusterStatus(TypedDict):
+    """Cluster mode. `refused` are registrations that cannot be served and `elsewhere` those of other brokers, each with
+    the reason; `problems` say what could not be read or written."""
+
+    synced: bool
+    leader: bool
+    leaderIdentity: str
+    refused: dict[str, str]
+    elsewhere: dict[str, str]
+    problems: list[str]
+
+
 class Status(TypedDict):
     """The whole broker. `toolConflicts` counts hidden tools, `callsAsking` calls that wait for their clients, `tasks`
     those of the process's event loop."""
@@ -122,6 +134,7 @@ class Status(TypedDict):
     virtualServers: list[VirtualServerStatus]
     rateLimits: dict[str, RateLimitStatus]
     config: ConfigStatus
+    cluster: ClusterStatus | None
 
 
 def status(broker: Broker) -> Status:
@@ -147,7 +160,7 @@ def status(broker: Broker) -> Status:
         "callsAsking": sum(upstream.waiting for upstream in broker.upstreams.values()),
         "tasks": len(asyncio.all_tasks()),
         "draining": broker.draining,
-        "virtualServers": [_virtual_server(broker, server) for server in broker.config.virtual_servers],
+        "virtualServers": [virtual_server_status(broker, server) for server in broker.config.virtual_servers],
         "rateLimits": {
             limit.name: {"allows": limit.allowance, "refused": broker.rate_limits.refused.get(limit.name, 0)}
             for limit in broker.config.broker.rate_limits
@@ -157,6 +170,7 @@ def status(broker: Broker) -> Status:
             "problems": list(broker.config_state.problems),
             "warnings": list(broker.config.warnings),
         },
+        "cluster": None if broker.cluster is None else broker.cluster.status(),
     }
 
 
@@ -213,7 +227,7 @@ def _invalid(listed: Listing, *kinds: Kind) -> list[Invalid]:
     return [{"name": one.name, "errors": list(one.errors)} for kind in kinds for one in listed.invalid(kind)]
 
 
-def _virtual_server(broker: Broker, server: VirtualServer) -> VirtualServerStatus:
+def virtual_server_status(broker: Broker, server: VirtualServer) -> VirtualServerStatus:
     catalogue = broker.catalogue
     missing = {name for name in server.tools if catalogue.route(Kind.TOOLS, name) is None}
     missing |= {name for name in server.prompts if catalogue.route(Kind.PROMPTS, name) is None}

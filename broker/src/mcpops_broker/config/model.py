@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mcpops_broker.config.admin import AdminOptions
+from mcpops_broker.config.cluster import ClusterOptions
 from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.policy import PolicyOptions
 from mcpops_broker.config.seen import AuditOptions, TelemetryOptions
@@ -86,6 +87,7 @@ class BrokerOptions:
     """Who may use what; None: everything is allowed."""
     telemetry: TelemetryOptions = field(default_factory=TelemetryOptions)
     audit: AuditOptions = field(default_factory=AuditOptions)
+    cluster: ClusterOptions = field(default_factory=ClusterOptions)
 
 
 @dataclass(frozen=True, slots=True)

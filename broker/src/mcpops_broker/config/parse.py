@@ -13,12 +13,14 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.admin import parse_admin
+from mcpops_broker.config.cluster import parse_cluster
 from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.limits import parse_rate_limits
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
@@ -47,7 +49,7 @@ _BROKER_KEYS = {
     "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
     *spellings("signingKey"), "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
     "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui", "policy",
-    "telemetry", "audit",
+    "telemetry", "audit", "cluster",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -79,6 +81,11 @@ def parse(text: str | bytes) -> Config:
     except Exception:  # PyYAML lets out whatever reading a date, a number or a tagged value raises
         why = "a value cannot be read as what it looks like (a number, a date, ...); put it in quotes"
         raise ConfigError([f"the file is not valid YAML: {why}"]) from None
+    return from_document(document)
+
+
+def from_document(document: Any) -> Config:
+    """Read a configuration that was parsed already; raise `ConfigError` with everything that is wrong with it."""
     problems: list[str] = []
     warnings: list[str] = []
     top = Fields("the file", document, problems)
@@ -267,6 +274,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         policy=parse_policy(fields),
         telemetry=parse_telemetry(Fields("broker.telemetry", fields.raw("telemetry"), fields.problems)),
         audit=parse_audit(Fields("broker.audit", fields.raw("audit"), fields.problems)),
+        cluster=parse_cluster(Fields("broker.cluster", fields.raw("cluster"), fields.problems)),
     )
 
 

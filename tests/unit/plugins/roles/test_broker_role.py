@@ -123,7 +123,8 @@ class TestConfiguration:
     def test_the_role_knows_the_settings_that_the_broker_knows(self) -> None:
         options = SPEC["broker_settings"]["options"]
 
-        assert set(options) == parse._BROKER_KEYS - set(secrets.spellings("signingKey"))  # a Secret of its own
+        made_by_the_role = {*secrets.spellings("signingKey"), "cluster"}
+        assert set(options) == parse._BROKER_KEYS - made_by_the_role
         assert set(options["timeouts"]["options"]) == parse._TIMEOUT_KEYS
         assert set(options["limits"]["options"]) == parse._LIMIT_KEYS
 
