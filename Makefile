@@ -54,7 +54,7 @@ build: setup-test ## the collection's archive in dist/
 lock: setup-test ## resolve tests/setup/*.in again (needs uv: pip install uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade tests/setup/test.in -o tests/setup/test.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c tests/setup/test.lock tests/setup/run.in -o tests/setup/run.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c tests/setup/run.lock broker/pyproject.toml -o broker/requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --all-extras -c tests/setup/run.lock broker/pyproject.toml -o broker/requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade tests/setup/legacy.in -o tests/setup/legacy.lock
 
 clean: demo-down ## remove everything that these commands made
