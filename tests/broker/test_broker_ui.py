@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -30,6 +31,18 @@ SEARCH: Json = {
         "required": ["query"],
     },
 }
+
+PAGES = (
+    "",
+    "/server?name=dev/gone",
+    "/server?name=dev/github",
+    "/tools",
+    "/tool?name=gh_search",
+    "/calls",
+    "/sessions",
+    "/access?how=token&kind=tools&name=gh_evil",
+    "/access?how=anonymous&kind=tools&name=",
+)
 
 
 @dataclass
@@ -55,7 +68,7 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with ExitStack() as stack:
         upstream = stack.enter_context(RawUpstream())
-        upstream.tools = [SEARCH, tool("evil", description=EVIL)]
+        upstream.tools = [SEARCH, tool("evil", description=EVIL), tool("wait")]
         many = stack.enter_context(RawUpstream(*(f"tool_{number:04}" for number in range(1000))))
         config = {
             "servers": [
@@ -63,7 +76,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 server("dev/gone", "http://127.0.0.1:9/mcp", "gone_"),
                 server("erp/records", many.url, "erp_"),
             ],
-            "broker": {"admin": {"token": TOKEN, "public": ["ui", "status"]}},
+            "broker": {
+                "policy": {
+                    "rules": [{"name": "staff", "allow": "'staff' in principal.groups || tool.name != 'gh_evil'"}]
+                },
+                "admin": {"token": TOKEN, "public": ["ui", "status"]},
+            },
         }
         broker = stack.enter_context(run_broker(tmp_path_factory.mktemp("ui"), config, "--workers", "2"))
         broker.wait_ready("dev/github", "erp/records")
@@ -93,6 +111,40 @@ def test_the_overview_follows_the_broker(scene: Scene, tmp_path: object) -> None
     expect(sessions).to_have_text(str(before + 1))
 
 
+def test_calls_are_seen_while_they_run_and_afterwards(scene: Scene) -> None:
+    scene.broker.initialize()
+    page = scene.open("/calls")
+    running = page.get_by_role("region", name="In flight").get_by_role("listitem").filter(has_text="gh_wait")
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(scene.broker.call, "gh_wait")
+        expect(running).to_contain_text("dev/github")
+        scene.upstream.let_go()
+        assert "result" in call.result()
+
+    expect(running).to_have_count(0)
+    ended = page.get_by_role("row").filter(has_text="gh_wait")
+    expect(ended).to_contain_text("OK")
+    expect(ended).to_contain_text("anonymous")
+    page.goto(f"{scene.broker.url}/ui/server?name=dev/github")
+    expect(page.get_by_role("img", name="Mean time of the calls to dev/github")).to_be_visible()
+
+
+def test_whether_a_principal_may_use_a_tool_and_why(scene: Scene) -> None:
+    page = scene.open("/tool?name=gh_evil")
+    page.get_by_role("link", name="Who may use it?").click()
+    decision = page.get_by_role("region", name="Decision")
+
+    page.get_by_label("Groups").fill("guests")
+    page.get_by_role("button", name="Decide").click()
+    expect(decision).to_contain_text("No rule of the policy allows it.")
+    page.get_by_label("Groups").fill("guests, staff")
+    page.get_by_role("button", name="Decide").click()
+    expect(decision).to_contain_text("Decided by staff")
+    page.get_by_label("Further claims").fill("{")
+    page.get_by_role("button", name="Decide").click()
+    expect(page.get_by_role("alert")).to_have_text('The claims must be a JSON object, such as {"department": "sales"}.')
+
+
 def test_everything_can_be_read_without_javascript(scene: Scene) -> None:
     page = scene.open(java_script_enabled=False)
 
@@ -110,7 +162,7 @@ def test_everything_can_be_read_without_javascript(scene: Scene) -> None:
 
 def test_search_among_a_thousand_tools_follows_the_typing(scene: Scene) -> None:
     page = scene.open("/tools?page=11")
-    expect(page.get_by_role("status").first).to_have_text("1002 tools, 1001 to 1002")
+    expect(page.get_by_role("status").first).to_have_text("1003 tools, 1001 to 1003")
 
     page.get_by_label("Search").type("TOOL_099")
 
@@ -132,7 +184,7 @@ def test_the_pages_are_accessible_and_fit_a_phone(scene: Scene, scheme: str) -> 
     page = scene.open(signed_in=True, color_scheme=scheme, viewport={"width": 360, "height": 740})
     scene.broker.initialize()
     scene.broker.tools()
-    for path in ("", "/server?name=dev/gone", "/server?name=dev/github", "/tools", "/tool?name=gh_search", "/sessions"):
+    for path in PAGES:
         page.goto(f"{scene.broker.url}/ui{path}")
         assert violations(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -145,7 +197,7 @@ def test_the_keyboard_reaches_everything(scene: Scene) -> None:
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="1002")).to_be_focused()
+    expect(page.get_by_role("link", name="1003")).to_be_focused()
 
 
 def test_a_pause_is_kept(scene: Scene) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from base64 import b64encode
@@ -131,4 +132,6 @@ def _explained(error: OSError, host: str, port: int, what: str = "") -> HttpErro
         return HttpError(f"no TLS connection to {where} ({error.reason or 'TLS error'})")
     if isinstance(error, socket.gaierror):
         return HttpError(f"the name {host!r} cannot be resolved")
-    return HttpError(f"no connection to {where} ({error.strerror or 'connection failed'})")
+    # asyncio puts the address once more into its text
+    why = os.strerror(error.errno).lower() if error.errno else error.strerror or "connection failed"
+    return HttpError(f"no connection to {where} ({why})")

@@ -23,6 +23,7 @@ KINDS = {
     "resources": Kind.RESOURCES,
     "templates": Kind.TEMPLATES,
 }
+NOUNS = {"tools": "Tools", "prompts": "Prompts", "resources": "Resources", "templates": "Resource templates"}
 _HINTS = (
     ("readOnlyHint", True, "read-only"),
     ("destructiveHint", True, "destructive"),

@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
 from mcpops_broker.gather import Gather
+from mcpops_broker.seen.live import LONGEST_NAME, RECENT
 from mcpops_broker.sessions.capabilities import capabilities_of
+from mcpops_broker.ui.history import History
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
 
 Json = dict[str, Any]
 SHOWN = 200
-"""Sessions that are shown."""
+"""Sessions, and requests in flight, that are shown."""
 _RECHECK, _END = "ui.recheck", "ui.end"
 
 
@@ -54,6 +57,12 @@ class Facts:
     """How many there are; with several workers at least so many."""
     calls: dict[str, int]
     """Calls in flight, by server."""
+    in_flight: list[Json]
+    """Requests that are being carried out, the oldest first: `method`, `name`, `upstream`, `principal`, `began`."""
+    recent: list[Json]
+    """Requests that have ended, the newest first (`seen.live`)."""
+    histories: dict[str, History]
+    """How fast servers answered, by server."""
 
 
 class AllWorkers:
@@ -70,6 +79,8 @@ class AllWorkers:
         answers, missing = await self._facts.ask()
         sessions: dict[str, SessionFacts] = {}
         calls: dict[str, int] = {}
+        histories: dict[str, History] = {}
+        now = time.time()
         for answer in answers:
             for one in answer["sessions"]:
                 found = SessionFacts(**one)
@@ -78,6 +89,8 @@ class AllWorkers:
                     known.last_used, known.busy = max(known.last_used, found.last_used), known.busy + found.busy
             for name, number in answer["calls"].items():
                 calls[name] = calls.get(name, 0) + number
+            for name, history in answer["servers"].items():
+                histories.setdefault(name, History(now)).add(history["points"], history["samples"])
         return Facts(
             workers=len(answers) + missing,
             missing=missing,
@@ -86,6 +99,13 @@ class AllWorkers:
             sessions=sorted(sessions.values(), key=lambda session: -session.last_used)[:SHOWN],
             session_count=max(len(sessions), *(answer["known"] for answer in answers)),
             calls=calls,
+            in_flight=sorted(
+                (call for answer in answers for call in answer["inFlight"]), key=lambda call: call["began"]
+            ),
+            recent=heapq.nlargest(
+                RECENT, (call for answer in answers for call in answer["recent"]), key=lambda call: call["ended"]
+            ),
+            histories=histories,
         )
 
     def recheck(self, name: str) -> bool:
@@ -119,6 +139,19 @@ class AllWorkers:
                 for session in sorted(known, key=lambda session: session.used, reverse=True)[:SHOWN]
             ],
             "known": len(known),
+            "inFlight": [
+                {
+                    "method": record.method[:LONGEST_NAME],
+                    "name": record.name[:LONGEST_NAME],
+                    "upstream": record.upstream,
+                    "principal": record.principal.name,
+                    "began": time.time() - record.seconds,
+                }
+                for record in sorted(broker.observers.open, key=lambda record: record.began)[:SHOWN]
+                if record.name
+            ],
+            "recent": broker.live.recent(),
+            "servers": broker.live.servers(),
             "calls": {name: upstream.active for name, upstream in broker.upstreams.items() if upstream.active},
             "requests": broker.requests,
             "streams": len(broker.streams) + len(broker.subscriptions),

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from mcpops_broker import __version__, logs
 from mcpops_broker.broker import Broker
 from mcpops_broker.status import server_status, status
-from mcpops_broker.ui import overview, render, tools
+from mcpops_broker.ui import access_test, overview, render, tools
 from mcpops_broker.web.admin_access import COOKIE, SIGNED_IN_FOR, AdminAccess
 from mcpops_broker.web.asgi import BodyError, read_body, read_headers
 
@@ -44,7 +44,9 @@ class Pages:
             "/server": self._server,
             "/tools": self._tools,
             "/tool": self._tool,
+            "/calls": self._calls,
             "/sessions": self._sessions,
+            "/access": self._access_test,
         }
         for path, show in shown.items():
             router.add_api_route(path, self._for_readers(show), response_class=Response)
@@ -135,7 +137,7 @@ class Pages:
             "tools.html",
             found=found,
             kind=kind,
-            kinds=tools.KINDS,
+            nouns=tools.NOUNS,
             words=words,
             upstream=upstream,
             servers=sorted(self._broker.upstreams),
@@ -148,6 +150,23 @@ class Pages:
         if item is None:
             return await self._nothing(request)
         return self._page(request, "tool.html", kind=kind, **tools.describe(item))
+
+    async def _calls(self, request: Request) -> Response:
+        return self._page(request, "calls.html", facts=await self._broker.all_workers.facts())
+
+    async def _access_test(self, request: Request) -> Response:
+        asked = access_test.read(request.query_params)
+        options = self._broker.config.broker
+        return self._page(
+            request,
+            "access.html",
+            asked=asked,
+            answers=access_test.answer(self._broker, asked) if asked.complete and not asked.problem else None,
+            rules=len(options.policy.rules) if options.policy else None,
+            virtual=[server.name for server in self._broker.config.virtual_servers],
+            hows=access_test.HOW,
+            nouns=tools.NOUNS,
+        )
 
     async def _sessions(self, request: Request) -> Response:
         return self._page(request, "sessions.html", facts=await self._broker.all_workers.facts())
