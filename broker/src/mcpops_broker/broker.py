@@ -42,7 +42,6 @@ from mcpops_broker.mcp.watched_resources import WatchedResources
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
-from mcpops_broker.seen.live import Live
 from mcpops_broker.seen.observers import Observers
 from mcpops_broker.seen.telemetry import Telemetry
 from mcpops_broker.sessions.seal import Sealer
@@ -120,8 +119,6 @@ class Broker:
         self.announcements = Announcements(bus, self._announce)
         self.calls = Calls()
         self.observers = Observers()
-        self.live = Live()
-        self.observers.observe(self.live.observe)
         self.parked = ParkedCalls(options.secret, bus, self.background)
         self.asks = Asks(bus.here)
         self.store: Store = MemoryStore(bus)

@@ -13,6 +13,7 @@ from mcpops_broker.config.model import BrokerOptions
 from mcpops_broker.config.seen import AuditOptions
 from mcpops_broker.seen import metrics
 from mcpops_broker.seen.audit import AuditLog
+from mcpops_broker.seen.live import Live
 from mcpops_broker.seen.meters import Counter, Histogram, meters
 from mcpops_broker.seen.observers import Observer, Observers
 from mcpops_broker.seen.record import Record
@@ -24,6 +25,8 @@ class Telemetry:
     def __init__(self, observers: Observers, background: Background, settings: BrokerOptions) -> None:
         self._observers = observers
         self._background = background
+        self.live = Live()
+        """The last requests, for the page."""
         self._audit_options = AuditOptions()
         self._audit: AuditLog | None = None
         self.configure(settings)
@@ -38,6 +41,8 @@ class Telemetry:
         observers: list[Observer] = []
         if settings.telemetry.metrics:
             observers.append(metrics.observe)
+        if settings.ui:
+            observers.append(self.live.observe)
         if self._audit is not None:
             observers.append(self._audit.observe)
         if logs.shows_debug():
@@ -55,6 +60,7 @@ class Telemetry:
         for meter in meters():
             if isinstance(meter, Counter | Histogram) and "server" in meter.labels:
                 meter.keep("server", names)
+        self.live.keep_servers(names)
 
     async def close(self) -> None:
         """Write what has not been written yet."""

@@ -112,16 +112,20 @@ class AllWorkers:
         """Have all workers look at a server now; False when there is none of this name."""
         if name not in self._broker.upstreams:
             return False
-        logs.info("admin.recheck", upstream=name)
+        self._note("recheck", server=name)
         self._recheck(name)
         self._broker.bus.send(_RECHECK, name)
         return True
 
     def end_session(self, identity: str) -> None:
         """End a client session, whichever workers know it."""
-        logs.info("admin.end_session", session=identity)
+        self._note("end-session", session=identity)
         self._end(identity)
         self._broker.bus.send(_END, identity)
+
+    def _note(self, act: str, **values: str) -> None:
+        logs.info(f"admin.{act}", **values)
+        self._broker.telemetry.audit("admin", act=act, **values)
 
     def _here(self) -> Json:
         broker, clocks = self._broker, time.time() - time.monotonic()
@@ -150,8 +154,8 @@ class AllWorkers:
                 for record in sorted(broker.observers.open, key=lambda record: record.began)[:SHOWN]
                 if record.name
             ],
-            "recent": broker.live.recent(),
-            "servers": broker.live.servers(),
+            "recent": broker.telemetry.live.recent(),
+            "servers": broker.telemetry.live.servers(),
             "calls": {name: upstream.active for name, upstream in broker.upstreams.items() if upstream.active},
             "requests": broker.requests,
             "streams": len(broker.streams) + len(broker.subscriptions),
