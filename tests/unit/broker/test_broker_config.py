@@ -190,6 +190,11 @@ def test_our_own_keys() -> None:
             "broker.timeouts: key 'total' has the value -1: it must be a number from 0.01",
         ),
         (
+            "servers: [{name: a, url: 'http://h', prefix: p, userSpecificList: true},"
+            " {name: b, url: 'http://h', toolPrefix: p, userSpecificList: true}]",
+            "servers[1] (b): key 'prefix' has the value 'p': a with 'userSpecificList' has this prefix, too",
+        ),
+        (
             "servers: [{name: a, url: 'http://h', userSpecificList: Enabled}]",
             "key 'userSpecificList' has the value True: it needs a 'prefix'",
         ),

@@ -108,6 +108,7 @@ def from_document(document: Any) -> Config:
 
 def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
     seen: set[str] = set()
+    personal: dict[str, str] = {}
     for index, item in enumerate(top.items("servers")):
         fields = Fields(f"servers[{index}]", item, top.problems)
         name = fields.text("name")
@@ -123,16 +124,20 @@ def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
         for key, effect in _WITHOUT_EFFECT.items():
             if fields.raw(key) not in (None, False, "Disabled", [], {}, {"url": ""}):
                 warnings.append(f"{fields.place}: key '{key}' has no effect here: {effect}")
+        prefix, user_specific = _prefix(fields), _user_specific(fields)
+        if user_specific and (owner := personal.setdefault(prefix, name)) != name:
+            must = f"{owner} with 'userSpecificList' has this prefix, too, so calls could not tell them apart"
+            fields.problem("prefix", prefix, must)
         yield Server(
             name=name,
             url=_url(fields),
-            prefix=_prefix(fields),
+            prefix=prefix,
             hostname=fields.text("hostname"),
             enabled=_enabled(fields),
             credential=_credential(fields),
             ca_cert=_pem(fields, "caCert"),
             protocol=_protocol(fields),
-            user_specific=_user_specific(fields),
+            user_specific=user_specific,
             categories=fields.texts("category"),
             hint=fields.text("hint"),
             tags=fields.texts("tags"),

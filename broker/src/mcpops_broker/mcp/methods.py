@@ -16,6 +16,7 @@ import orjson
 from mcpops_broker import logs
 from mcpops_broker.access import discovery, personal
 from mcpops_broker.catalogue.source import OWN
+from mcpops_broker.mcp.asking import take_asking, with_marked_state
 from mcpops_broker.mcp.exchange import ClientExchange
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RefusalError, RpcError
@@ -104,11 +105,15 @@ async def _get_prompt(broker: Broker, exchange: ClientExchange, params: Params) 
 
 
 async def _read_resource(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:
-    """Read a resource from the first of the upstreams that may have it and does."""
+    """Read a resource from the first of the upstreams that may have it and does; a retry from the one that has asked
+    for what it brings."""
     uri = params.get("uri")
     if not isinstance(uri, str):
         raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "uri" must be the URI of a resource')
-    for upstream in resource_upstreams(broker, exchange, uri):
+    upstreams = resource_upstreams(broker, exchange, uri)
+    several = len(upstreams) > 1
+    asking = take_asking(params, upstreams)
+    for upstream in upstreams if asking is None else [asking]:
         try:
             reply = await relay(broker, exchange, upstream, "resources/read", params)
         except UpstreamRpcError as error:
@@ -116,7 +121,7 @@ async def _read_resource(broker: Broker, exchange: ClientExchange, params: Param
                 raise
             continue
         if _error_code(reply) not in _NOT_FOUND:
-            return exchange.response(reply)
+            return exchange.response(with_marked_state(reply, upstream) if several else reply)
     raise unknown_resource(exchange, uri)
 
 
