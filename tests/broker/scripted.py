@@ -19,6 +19,7 @@ from typing import Any
 from aiohttp import web
 from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.net.http1_client import Http1Client
+from mcpops_broker.principal import ANONYMOUS, Principal
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.upstream.exchange import Client, Exchange
 from mcpops_broker.upstream.upstream import State, Upstream
@@ -249,6 +250,7 @@ class TestExchange(Exchange):
 
     def __init__(self, client: Client, request_id: int | str = 1, **answers: Any) -> None:
         self.client = client
+        self.principal: Principal = ANONYMOUS
         self.request_id = request_id
         self.resolves_input = not client.stateless
         self.headers = {}

@@ -24,9 +24,12 @@ from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.build import Builder
 from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.config.credentials import UserToken
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.watch import NO_FILES, Files, signature, watch
+from mcpops_broker.credentials.tickets import Tickets
+from mcpops_broker.credentials.user_tokens import UserTokens
 from mcpops_broker.homes import Homes
 from mcpops_broker.mcp.announcements import Announcements
 from mcpops_broker.mcp.asks import Asks
@@ -50,6 +53,7 @@ from mcpops_broker.store.memory import MemoryStore
 from mcpops_broker.store.store import Store
 from mcpops_broker.ui.workers import AllWorkers
 from mcpops_broker.upstream.upstream import State, Upstream
+from mcpops_broker.upstream.user_credentials import Shared, token_of_user
 from mcpops_broker.web.origin import OriginPolicy
 
 if TYPE_CHECKING:
@@ -122,6 +126,9 @@ class Broker:
         self.parked = ParkedCalls(options.secret, bus, self.background)
         self.asks = Asks(bus.here)
         self.store: Store = MemoryStore(bus)
+        self.user_tokens = Shared(UserTokens(options.secret, self.store), Tickets(options.secret))
+        self.knows_users = False
+        """Whether there is an upstream that each user is known to."""
         self.homes = Homes(bus, self.background, lambda: self.upstreams)
         self.requests = 0
         """POST requests in flight."""
@@ -276,11 +283,13 @@ class Broker:
             and old.broker.timeouts == new.broker.timeouts
             and old.broker.limits == new.broker.limits
             and old.broker.check_interval == new.broker.check_interval
+            and old.broker.upstream_addresses == new.broker.upstream_addresses
         )
         before, self.upstreams = self.upstreams, {}
         for server in new.servers:
             kept = before.get(server.name)
-            if kept is not None and same and kept.server == server:
+            page_stays = old.broker.user_tokens == new.broker.user_tokens or not isinstance(server.auth, UserToken)
+            if kept is not None and same and page_stays and kept.server == server:
                 self.upstreams[server.name] = before.pop(server.name)
                 kept.server = server  # it may be described in other words
             else:
@@ -291,12 +300,14 @@ class Broker:
                     new.ca_bundle,
                     changed=self._rebuild_soon,
                     updated=self._resource_updated,
+                    credentials=token_of_user(server, self.user_tokens, self.http, new.broker, new.ca_bundle),
                 )
                 if kept is not None and kept.server.url == server.url and server.enabled:
                     upstream.take_over(kept)  # its tools stay listed while it connects with the new settings
                 self.homes.serve(upstream)
                 upstream.start()
                 self.upstreams[server.name] = upstream
+        self.knows_users = any(upstream.credentials.personal for upstream in self.upstreams.values())
         return list(before.values())
 
     def _rebuild_soon(self) -> None:

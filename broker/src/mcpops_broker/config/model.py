@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from mcpops_broker.config.admin import AdminOptions
 from mcpops_broker.config.cluster import ClusterOptions
+from mcpops_broker.config.credentials import ServerAuth, UserTokens
 from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.policy import PolicyOptions
 from mcpops_broker.config.seen import AuditOptions, TelemetryOptions
 from mcpops_broker.config.watch import NO_FILES, Files
+from mcpops_broker.net.guard import NO_MORE, Guard
 
 MIB = 1024 * 1024
 
@@ -78,6 +80,9 @@ class BrokerOptions:
     discovery_threshold: int = 0
     """Number of tools above which they are offered only those until they choose; 0: no limit."""
     rate_limits: tuple[RateLimit, ...] = ()
+    user_tokens: UserTokens | None = None
+    upstream_addresses: Guard = NO_MORE
+    """What addresses the names of upstreams, and of their authorization servers, may stand for."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     admin: AdminOptions = field(default_factory=AdminOptions)
@@ -102,6 +107,8 @@ class Server:
     enabled: bool = True
     credential: str | None = field(default=None, repr=False)
     """The whole value of the Authorization header sent to this upstream. Never logged or shown."""
+    auth: ServerAuth | None = None
+    """What it is asked with instead, or for users."""
     protocol: str = "auto"
     """Era of MCP that is spoken: `session` (2025-11-25 and earlier), `stateless` (2026-07-28), or `auto`: found out."""
     ca_cert: str | None = field(default=None, repr=False)

@@ -21,6 +21,7 @@ import yaml
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.admin import parse_admin
 from mcpops_broker.config.cluster import parse_cluster
+from mcpops_broker.config.credentials import parse_addresses, parse_server_auth, parse_user_tokens
 from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.limits import parse_rate_limits
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
@@ -42,14 +43,13 @@ _SERVER_KEYS = {
     "protocol",
 }  # fmt: skip
 _WITHOUT_EFFECT = {
-    "tokenURLElicitation": "clients are not asked for a token of their own",
     "guardrailsConfigIDs": "no guardrail is enforced",
 }
 _BROKER_KEYS = {
-    "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle", "drain", "allowedOrigins",
-    *spellings("signingKey"), "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
-    "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui", "policy",
-    "telemetry", "audit", "cluster",
+    *spellings("signingKey"), "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle",
+    "drain", "allowedOrigins", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
+    "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui", "policy", "telemetry", "audit",
+    "cluster", "userTokens", "upstreamAddresses",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -93,10 +93,11 @@ def from_document(document: Any) -> Config:
     if top.has("globalGuardrails"):
         warnings.append("key 'globalGuardrails' has no effect here: no guardrail is enforced")
     with files_read() as files:
+        broker = _broker(Fields("broker", top.raw("broker"), problems))
         config = Config(
-            servers=tuple(_servers(top, warnings)),
+            servers=tuple(_servers(top, warnings, asks_users=broker.user_tokens is not None)),
             virtual_servers=tuple(_virtual_servers(top)),
-            broker=_broker(Fields("broker", top.raw("broker"), problems)),
+            broker=broker,
             ca_bundle=_pem(top, "gatewayCACertPEM"),
             warnings=tuple(warnings),
             files=files,
@@ -106,7 +107,7 @@ def from_document(document: Any) -> Config:
     return config
 
 
-def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
+def _servers(top: Fields, warnings: list[str], *, asks_users: bool) -> Iterator[Server]:
     seen: set[str] = set()
     personal: dict[str, str] = {}
     for index, item in enumerate(top.items("servers")):
@@ -136,6 +137,7 @@ def _servers(top: Fields, warnings: list[str]) -> Iterator[Server]:
             enabled=_enabled(fields),
             credential=_credential(fields),
             ca_cert=_pem(fields, "caCert"),
+            auth=parse_server_auth(fields, warnings, asks_users=asks_users),
             protocol=_protocol(fields),
             user_specific=user_specific,
             categories=fields.texts("category"),
@@ -253,6 +255,8 @@ def _broker(fields: Fields) -> BrokerOptions:
         drain=fields.number("drain", default.drain, low=0, high=3600),
         allowed_origins=fields.texts("allowedOrigins"),
         signing_key=signing_key,
+        user_tokens=parse_user_tokens(fields),
+        upstream_addresses=parse_addresses(fields),
         trusted_header_key=_public_key(fields, "trustedHeaderKey"),
         enforce_capability_filtering=fields.switch("enforceCapabilityFiltering", default.enforce_capability_filtering),
         discovery_tools=fields.switch("discoveryTools", default.discovery_tools),

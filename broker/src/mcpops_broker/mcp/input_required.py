@@ -16,8 +16,6 @@ from mcpops_broker.upstream.exchange import Reply
 
 METHODS = frozenset({"prompts/get", "resources/read", "tools/call"})
 """The requests that may be answered so."""
-URL_ELICITATION_REQUIRED = -32042
-"""Error of MCP 2025-11-25 that says: send the request again when the user has been to these URLs."""
 _ASK = "elicitation/create"
 
 Question = tuple[str, Mapping[str, Any]]
@@ -41,7 +39,7 @@ def in_place_of_error(reply: Reply, capabilities: Mapping[str, Any]) -> Reply:
     client cannot send its user to a URL.
     """
     error = reply.message.get("error")
-    if not isinstance(error, dict) or error.get("code") != URL_ELICITATION_REQUIRED:
+    if not isinstance(error, dict) or error.get("code") != jsonrpc.URL_ELICITATION_REQUIRED:
         return reply
     data = error.get("data")
     wanted = data.get("elicitations") if isinstance(data, dict) else None

@@ -168,7 +168,7 @@ class SessionEndpoint:
 
     def _authorization(self, request: Request) -> bytes | None:
         """Return the user's authorization when an upstream wants to know it."""
-        wanted = self._broker.catalogue.personal
+        wanted = self._broker.knows_users
         return authorization_for_upstreams(request.headers, request.principal) if wanted else None
 
     def _session(self, request: Request) -> Session:

@@ -102,8 +102,11 @@ class StatelessExchange(ClientExchange):
         asks in the middle of the call, which is parked then; see `parked_call`.
         """
         self.upstream = upstream
-        if method not in input_required.METHODS or not upstream.keeps_session_for(self.client):
+        if method not in input_required.METHODS:
             return await upstream.request(self, method, params)
+        if not upstream.keeps_session_for(self.client):
+            reply = await upstream.request(self, method, params)
+            return input_required.in_place_of_error(reply, self.client.capabilities)
         answers, state = params.pop("inputResponses", None), params.pop("requestState", None)
         if state is not None:
             self._goes_on = True

@@ -111,6 +111,11 @@ class Streams:
         if feed is not None:
             feed.put(message)
 
+    def tell(self, identity: str, message: bytes) -> None:
+        """Send a message on the stream of a session at whichever worker it is."""
+        self.send(identity, message)
+        self._bus.send("missed", {"identity": identity, "messages": [message.decode()]})
+
     def end(self, identity: str) -> None:
         """Close the streams of a session."""
         for feed in list(self._feeds.get(identity, ())):

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mcpops_broker.net.guard import NO_MORE, Guard
+
 
 class HttpError(Exception):
     """An exchange failed below HTTP, or its answer broke a limit. The message is fit for people and for logs."""
@@ -32,6 +34,8 @@ class Target:
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     connect_timeout: float = 5.0
     """Seconds for TCP and TLS."""
+    guard: Guard = NO_MORE
+    """Which addresses there may be connections to."""
 
 
 class Answer(Protocol):

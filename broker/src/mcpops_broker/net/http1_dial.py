@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 import aiohappyeyeballs
 
 from mcpops_broker.net.client import HttpError, Target
+from mcpops_broker.net.guard import Guard
 from mcpops_broker.net.http1_connection import Connection
 from mcpops_broker.net.target import tls_context
 
@@ -40,6 +41,7 @@ class Place:
     proxy: str | None
     tls: ssl.SSLContext | None
     """None without TLS."""
+    guard: Guard
 
 
 class Route:
@@ -59,7 +61,7 @@ class Route:
         shown = f"[{host}]" if ":" in host else host
         authority = shown if parts.port is None else f"{shown}:{port}"
         path = quote(parts.path or "/", _PATH) + (f"?{quote(parts.query, _PATH + '?')}" if parts.query else "")
-        self.place = Place(host, port, target.proxy, (target.tls or tls_context(())) if secure else None)
+        self.place = Place(host, port, target.proxy, (target.tls or tls_context(())) if secure else None, target.guard)
         extra = ""
         if target.proxy and not secure:
             path = f"http://{authority}{path}"
@@ -75,18 +77,23 @@ async def dial(place: Place, connection: Connection) -> None:
     """Open a connection. Raises `HttpError`."""
     try:
         if place.proxy is None:
-            await _connect(connection, place.host, place.port, place.tls)
+            await _connect(connection, place.host, place.port, place.tls, place.guard)
         else:
             await _through_proxy(place, place.proxy, connection)
     except OSError as error:
         raise _explained(error, place.host, place.port) from error
 
 
-async def _connect(connection: Connection, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+async def _connect(
+    connection: Connection, host: str, port: int, tls: ssl.SSLContext | None, guard: Guard | None = None
+) -> None:
     """Connect to the address that answers first: one that is silent must not take the time of all (RFC 8305)."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    link = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS, interleave=1)
+    allowed = found if guard is None else [one for one in found if guard.refusal(str(one[4][0])) is None]
+    if guard is not None and not allowed:
+        raise HttpError(f"no connection to {host}:{port}: {guard.refusal(str(found[0][4][0]))}; see upstreamAddresses")
+    link = await aiohappyeyeballs.start_connection(allowed, happy_eyeballs_delay=NEXT_ADDRESS, interleave=1)
     try:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _SOCKET.items():
@@ -102,6 +109,8 @@ async def _through_proxy(place: Place, proxy: str, connection: Connection) -> No
     parts = urlsplit(proxy)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise HttpError(f"a proxy of the kind {parts.scheme}:// is not supported; give an http:// address")
+    if refusal := place.guard.refusal(place.host):
+        raise HttpError(f"no connection to {place.host}:{place.port}: {refusal}; see upstreamAddresses")
     tls = tls_context(()) if parts.scheme == "https" else None
     port = parts.port or (443 if tls else 80)
     try:

@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from mcpops_broker.net.client import Target
+from mcpops_broker.net.guard import NO_MORE, Guard
 
 
-def target_for(url: str, *, connect_timeout: float, authorities: tuple[str, ...] = ()) -> Target:
-    """Build the target for an address.
+def target_for(
+    url: str, *, connect_timeout: float, authorities: tuple[str, ...] = (), guard: Guard = NO_MORE
+) -> Target:
+    """Build the target for an address; `guard` says which addresses its name may stand for.
 
     The proxy comes from HTTP_PROXY, HTTPS_PROXY and NO_PROXY (either case), asked once and not for every request.
     `authorities` are PEM texts trusted beside the system's authorities.
@@ -26,7 +29,7 @@ def target_for(url: str, *, connect_timeout: float, authorities: tuple[str, ...]
         if proxy and "://" not in proxy:  # as curl takes it
             proxy = f"http://{proxy}"
     tls = tls_context(authorities) if parts.scheme == "https" else None
-    return Target(url, proxy, tls, connect_timeout)
+    return Target(url, proxy, tls, connect_timeout, guard)
 
 
 @lru_cache(maxsize=64)

@@ -22,6 +22,8 @@ RESOURCE_NOT_FOUND = -32002
 """MCP up to 2025-11-25; later revisions use INVALID_PARAMS."""
 UNSUPPORTED_VERSION = -32022
 """MCP 2026-07-28: the request's revision is not served; `data` names those that are."""
+URL_ELICITATION_REQUIRED = -32042
+"""MCP 2025-11-25: send the request again when the user has been to the URLs that `data` names."""
 
 MAX_DEPTH = 250
 """Objects and arrays inside each other that a body may have."""

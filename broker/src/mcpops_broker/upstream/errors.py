@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mcpops_broker.protocol.jsonrpc import URL_ELICITATION_REQUIRED
+
 
 class UpstreamError(Exception):
     """An upstream did not do what was asked. `reason` is one word for programs: unreachable, timeout, refused, ..."""
@@ -20,6 +22,10 @@ class StaleSessionError(UpstreamError):
     """The upstream no longer knows the session; a new one helps. The request was not carried out."""
 
 
+class UnauthorizedError(UpstreamError):
+    """The upstream does not accept the credential (HTTP 401); another one may help. The request was not carried out."""
+
+
 class UpstreamRpcError(UpstreamError):
     """The upstream answered with a JSON-RPC error where no response to a client's request was expected or possible."""
 
@@ -28,3 +34,13 @@ class UpstreamRpcError(UpstreamError):
         self.code = code
         self.message = message
         self.data = data
+
+
+class UserNeededError(UpstreamRpcError):
+    """The upstream was not asked, since its user must visit a web page first: error -32042 of MCP 2025-11-25."""
+
+    def __init__(self, upstream: str, asked: list[dict[str, str]], *, can_show: bool) -> None:
+        super().__init__(upstream, URL_ELICITATION_REQUIRED, "URL elicitation required", {"elicitations": asked})
+        self.can_show = can_show
+        """Whether the client has declared that it can lead its user to a page."""
+        self.url = asked[0]["url"]

@@ -273,4 +273,4 @@ def is_other_era(error: UpstreamError) -> bool:
             supported = error.data.get("supported") if isinstance(error.data, dict) else None
             return not isinstance(supported, list) or any(version in SESSION_VERSIONS for version in supported)
         return True
-    return error.reason not in ("unreachable", "refused", "redirect", "version")
+    return error.reason not in ("unreachable", "refused", "credential", "redirect", "version")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,13 +12,17 @@ import orjson
 
 from mcpops_broker import __version__
 from mcpops_broker.config.model import BrokerOptions, Server
+from mcpops_broker.credentials.token_endpoint import CredentialError
 from mcpops_broker.net.client import Answer, HttpClient, HttpError, HttpTimeoutError
 from mcpops_broker.net.target import address_of, target_for
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import Id, Message
-from mcpops_broker.upstream.errors import StaleSessionError, UpstreamError, UpstreamRpcError
+from mcpops_broker.upstream.credentials import AUTHORIZATION, Credentials
+from mcpops_broker.upstream.errors import StaleSessionError, UnauthorizedError, UpstreamError, UpstreamRpcError
 from mcpops_broker.upstream.exchange import Client, Reply
 
+_OWN = "(the broker's own)"
+"""Stands in headers for a credential that is only known when they are sent."""
 _REFUSAL_LIMIT = 1 << 20
 """Bytes of an error's body that are read."""
 
@@ -28,21 +33,28 @@ Response = tuple[bytes, Message]
 class Transport:
     """Streamable HTTP towards one upstream. Every method raises `UpstreamError`."""
 
-    def __init__(self, server: Server, http: HttpClient, options: BrokerOptions, ca_bundle: str | None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        credentials: Credentials,
+        http: HttpClient,
+        options: BrokerOptions,
+        ca_bundle: str | None,
+    ) -> None:
         self.name = server.name
         self.headers = {
             "content-type": "application/json",
             "accept": "application/json, text/event-stream",
             "accept-encoding": "identity",
             "user-agent": f"mcpops-broker/{__version__}",
+            **credentials.headers,
         }
-        """Headers of every request, the credential among them."""
-        self.personal = server.user_specific
+        """Headers of the broker's own requests, the credential among them."""
+        if credentials.changing:
+            self.headers[AUTHORIZATION] = _OWN
+        self._credentials = credentials
+        self.personal = credentials.personal
         """Whether clients' requests carry their own authorization instead of the broker's credential."""
-        self._secrets: tuple[str, ...] = ()
-        if server.credential:
-            self.headers["authorization"] = server.credential
-            self._secrets = (server.credential, server.credential.rpartition(" ")[2])
         self._http = http
         self.limit = options.limits.response
         """Bytes of one answer, or of one event of a stream."""
@@ -52,6 +64,7 @@ class Transport:
             server.url,
             connect_timeout=options.timeouts.connect,
             authorities=tuple(pem for pem in (ca_bundle, server.ca_cert) if pem),
+            guard=options.upstream_addresses,
         )
 
     def authorized(self, headers: dict[str, str], client: Client) -> dict[str, str]:
@@ -61,9 +74,10 @@ class Transport:
         """
         if not self.personal:
             return headers
-        own = {name: value for name, value in headers.items() if name != "authorization"}
+        own = {name: value for name, value in headers.items() if name not in self._credentials.headers}
+        own.pop(AUTHORIZATION, None)
         if client.authorization is not None:
-            own["authorization"] = client.authorization
+            own[AUTHORIZATION] = client.authorization
         return own
 
     async def post(
@@ -77,7 +91,7 @@ class Transport:
         answer = await self._send("POST", headers, body, None if endless else self._idle)
         if answer.status >= 300:
             try:
-                raise await self._refusal(answer, in_session)
+                raise await self._refusal(answer, in_session, headers)
             finally:
                 answer.close()
         return answer
@@ -157,6 +171,21 @@ class Transport:
         return UpstreamError(self.name, reason, problem)
 
     async def _send(self, method: str, headers: dict[str, str], body: bytes | None, idle: float | None) -> Answer:
+        if headers.get(AUTHORIZATION) != _OWN:
+            return await self._request(method, headers, body, idle)
+        credentials = self._credentials
+        for again in (True, False):
+            try:
+                own = await credentials.own()
+            except CredentialError as error:
+                raise self.error("credential", f"was not asked, since {error}") from error
+            answer = await self._request(method, {**headers, AUTHORIZATION: own}, body, idle)
+            if not again or answer.status != 401 or not credentials.own_refused(own):
+                break
+            answer.close()
+        return answer
+
+    async def _request(self, method: str, headers: dict[str, str], body: bytes | None, idle: float | None) -> Answer:
         try:
             return await self._http.request(method, self._target, headers, body, first_byte=self._first_byte, idle=idle)
         except HttpTimeoutError as error:
@@ -164,12 +193,13 @@ class Transport:
         except HttpError as error:
             raise self.error("unreachable", str(error)) from error
 
-    async def _refusal(self, answer: Answer, in_session: bool) -> UpstreamError:
+    async def _refusal(self, answer: Answer, in_session: bool, sent: Mapping[str, str]) -> UpstreamError:
         """Turn an HTTP error into the exception that says what it means."""
         status = answer.status
         if status in (401, 403):
             what = "authorization of the client" if self.personal else "configured credential"
-            return self.error("refused", f"refused the {what} (HTTP {status})")
+            problem = f"refused the {what} (HTTP {status})"
+            return (UnauthorizedError if status == 401 else UpstreamError)(self.name, "refused", problem)
         if status < 400:
             where = address_of(answer.header("location") or "")
             return self.error(
@@ -184,7 +214,7 @@ class Transport:
         if in_session and (status == 404 or (status == 400 and about_session)):
             return StaleSessionError(self.name, "session", "no longer knows the session")
         if isinstance(error, dict) and type(error.get("code")) is int:
-            return self._rpc_error(error)
+            return self._rpc_error(error, sent.get(AUTHORIZATION, ""))
         if status == 404:
             return self.error("status", "answered HTTP 404: is the path of its url right?")
         if status == 405:
@@ -193,11 +223,13 @@ class Transport:
             )
         return self.error("server" if status >= 500 else "status", f"answered HTTP {status}")
 
-    def _rpc_error(self, error: dict[str, Any]) -> UpstreamRpcError:
-        """Build the exception for an error object, without our credential should the upstream repeat it."""
+    def _rpc_error(self, error: dict[str, Any], sent: str = "") -> UpstreamRpcError:
+        """Build the exception for an error object, without our credential or the one that was sent, should the upstream
+        repeat it."""
         text = str(error.get("message"))
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        for secret in (*self._credentials.secrets, sent, sent.rpartition(" ")[2]):
+            if secret:
+                text = text.replace(secret, "***")
         code = error.get("code")
         code = code if type(code) is int else jsonrpc.INTERNAL_ERROR
         return UpstreamRpcError(self.name, code, jsonrpc.excerpt(text), error.get("data"))
@@ -212,3 +244,10 @@ def error_reply(request_id: Id, error: UpstreamRpcError) -> Reply:
     """Build the response that carries an upstream's JSON-RPC error, which it gave beside an HTTP error."""
     raw = jsonrpc.error_bytes(request_id, jsonrpc.RpcError(error.code, error.message, error.data))
     return Reply(raw, orjson.loads(raw))
+
+
+def failed_call(request_id: Id, text: str) -> Reply:
+    """Build the result of a tool's call that failed, for the model to read."""
+    result = {"content": [{"type": "text", "text": text}], "isError": True}
+    message: Message = {"jsonrpc": "2.0", "id": request_id, "result": result}
+    return Reply(orjson.dumps(message), message)

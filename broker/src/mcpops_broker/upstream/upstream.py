@@ -8,17 +8,21 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 from mcpops_broker import logs
 from mcpops_broker.background import Background
 from mcpops_broker.config.model import BrokerOptions, Server
+from mcpops_broker.credentials.token_endpoint import CredentialError
 from mcpops_broker.net.client import HttpClient
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol.jsonrpc import Message
 from mcpops_broker.upstream.breaker import Breaker
+from mcpops_broker.upstream.credentials import Credentials, credentials_for
 from mcpops_broker.upstream.eras import Eras
-from mcpops_broker.upstream.errors import UpstreamError
+from mcpops_broker.upstream.errors import UnauthorizedError, UpstreamError, UserNeededError
 from mcpops_broker.upstream.exchange import Client, Exchange, Reply
 from mcpops_broker.upstream.link import Events
 from mcpops_broker.upstream.lister import read_listing
@@ -27,7 +31,7 @@ from mcpops_broker.upstream.peer import Peer
 from mcpops_broker.upstream.session_link import Find, SessionLink
 from mcpops_broker.upstream.stateless_link import StatelessLink
 from mcpops_broker.upstream.subscriptions import Subscriptions
-from mcpops_broker.upstream.transport import Transport
+from mcpops_broker.upstream.transport import Transport, error_reply, failed_call
 
 FIRST_BACKOFF = 1.0
 """Seconds before the second attempt to connect; doubled each time up to the check interval."""
@@ -63,6 +67,7 @@ class Upstream:
         *,
         changed: Callable[[], None],
         updated: Callable[[Upstream, str], None],
+        credentials: Credentials | None = None,
     ) -> None:
         self.server = server
         self.state = State.CONNECTING if server.enabled else State.DISABLED
@@ -82,7 +87,9 @@ class Upstream:
         self._changed = changed
         self._background = Background()
         events = Events(self.refresh, lambda uri: updated(self, uri))
-        transport = Transport(server, http, options, ca_bundle)
+        self.credentials = credentials or credentials_for(server, http, options, ca_bundle)
+        """With what it is asked."""
+        transport = Transport(server, self.credentials, http, options, ca_bundle)
         self._eras = Eras(
             SessionLink(transport, options, self._background, events),
             StatelessLink(transport, options, self._background, events),
@@ -143,7 +150,10 @@ class Upstream:
         breaker.enter()
         self.active += 1
         try:
-            reply = await self._eras.for_client(exchange.client).request(exchange, method, params)
+            if self.credentials.personal:
+                reply = await self._request_of_user(exchange, method, params)
+            else:
+                reply = await self._eras.for_client(exchange.client).request(exchange, method, params)
         except UpstreamError as error:
             breaker.failed(error)
             raise
@@ -158,6 +168,33 @@ class Upstream:
             self.active -= 1
             if not self.active:
                 self._idle.set()
+
+    async def _request_of_user(self, exchange: Exchange, method: str, params: dict[str, Any]) -> Reply:
+        """Carry out a request with the user's own credential; once more with another one when it is refused."""
+        client, principal = exchange.client, exchange.principal
+        link = self._eras.for_client(client)
+        try:
+            authorization = await self._authorization_of(client, principal)
+            exchange.client = replace(client, authorization=authorization)
+            try:
+                return await link.request(exchange, method, params)
+            except UnauthorizedError:
+                if not await self.credentials.user_refused(client, principal, authorization):
+                    raise
+            exchange.client = replace(client, authorization=await self._authorization_of(client, principal))
+            return await link.request(exchange, method, params)
+        except UserNeededError as error:
+            if error.can_show or method != "tools/call":
+                return error_reply(exchange.request_id, error)
+            return failed_call(exchange.request_id, f"{self.server.name} needs a token of its user: {error.url}")
+        finally:
+            exchange.client = client
+
+    async def _authorization_of(self, client: Client, principal: Principal) -> str | None:
+        try:
+            return await self.credentials.of_user(client, principal)
+        except CredentialError as error:
+            raise UpstreamError(self.server.name, "credential", f"was not asked, since {error}") from error
 
     async def cancel(self, exchange: Exchange, reason: str | None) -> None:
         """End a request in flight: nobody waits for it any more. A failure is logged, since nobody waits for it."""
@@ -257,7 +294,7 @@ class Upstream:
             listed = await self._list()
         except UpstreamError as error:
             server = self.server
-            if error.reason != "refused" or not server.user_specific or server.credential is not None:
+            if error.reason != "refused" or not server.user_specific or self.credentials.has_own:
                 raise
             listed = Listing()  # it wants to know users, of which the broker is none: it is there
         if self.server.user_specific:

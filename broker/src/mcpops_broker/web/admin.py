@@ -19,6 +19,7 @@ from mcpops_broker.web.admin_access import AdminAccess
 from mcpops_broker.web.asgi import read_headers
 from mcpops_broker.web.health import CHECKS, Health
 from mcpops_broker.web.ui import Pages
+from mcpops_broker.web.user_tokens import user_token_routes
 
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 _STATUS_CORS = {
@@ -90,6 +91,8 @@ def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
     @app.options("/.well-known/oauth-protected-resource/{path:path}", include_in_schema=False)
     async def protected_resource_preflight() -> Response:
         return Response(headers=_METADATA_CORS)
+
+    app.include_router(user_token_routes(broker))
 
     @app.exception_handler(HTTPException)
     async def problem(request: Request, error: HTTPException) -> JSONResponse:

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026, mcpops contributors
+"""The tokens that users gave the broker for upstreams: sealed in the store, each for one principal and one upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mcpops_broker.credentials.keeper import EARLY
+from mcpops_broker.credentials.token_endpoint import CredentialError, Token
+from mcpops_broker.store.store import Store
+
+REFRESH_WITHIN = 25.0
+"""Seconds that one worker gets to renew a token while the others wait for it: a refresh token may only be used once."""
+_LOOK_AGAIN = 0.2
+"""Seconds between two looks for what another worker is fetching."""
+_NONCE = 12
+
+Refresh = Callable[[str], Awaitable[Token]]
+"""Asks for the next token by a refresh token; raises `CredentialError`."""
+
+
+class UserTokens:
+    """Keeps tokens with a key of the deployment, derived from its secret. Who reads the store learns none, and cannot
+    put one user's token in the place of another's."""
+
+    def __init__(self, secret: bytes, store: Store) -> None:
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker user token").derive(secret)
+        self._aead = AESGCM(key)
+        self._store = store
+        self._refreshing: dict[str, asyncio.Task[Token | None]] = {}
+
+    async def get(self, principal: bytes, upstream: str) -> Token | None:
+        """Return a user's token, `principal` being the digest; None when there is none or it has expired for good."""
+        key = _key(principal, upstream)
+        sealed = await self._store.get(key)
+        if sealed is None:
+            return None
+        try:
+            plain = self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], key.encode())
+        except (ValueError, InvalidTag):
+            return None  # sealed with the key of before: the user is asked again
+        value, expires, refresh = orjson.loads(plain)
+        token = Token(value, expires, refresh)
+        return token if refresh or expires is None or time.time() < expires else None
+
+    async def put(self, principal: bytes, upstream: str, token: Token, lifetime: float) -> None:
+        """Keep a user's token; for `lifetime` seconds when it does not say how long it is valid, or can be renewed."""
+        known = token.expires is not None and not token.refresh
+        seconds = token.expires - time.time() if known and token.expires is not None else lifetime
+        if seconds <= 0:
+            return
+        key, nonce = _key(principal, upstream), os.urandom(_NONCE)
+        plain = orjson.dumps([token.value, token.expires, token.refresh])
+        await self._store.set(key, nonce + self._aead.encrypt(nonce, plain, key.encode()), seconds)
+
+    async def forget(self, principal: bytes, upstream: str, refused: str) -> None:
+        """Forget a token that the upstream refused; another one that was given since is kept."""
+        token = await self.get(principal, upstream)
+        if token is not None and token.value == refused:
+            await self._store.delete(_key(principal, upstream))
+
+    async def renewed(
+        self, principal: bytes, upstream: str, old: Token, refresh: Refresh, lifetime: float
+    ) -> Token | None:
+        """Return the successor of a token that can be renewed; None when the user must be asked again.
+
+        One fetch for all who wait, in all workers. Raises `CredentialError` when it may be possible later.
+        """
+        key = _key(principal, upstream)
+        task = self._refreshing.get(key)
+        if task is None:
+            work = self._renew(principal, upstream, old, refresh, lifetime)
+            task = self._refreshing[key] = asyncio.create_task(work)
+            task.add_done_callback(lambda done: self._renewal_ended(key, done))
+        return await asyncio.shield(task)
+
+    async def _renew(
+        self, principal: bytes, upstream: str, old: Token, refresh: Refresh, lifetime: float
+    ) -> Token | None:
+        lock = f"renewing:{_key(principal, upstream)}"
+        if await self._store.add(lock, b"1", REFRESH_WITHIN) is not None:
+            return await self._renewed_elsewhere(principal, upstream, old)
+        try:
+            token = await self.get(principal, upstream)
+            if token is None or token.value != old.value or not token.refresh:
+                return token  # another worker was faster, or the user has given another one
+            try:
+                new = await refresh(token.refresh)
+            except CredentialError as error:
+                if not error.final:
+                    raise
+                await self.forget(principal, upstream, old.value)
+                return None
+            new = Token(new.value, new.expires, new.refresh or token.refresh)
+            await self.put(principal, upstream, new, lifetime)
+            return new
+        finally:
+            await self._store.delete(lock)
+
+    async def _renewed_elsewhere(self, principal: bytes, upstream: str, old: Token) -> Token | None:
+        until = time.monotonic() + REFRESH_WITHIN
+        while time.monotonic() < until:
+            await asyncio.sleep(_LOOK_AGAIN)
+            token = await self.get(principal, upstream)
+            if token is None or token.value != old.value:
+                return token
+        raise CredentialError("the token of this user could not be renewed in time")
+
+    def _renewal_ended(self, key: str, task: asyncio.Task[Token | None]) -> None:
+        del self._refreshing[key]
+        if not task.cancelled():
+            task.exception()  # seen, even when everybody who waited has gone
+
+
+def ends_soon(token: Token) -> bool:
+    """Tell whether a token should be renewed before it is used."""
+    return token.expires is not None and time.time() > token.expires - EARLY
+
+
+def _key(principal: bytes, upstream: str) -> str:
+    return f"token:{principal.hex()}:{upstream}"
