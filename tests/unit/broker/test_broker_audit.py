@@ -44,7 +44,9 @@ def written(path: Path, *records: Record, **options: bool) -> list[dict[str, Any
 
 def test_a_line_says_who_did_what_and_how_it_ended(tmp_path: Path) -> None:
     decision = SimpleNamespace(allowed=True, rule="staff", reason="")
-    call = record(name="w_today", upstream="ns/weather", session="s-1", arguments={"city": "Ulm"}, decision=decision)
+    call = record(
+        name="w_today", upstream="ns/weather", session="s-1", params={"arguments": {"city": "Ulm"}}, decision=decision
+    )
     (line,) = written(tmp_path / "audit", call)
     assert line.pop("time").endswith("Z")
     assert line.pop("seconds") >= 0
@@ -57,14 +59,19 @@ def test_a_line_says_who_did_what_and_how_it_ended(tmp_path: Path) -> None:
 
 def test_arguments_are_written_only_when_asked_for(tmp_path: Path) -> None:
     long = {"text": "x" * audit.LONGEST_ARGUMENTS}
-    short, cut = written(tmp_path / "audit", record(arguments={"city": "Ulm"}), record(arguments=long), arguments=True)
+    short, cut = written(
+        tmp_path / "audit",
+        record(params={"arguments": {"city": "Ulm"}}),
+        record(params={"arguments": long}),
+        arguments=True,
+    )
     assert short["arguments"] == {"city": "Ulm"}
     assert cut["arguments"] == f"{len(json.dumps(long, separators=(',', ':')))} bytes, not shown"
 
 
 def test_no_secret_is_written(tmp_path: Path) -> None:
     path = tmp_path / "audit"
-    written(path, record(arguments={}), arguments=True)
+    written(path, record(params={"arguments": {}}), arguments=True)
     assert "secret" not in path.read_text()
 
 

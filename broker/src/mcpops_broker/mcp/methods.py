@@ -7,6 +7,7 @@ No HTTP and no sessions here. Methods that only one era has are in `session_meth
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from mcpops_broker.mcp.exchange import ClientExchange
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RefusalError, RpcError
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.seen.record import Outcome
 from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
 from mcpops_broker.upstream.exchange import Reply
 from mcpops_broker.upstream.upstream import Upstream
@@ -49,7 +51,7 @@ async def answer(broker: Broker, exchange: ClientExchange, method: str, params: 
     if handler is None:
         raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {jsonrpc.excerpt(method)}")
     record = exchange.record
-    record.name, record.arguments = _named(params), params.get("arguments")
+    record.name, record.params = _named(params), params
     return await handler(broker, exchange, params)
 
 
@@ -73,17 +75,25 @@ async def relay(
     broker.rate_limits.call(exchange.principal, method, upstream.server.name, tool)
     record = exchange.record
     record.upstream = upstream.server.name
+    exchange.trace = broker.telemetry.send(record, params)
     began = perf_counter()
     try:
         reply = await exchange.carry_out(upstream, method, params)
+    except asyncio.CancelledError:
+        record.outcome = Outcome.GONE
+        raise
     except UpstreamError as error:
+        record.failed(error)
         if error.reason == "timeout":
             broker.background.start(exchange.cancel("timeout"), "cancel")
         raise
+    else:
+        record.answered(reply.message)
+        return reply
     finally:
         record.upstream_seconds += perf_counter() - began
-    record.answered(reply.message)
-    return reply
+        if record.sent is not None:
+            broker.telemetry.received(record)
 
 
 async def _call_tool(broker: Broker, exchange: ClientExchange, params: Params) -> bytes:

@@ -159,8 +159,8 @@ def _described(record: Record, *, arguments: bool) -> dict[str, Any]:
         "rule": None if decision is None else decision.rule,
         "seconds": round(record.seconds, 6),
     }
-    if arguments and record.arguments is not None:
-        raw = orjson.dumps(record.arguments)
+    if arguments and "arguments" in record.params:
+        raw = orjson.dumps(record.params["arguments"])
         found["arguments"] = orjson.Fragment(raw) if len(raw) <= LONGEST_ARGUMENTS else f"{len(raw)} bytes, not shown"
     return {key: value for key, value in found.items() if value not in ("", None)}
 

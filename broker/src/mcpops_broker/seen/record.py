@@ -8,8 +8,10 @@ the hot path: attributes that are seldom set are the class's until then.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from time import perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mcpops_broker.principal import ANONYMOUS, Principal
@@ -19,6 +21,8 @@ from mcpops_broker.upstream.errors import UpstreamError, UpstreamRpcError
 if TYPE_CHECKING:
     from mcpops_broker.protocol.jsonrpc import Message
     from mcpops_broker.web.asgi import Headers
+
+NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -93,10 +97,10 @@ class Record:
     """Name of the server that the request went to last; empty: none."""
     upstream_seconds: float = 0.0
     """How long servers had the request."""
-    arguments: Any = None
-    """What a tool or prompt was called with. Of its client: never logged unless the configuration asks for it."""
     path: str = "/mcp"
     """Where it was sent: the endpoint, or that of a virtual server."""
+    params: Mapping[str, Any] = NO_PARAMS
+    """The request's parameters. Of its client: never logged unless the configuration asks for it."""
     stopped: bool = False
     """Whether it was ended before its time: cancelled, or by the end of its session or of the broker."""
     decision: Judged | None = None
@@ -108,6 +112,8 @@ class Record:
     """As `began`; None: it is still being carried out."""
     trace: Any = None
     """The span of the request, where it is traced."""
+    sent: Any = None
+    """The span of what a server has of it, while it has it."""
 
     def __init__(self, request_id: str, address: str, headers: Headers) -> None:
         self.id = request_id

@@ -12,6 +12,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from mcpops_broker.principal import Principal
@@ -51,6 +52,8 @@ class Exchange(ABC):
     False when it is passed on to the client as it is."""
     headers: Mapping[str, str]
     """Headers to pass on to an upstream without sessions (`Mcp-Param-*`), by lower-case name."""
+    trace: Mapping[str, str] = MappingProxyType({})
+    """Headers that say to the upstream which trace the request belongs to, by lower-case name."""
     upstream_id: Id | None = None
     """The id under which the request went to the upstream; set by the upstream side."""
     carrier: asyncio.Task[Any] | None = None

@@ -297,7 +297,8 @@ class SessionLink(Link):
                         self, transport, session, alone=self.find is None
                     )
                     await stream.begin(inbound)
-                answer = await transport.post(session.headers, body, in_session=session.id is not None)
+                headers = {**session.headers, **exchange.trace} if exchange.trace else session.headers
+                answer = await transport.post(headers, body, in_session=session.id is not None)
                 return Reply(*await read_response(transport, answer, request_id, inbound))
         except UpstreamRpcError as error:
             return error_reply(request_id, error)

@@ -176,6 +176,8 @@ class StatelessLink(Link):
         own = transport.authorized(own, client)
         if exchange.headers:
             own.update(exchange.headers)
+        if exchange.trace:
+            own.update(exchange.trace)
         body = orjson.dumps(jsonrpc.request(request_id, method, self._with_client(client, params)))
         try:
             answer = await transport.post(own, body)
