@@ -114,7 +114,7 @@ def test_a_client_that_goes_away_drops_the_upstreams_connection(broker: StartBro
     session = running.initialize()
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wait"}}'
     head = (
-        f"POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nmcp-session-id: {session}\r\n"
+        f"POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nmcp-session-id: {session}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2]))) as connection:

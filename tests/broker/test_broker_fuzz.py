@@ -118,7 +118,7 @@ def test_odd_json(running: BrokerProcess, wire: Wire, stateless: bool, upstream:
 
 def test_odd_bytes_on_the_connection(running: BrokerProcess) -> None:
     good = (
-        b"POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         b'26\r\n{"jsonrpc":"2.0","id":1,"method":"p"} \r\n0\r\n\r\n'
     )
     address = ("127.0.0.1", int(running.url.rpartition(":")[2]))

@@ -54,6 +54,7 @@ from mcpops_broker.store.store import Store
 from mcpops_broker.ui.workers import AllWorkers
 from mcpops_broker.upstream.upstream import State, Upstream
 from mcpops_broker.upstream.user_credentials import Shared, token_of_user
+from mcpops_broker.web.hosts import HostPolicy
 from mcpops_broker.web.origin import OriginPolicy
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Options:
     """Whether only programs of this machine reach the broker."""
     namespaces: tuple[str, ...] | None = None
     """Of a cluster whose registrations are served, too; empty: all of them; None: not in cluster mode."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Beside those of the configuration."""
 
 
 @dataclass(slots=True)
@@ -144,6 +147,7 @@ class Broker:
             capacity=settings.limits.sessions, idle=settings.session_idle, dropped=self._leave_upstream_sessions
         )
         self.origins = self._origins(settings)
+        self.hosts = self._hosts(settings)
         self.access = Access(options.trusted_key, config)
         self.authentication = Authentication()
         self.rate_limits = RateLimits(Counters(bus), settings.rate_limits)
@@ -228,6 +232,10 @@ class Broker:
         allowed = (*settings.allowed_origins, *self.options.allowed_origins)
         return OriginPolicy(allowed, self.options.public_host)
 
+    def _hosts(self, settings: BrokerOptions) -> HostPolicy:
+        allowed = (*settings.allowed_hosts, *self.options.allowed_hosts)
+        return HostPolicy(allowed, self.options.public_host, loopback=self.options.loopback)
+
     async def apply(self, config: Config) -> None:
         """Make a configuration the current one. Upstreams that did not change keep running untouched."""
         old = self.config
@@ -239,6 +247,7 @@ class Broker:
                 clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle
             self.sessions.sealer.max_age = settings.session_length
             self.origins = self._origins(settings)
+            self.hosts = self._hosts(settings)
             self.rate_limits.configure(settings.rate_limits)
             self.telemetry.configure(settings)
         self.access.configure(config)

@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         trusted_key,
         loopback=ip_address(listener.getsockname()[0]).is_loopback,
         namespaces=tuple(options.namespace) if options.cluster else None,
+        allowed_hosts=tuple(options.allowed_host),
     )
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
@@ -124,6 +125,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="ORIGIN",
         help='web pages from there may call it, too; "*" for any (may be given several times)',
+    )
+    serve.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help='it may be asked under this name, too; "*" for any (may be given several times)',
     )
     serve.add_argument(
         "--log-level", type=_level, default="info", help="debug, info, warning, error, or the operator's number"

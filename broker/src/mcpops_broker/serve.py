@@ -23,7 +23,8 @@ from mcpops_broker.bus import Bus
 from mcpops_broker.config.model import Config
 from mcpops_broker.mcp import peers
 from mcpops_broker.web.app import App
-from mcpops_broker.web.connection import Connection
+from mcpops_broker.web.connection import Connection, Room, room_for_files
+from mcpops_broker.web.guard import ALWAYS, ALWAYS_TLS
 from mcpops_broker.workers import Worker
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def serve(
     async def make_broker() -> Broker:
         broker = Broker(options, config, worker.bus if worker else Bus(), _cluster(options))
         peers.connect(broker)
+        Connection.room = Room(lambda: min(broker.config.broker.limits.connections, room_for_files()))
         if worker is not None:
             asyncio.get_running_loop().add_reader(worker.parent, parent_gone, worker.parent)
         return broker
@@ -123,6 +125,7 @@ def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            headers=ALWAYS_TLS if tls else ALWAYS,
             proxy_headers=False,
             ssl_certfile=tls.certificate if tls else None,
             ssl_keyfile=tls.key if tls else None,

@@ -108,7 +108,7 @@ def _broker(container: Json, place: Place) -> Program:
     port = place.ports[_broker_port(container) or 0]
     command = [*python("mcpops_broker", "serve"), "--config", place.on_host(config)]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    command += ["--allowed-origin", "*"]  # the operator's own looks at no Origin
+    command += ["--allowed-origin", "*", "--allowed-host", "*"]  # the operator's own looks at no Origin and no Host
     for flag, ours in (("mcp-gateway-public-host", "--public-host"), ("log-level", "--log-level")):
         if value := _flag(container, flag):
             command += [ours, value]
@@ -124,7 +124,8 @@ def _own_broker(container: Json, place: Place) -> Program:
     for position, word in enumerate(words[:-1]):
         if word in inside:
             words[position + 1] = inside[word]
-    return Program([*python("mcpops_broker"), *words])
+    open_to_all = ["--allowed-host", "*"]  # in its Pod it does not listen for programs of the same machine only
+    return Program([*python("mcpops_broker"), *words, *open_to_all])
 
 
 def _server(module: str, *arguments: str) -> Callable[[Json, Place], Program]:

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from mcpops_broker.config.model import MAX_HEADERS
 from mcpops_broker.web import connection as module
-from mcpops_broker.web.connection import Connection
+from mcpops_broker.web.connection import Connection, Room
 from uvicorn.server import ServerState
 
 OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAA\r\n"
@@ -39,7 +39,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[asyncio.Event, Connect]]:
+async def serving(room: Room | None = None) -> AsyncIterator[tuple[asyncio.Event, Connect]]:
     """Serve `echo`; the event is set when a connection has ended."""
     ended = asyncio.Event()
 
@@ -48,6 +48,8 @@ async def serving() -> AsyncIterator[tuple[asyncio.Event, Connect]]:
             super().connection_lost(exc)
             ended.set()
 
+    if room is not None:
+        Watched.room = room
     config, state = uvicorn.Config(echo, http=Watched, lifespan="off", log_config=None), ServerState()
     server = await asyncio.get_running_loop().create_server(
         lambda: Watched(config=config, server_state=state, app_state={}), "127.0.0.1", 0
@@ -197,3 +199,52 @@ async def test_head_and_body_are_one_write_and_a_head_alone_does_not_wait() -> N
     joined.close()
     assert wire.writes[6:] == [head]
     assert wire.closed
+
+
+REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+async def test_the_connection_that_is_idle_longest_makes_room() -> None:
+    async with serving(Room(lambda: 3)) as (_, connect):
+        clients = [await connect() for _ in range(3)]
+        for number in (1, 0, 2):
+            clients[number][1].write(REQUEST)
+            await answer(clients[number][0])
+
+        for gone in (1, 0):
+            newcomer = await connect()
+            newcomer[1].write(REQUEST)
+            await answer(newcomer[0])
+            assert await asyncio.wait_for(clients[gone][0].read(), 30) == b""
+
+        clients[2][1].write(REQUEST)
+        assert (await answer(clients[2][0]))[0].startswith(b"HTTP/1.1 200")
+
+
+async def test_a_head_that_is_not_complete_makes_room_and_a_request_does_not() -> None:
+    async with serving(Room(lambda: 2)) as (_, connect):
+        busy, slow = await connect(), await connect()
+        busy[1].write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n")
+        slow[1].write(b"GET / HTTP/1.1\r\n")
+        other = await connect()
+        other[1].write(REQUEST)
+        await answer(other[0])
+        assert await asyncio.wait_for(slow[0].read(), 30) == b""
+
+        busy[1].write(b"body")
+        assert (await answer(busy[0]))[1] == b"body"
+
+
+async def test_without_any_idle_connection_a_new_one_is_refused() -> None:
+    async with serving(Room(lambda: 1)) as (_, connect):
+        busy = await connect()
+        busy[1].write(b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n")
+        await asyncio.wait_for(busy[0].readuntil(b"100 Continue\r\n\r\n"), 30)
+
+        newcomer = await connect()
+        head, body = await answer(newcomer[0])
+
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert body == b"too many connections\n"
+        busy[1].write(b"body")
+        assert (await answer(busy[0]))[1] == b"body"

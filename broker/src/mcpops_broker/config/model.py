@@ -46,6 +46,8 @@ class Limits:
     """Requests in flight; one more is answered 503."""
     calls_per_upstream: int = 200
     """Calls in flight to one upstream; one more is refused, so a hanging upstream cannot use up `requests`."""
+    connections: int = 16_384
+    """Open connections of clients. The one idle longest makes room; when none is idle a new one is refused."""
     batch: int = 50
     streams: int = 5000
     """Open notification streams (GET)."""
@@ -70,6 +72,9 @@ class BrokerOptions:
     """Seconds that requests in flight get to end after SIGTERM. Less than Kubernetes' 30 s grace period."""
     allowed_origins: tuple[str, ...] = ()
     """Values of the Origin header that are accepted beside loopback and the public host; "*" accepts any."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Values of the Host header, without port, that are accepted beside addresses, localhost and the public host; "*"
+    accepts any. Empty: any, unless only this machine reaches the broker."""
     signing_key: str | None = field(default=None, repr=False)
     trusted_header_key: str | None = None
     """PEM of the public key with which `x-mcp-authorized` is checked."""

@@ -47,13 +47,15 @@ _WITHOUT_EFFECT = {
 }
 _BROKER_KEYS = {
     *spellings("signingKey"), "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle",
-    "drain", "allowedOrigins", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
+    "drain", "allowedOrigins", "allowedHosts", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
     "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui", "policy", "telemetry", "audit",
     "cluster", "userTokens", "upstreamAddresses",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
-_LIMIT_KEYS = {"body", "headers", "response", "requests", "callsPerUpstream", "batch", "streams", "sessions"}
+_LIMIT_KEYS = {
+    "body", "headers", "response", "requests", "callsPerUpstream", "connections", "batch", "streams", "sessions",
+}  # fmt: skip
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]*\Z")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]*\Z")
 
@@ -254,6 +256,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         session_idle=fields.number("sessionIdle", default.session_idle, low=1, high=86_400),
         drain=fields.number("drain", default.drain, low=0, high=3600),
         allowed_origins=fields.texts("allowedOrigins"),
+        allowed_hosts=fields.texts("allowedHosts"),
         signing_key=signing_key,
         user_tokens=parse_user_tokens(fields),
         upstream_addresses=parse_addresses(fields),
@@ -274,6 +277,7 @@ def _broker(fields: Fields) -> BrokerOptions:
             response=bounds.integer("response", limits.response, low=1024, high=size),
             requests=bounds.integer("requests", limits.requests, low=1, high=many),
             calls_per_upstream=bounds.integer("callsPerUpstream", limits.calls_per_upstream, low=1, high=many),
+            connections=bounds.integer("connections", limits.connections, low=1, high=many),
             batch=bounds.integer("batch", limits.batch, low=1, high=10_000),
             streams=bounds.integer("streams", limits.streams, low=0, high=many),
             sessions=bounds.integer("sessions", limits.sessions, low=1, high=many),

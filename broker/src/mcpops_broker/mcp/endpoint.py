@@ -31,6 +31,7 @@ from mcpops_broker.web.asgi import (
     read_headers,
     respond,
 )
+from mcpops_broker.web.hosts import MISDIRECTED, NOT_SERVED
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
@@ -99,6 +100,8 @@ class McpEndpoint:
         limit = self._broker.config.broker.limits.headers
         if sum([len(name) + len(value) for name, value in scope["headers"]]) > limit:
             raise bad(431, f"the headers are longer than the limit of {limit} bytes")
+        if not self._broker.hosts.accepts(headers.get(b"host")):
+            raise bad(MISDIRECTED, NOT_SERVED)
         origin = headers.get(b"origin")
         if origin is not None and not self._broker.origins.accepts(origin):
             raise bad(403, "the Origin header names a site that is not allowed here (broker.allowedOrigins)")

@@ -35,6 +35,7 @@ _PHRASES = {
     408: "Request timeout",
     413: "Request body too large",
     415: "Unsupported media type",
+    421: "Misdirected request",
     431: "Request headers too large",
     503: "Service unavailable",
 }

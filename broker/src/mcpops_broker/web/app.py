@@ -17,6 +17,7 @@ from mcpops_broker.mcp.endpoint import McpEndpoint
 from mcpops_broker.mcp.virtual_path import VIRTUAL_PATHS
 from mcpops_broker.web.admin_access import AdminAccess
 from mcpops_broker.web.asgi import Receive, Scope, Send, read_headers, respond
+from mcpops_broker.web.guard import guarded
 from mcpops_broker.web.health import CHECKS
 from mcpops_broker.web.metrics import PATH as METRICS
 from mcpops_broker.web.metrics import MetricsEndpoint
@@ -66,7 +67,7 @@ class App:
         if self._admin is None:
             self._admin = asyncio.create_task(_load_admin(self.broker))
         admin = await asyncio.shield(self._admin)
-        await admin(scope, receive, send)
+        await guarded(admin, self.broker.hosts, scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

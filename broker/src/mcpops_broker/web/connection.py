@@ -11,6 +11,8 @@ HTTP client does by default. RFC 9110 section 7.8: a server may ignore the offer
 from __future__ import annotations
 
 import asyncio
+import resource
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -26,6 +28,10 @@ READ_TIMEOUT = 60.0
 """Seconds without any progress after which a client that does not read its answer is given up."""
 _LARGE = 16 * 1024
 """Bytes from which copying them costs as much as a write of its own."""
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n\r\ntoo many connections\n"
+)
 _OFFER = frozenset({b"upgrade", b"http2-settings", b"connection"})
 
 
@@ -70,9 +76,45 @@ class _Joined:
             self.write(b"")
 
 
+class Room:
+    """How many connections there may be. When there is no more room, the one idle longest is closed; that harms nobody
+    but who sends a request at that moment, and who keeps many connections open gains nothing."""
+
+    def __init__(self, most: Callable[[], int]) -> None:
+        self._most = most
+        self._idle: dict[Connection, None] = {}
+        """Those without a request, the one idle longest first."""
+
+    def is_idle(self, connection: Connection) -> None:
+        """Take note of a connection that has no request, or has answered it."""
+        self._idle[connection] = None
+
+    def is_busy(self, connection: Connection) -> None:
+        """Take note of a connection with a request, or one that has ended."""
+        self._idle.pop(connection, None)
+
+    def has_place(self, connections: int) -> bool:
+        """Tell whether there may be so many connections; close one if that helps."""
+        if connections <= self._most():
+            return True
+        longest = next(iter(self._idle), None)
+        if longest is None:
+            return False
+        del self._idle[longest]
+        longest.transport.close()
+        return True
+
+
+def room_for_files() -> int:
+    """Return how many connections leave enough of the files that the process may open for connections to servers."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4
+
+
 class Connection(HttpToolsProtocol):
     """One connection of a client."""
 
+    room = Room(room_for_files)
+    """Of all connections of the process."""
     _head_open = False
     """Whether a head has begun and is not complete."""
     _head_size = 0
@@ -85,10 +127,16 @@ class Connection(HttpToolsProtocol):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._joined: Any = _Joined(transport, self.loop)
+        if not self.room.has_place(len(self.connections)):
+            transport.write(_FULL)
+            transport.close()
+            return
+        self.room.is_idle(self)
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
+        self.room.is_busy(self)
         for timer in (self._patience, self._unread):
             if timer is not None:
                 timer.cancel()
@@ -122,12 +170,19 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to serve a request."""
         self._head_open = False
+        self.room.is_busy(self)
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
         super().on_headers_complete()
         if self.cycle is not None:  # with an offer of another protocol there is none yet
             self.cycle.transport = self._joined
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        super().on_response_complete()
+        if not self.pipeline and (self.cycle is None or self.cycle.response_complete):
+            self.room.is_idle(self)
 
     def pause_writing(self) -> None:
         """Take note that the client does not keep up with its answer."""
