@@ -298,4 +298,4 @@ def test_a_page_under_another_name_of_this_machine_is_refused(tmp_path_factory: 
             connection.request("GET", "/ui", headers={"Host": host})
             return connection.getresponse().status
 
-        assert [get(f"localhost:{port}"), get("mcp.example.com"), get(f"rebound.example:{port}")] == [200, 200, 403]
+        assert [get(f"localhost:{port}"), get("mcp.example.com"), get(f"rebound.example:{port}")] == [200, 200, 421]

@@ -16,7 +16,7 @@ from mcpops_broker.broker import Broker
 from mcpops_broker.mcp.endpoint import McpEndpoint
 from mcpops_broker.mcp.virtual_path import VIRTUAL_PATHS
 from mcpops_broker.web.admin_access import AdminAccess
-from mcpops_broker.web.asgi import Receive, Scope, Send, read_headers, respond
+from mcpops_broker.web.asgi import Receive, Scope, Send, respond
 from mcpops_broker.web.guard import guarded
 from mcpops_broker.web.health import CHECKS
 from mcpops_broker.web.metrics import PATH as METRICS
@@ -62,7 +62,7 @@ class App:
             await respond(send, status, text.encode(), plain, head=scope["method"] == "HEAD")
             return
         if scope["path"] == METRICS and self._metrics is not None and scope["method"] in ("GET", "HEAD"):
-            await self._metrics.get(read_headers(scope), send, head=scope["method"] == "HEAD")
+            await guarded(self._metrics, self.broker.hosts, scope, receive, send)
             return
         if self._admin is None:
             self._admin = asyncio.create_task(_load_admin(self.broker))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from mcpops_broker.broker import Broker
 from mcpops_broker.seen.exposition import Exposition
 from mcpops_broker.web.admin_access import AdminAccess
-from mcpops_broker.web.asgi import Headers, Send, respond
+from mcpops_broker.web.asgi import Receive, Scope, Send, read_headers, respond
 
 PATH = "/metrics"
 _NOT_PUBLIC = b"Send the token of broker.admin.token as a bearer token, or name metrics in broker.admin.public\n"
@@ -21,8 +21,9 @@ class MetricsEndpoint:
         self._access = access
         self._exposition = Exposition(broker)
 
-    async def get(self, headers: Headers, send: Send, *, head: bool) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the metrics of all workers; 401 for who may not read them, 404 when they are switched off."""
+        headers, head = read_headers(scope), scope["method"] == "HEAD"
         plain = (b"content-type", b"text/plain; charset=utf-8")
         if not self._access.may_read("metrics", headers):
             await respond(send, 401, _NOT_PUBLIC, plain, (b"www-authenticate", b"Bearer"), head=head)
