@@ -54,6 +54,12 @@ options:
     description: The values of Secrets, from P(mcpops.gateway.broker_credentials#filter).
     type: dict
     required: true
+  public:
+    description: What everybody who reaches the broker may read (V(status), V(metrics), V(ui)), unless O(settings)
+      say so.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

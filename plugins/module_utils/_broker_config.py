@@ -79,10 +79,12 @@ def broker_config(
     allowed_origins: t.Any,
     ca_cert: str,
     values: t.Mapping[str, str],
+    public: t.Sequence[str] = (),
 ) -> Json:
     """The content of ``config.yaml``. ``values`` are those of the Secrets (the first result of `credentials`).
 
-    ``allowed_origins`` go to those of the settings: the broker refuses web pages of all others.
+    ``allowed_origins`` go to those of the settings: the broker refuses web pages of all others. ``public`` is what
+    everybody who reaches the broker may read (``admin.public``), unless the settings say so.
     """
     config: Json = {
         "servers": [
@@ -103,6 +105,8 @@ def broker_config(
     origins = [*structured(options.get("allowedOrigins"), "list"), *structured(allowed_origins, "list")]
     if origins:
         options["allowedOrigins"] = list(dict.fromkeys(origins))
+    if public:
+        options["admin"] = {"public": [*public], **structured(options.get("admin"), "dict")}
     if options:
         config["broker"] = options
     return config

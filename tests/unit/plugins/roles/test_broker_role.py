@@ -120,6 +120,16 @@ class TestConfiguration:
 
         assert found.broker.allowed_origins == (one, two)
 
+    def test_what_is_public_is_the_settings_business_when_they_say_so(self) -> None:
+        token = "t" * 20
+
+        silent = config([], settings={"admin": {"token": token}}, public=["status", "metrics"]).broker.admin
+        loud = config([], settings={"admin": {"public": ["ui"]}}, public=["status", "metrics"]).broker.admin
+
+        assert (silent.token, silent.public) == (token, {"status", "metrics"})
+        assert loud.public == {"ui"}
+        assert config([]).broker.admin.public is None
+
     def test_the_role_knows_the_settings_that_the_broker_knows(self) -> None:
         options = SPEC["broker_settings"]["options"]
 
