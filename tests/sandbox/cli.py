@@ -213,6 +213,10 @@ def _show(folder: Folder, found: object) -> None:
         print("\nMCP endpoint")
     for url in found.urls:
         print(f"  {url}")
+    if found.pages:
+        print("\nThe broker's page")
+    for page in found.pages:
+        print(f"  {page}")
 
 
 def _megabytes(size: int | None) -> str:

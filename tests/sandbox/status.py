@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 from sandbox.client import ApiError, Client
 from sandbox.controllers.gateway_world import PORTS_ANNOTATION
+from sandbox.controllers.images import is_broker
 from sandbox.faults import control
-from sandbox.kinds import DEPLOYMENTS, GATEWAYS, HTTP_ROUTES
+from sandbox.kinds import DEPLOYMENTS, GATEWAYS, HTTP_ROUTES, PODS
 from sandbox.state import Folder, State
 
 Json = dict[str, Any]
@@ -29,6 +30,8 @@ class Status:
     gateways: list[Json] = field(default_factory=list)
     deployments: list[Json] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    """Addresses of the brokers' pages for people."""
     faults: list[Json] = field(default_factory=list)
     problem: str | None = None
 
@@ -50,6 +53,7 @@ class Status:
             "gateways": self.gateways,
             "deployments": self.deployments,
             "urls": self.urls,
+            "pages": self.pages,
             "faults": self.faults,
         }
 
@@ -96,8 +100,10 @@ async def _ask(folder: Folder, status: Status) -> None:
         gateways, _ = await client.list(GATEWAYS)
         routes, _ = await client.list(HTTP_ROUTES)
         deployments, _ = await client.list(DEPLOYMENTS)
+        pods, _ = await client.list(PODS)
     status.gateways = [_gateway(entry) for entry in gateways]
     status.deployments = [_deployment(entry) for entry in deployments]
+    status.pages = sorted(page for pod in pods for page in _pages(pod))
     status.urls = sorted({url for route in routes for url in _urls(route, gateways)})
 
 
@@ -133,6 +139,14 @@ def _deployment(deployment: Json) -> Json:
         "wanted": deployment["spec"].get("replicas", 1),
         "image": deployment["spec"]["template"]["spec"]["containers"][0]["image"],
     }
+
+
+def _pages(pod: Json) -> list[str]:
+    """Addresses of the pages of a Pod's brokers."""
+    if not any(is_broker(container["image"]) for container in pod["spec"]["containers"]):
+        return []
+    ports = json.loads((pod["metadata"].get("annotations") or {}).get(PORTS_ANNOTATION) or "{}")
+    return [f"http://127.0.0.1:{port}/ui" for port in ports.values()]
 
 
 def _urls(route: Json, gateways: list[Json]) -> list[str]:

@@ -9,6 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+from sandbox.state import Folder
+from sandbox.status import collect
+
 BODY = '{"jsonrpc": "2.0", "id": 1, "method": "initialize"}'
 
 
@@ -17,6 +20,9 @@ def main(report_file: Path, sandbox: Path) -> None:
     report = json.loads(report_file.read_text())
     url = report["url"]
     server = report["server_info"]
+    folder = Folder(sandbox)
+    state = folder.state()
+    pages = collect(folder, state).pages if state else []
     shown = sandbox.relative_to(Path.cwd()) if sandbox.is_relative_to(Path.cwd()) else sandbox
     print(f"""
 The MCP gateway works. initialize, read through the Gateway's listener: HTTP {report["http_status"]}
@@ -25,6 +31,7 @@ The MCP gateway works. initialize, read through the Gateway's listener: HTTP {re
   endpoint   {url}
   server     {server["name"]} {server["version"]}, protocol {report["protocol_version"]}
   tools      {report["tool_count"]}: {", ".join(report["tools"])}
+  page       {" ".join(pages) or "none on this machine"} (live state, for a browser)
 
 Connect any MCP client (it keeps running): transport Streamable HTTP, address {url}
   curl -X POST {url} -H "Content-Type: application/json" -d '{BODY}'

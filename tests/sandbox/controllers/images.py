@@ -70,6 +70,12 @@ def find(image: str) -> Image | None:
     return None
 
 
+def is_broker(image: str) -> bool:
+    """Whether an image runs our broker here: its own, or the operator's."""
+    entry = find(image)
+    return entry is not None and entry.program in (_broker, _own_broker)
+
+
 def _arguments(container: Json) -> list[str]:
     return [*(container.get("command") or []), *(container.get("args") or [])]
 
