@@ -40,7 +40,7 @@ class Live:
 
     def observe(self, record: Record) -> None:
         """Remember a request that used something, or was refused."""
-        if not record.name and record.outcome not in _REFUSED:
+        if not record.name and (record.outcome is Outcome.OK or record.outcome not in _REFUSED):
             return
         now = time.time()
         self._recent.append(
@@ -60,7 +60,8 @@ class Live:
             history = self._servers.get(record.upstream)
             if history is None:
                 history = self._servers[record.upstream] = _History()
-            history.add(now, record.upstream_seconds, record.outcome in _FAILED)
+            failed = record.outcome is not Outcome.OK and record.outcome in _FAILED
+            history.add(now, record.upstream_seconds, failed)
 
     def keep_servers(self, names: Collection[str]) -> None:
         """Forget all servers but these."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mcpops_broker.status import ServerStatus, Status
 
 GOOD, WARN, BAD, QUIET = "good", "warn", "bad", "quiet"
+_ALL = {1: "The server is ready", 2: "Both servers are ready"}
 _STATES = {
     "ready": (GOOD, "Ready"),
     "connecting": (WARN, "Connecting"),
@@ -35,7 +36,7 @@ def headline(status: Status) -> Said:
     if not enabled:
         return Said(QUIET, "Every server is disabled" if status["servers"] else "No servers yet")
     if ready == len(enabled):
-        return Said(GOOD, "The server is ready" if ready == 1 else f"All {ready} servers are ready")
+        return Said(GOOD, _ALL.get(ready, f"All {ready} servers are ready"))
     if failing:
         if len(enabled) == 1:
             return Said(BAD, "The server is failing")
