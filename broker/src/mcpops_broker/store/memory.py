@@ -39,7 +39,7 @@ class MemoryStore(Store):
         self._health = StoreHealth("memory", connected=True, since=time.time())
         bus.on(_SET, lambda values, sender: self._put(values))
         bus.on(_ALL, lambda values, sender: self._put([one for one in values if one[0] not in self._values]))
-        bus.on(_DELETE, lambda key, sender: self._drop(key))
+        bus.on(_DELETE, lambda key, sender: self.forget(key))
         bus.on(_ASK, self._asked)
         bus.on(_ANSWER, self._answered)
         bus.on(STARTED, self._worker_started)
@@ -70,7 +70,7 @@ class MemoryStore(Store):
 
     async def delete(self, key: str) -> None:
         """Forget a value. That there is none does not matter."""
-        self._drop(key)
+        self.forget(key)
         self._bus.send(_DELETE, key)
 
     async def keys(self, prefix: str) -> list[str]:
@@ -84,9 +84,23 @@ class MemoryStore(Store):
         for key in [key for key, (_, expires) in self._values.items() if expires <= now]:
             del self._values[key]
 
+    def known(self, key: str) -> tuple[bytes, float] | None:
+        """Return a value and the seconds that it will be kept; None when there is none."""
+        value, expires = self._values.get(key, (b"", 0.0))
+        left = expires - self._clock()
+        return (value, left) if left > 0 else None
+
+    def remember(self, key: str, value: bytes, ttl: float) -> None:
+        """Keep a value in this worker alone: others have it from elsewhere."""
+        self._put([(key, value.decode("latin-1"), self._clock() + ttl)])
+
+    def forget(self, key: str) -> None:
+        """Forget a value in this worker alone."""
+        self._values.pop(key, None)
+
     def _get(self, key: str) -> bytes | None:
-        value, expires = self._values.get(key, (None, 0.0))
-        return value if expires > self._clock() else None
+        known = self.known(key)
+        return None if known is None else known[0]
 
     def _share(self, key: str, value: bytes, expires: float) -> None:
         """Keep a value here and at the other workers."""
@@ -100,9 +114,6 @@ class MemoryStore(Store):
             self._values[key] = (value.encode("latin-1"), expires)
             if len(self._values) > MOST:
                 del self._values[next(iter(self._values))]
-
-    def _drop(self, key: str) -> None:
-        self._values.pop(key, None)
 
     async def _decide(self, what: str, key: str, *more: Any) -> bytes | None:
         """Have the key's home decide, or do so here when it is here or does not answer."""
@@ -130,7 +141,7 @@ class MemoryStore(Store):
             value, expires = more
             self._share(key, value.encode("latin-1"), expires)
         elif what == "take" and known is not None:
-            self._drop(key)
+            self.forget(key)
             self._bus.send(_DELETE, key)
         return known
 

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, mcpops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Messages and values between replicas, over a real Valkey that is killed, hangs and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from broker.scripted import until
+from broker.valkey_server import Valkey, running
+from mcpops_broker.bus import GONE, STARTED, Bus, make_buses
+from mcpops_broker.config.store import StoreOptions
+from mcpops_broker.store import redis_link, wide_bus
+from mcpops_broker.store.replicas import Replicas
+from mcpops_broker.store.store import Store
+
+SECRET = b"of all replicas, thirty-two bytes"
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A server for the tests of this file."""
+    with running(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
+    """The server, empty; replicas are less patient than in production."""
+    with shared_server.client() as client:
+        client.flushall()
+    monkeypatch.setattr(wide_bus, "BEAT", 0.05)
+    monkeypatch.setattr(wide_bus, "LEASE", 1.0)
+    monkeypatch.setattr(redis_link, "CHECK_EVERY", 0.05)
+    monkeypatch.setattr(redis_link, "TIMEOUT", 0.5)
+    return shared_server
+
+
+class Member:
+    """A worker of a replica, with what it hears."""
+
+    def __init__(self, replicas: Replicas) -> None:
+        self.replicas = replicas
+        self.bus: Bus = replicas.bus
+        self.store: Store = replicas.store
+        self.heard: list[tuple[str, Any, str]] = []
+        for kind in (STARTED, GONE, "said"):
+            self.bus.on(kind, lambda value, sender, kind=kind: self.heard.append((kind, value, sender)))
+        self.bus.connect()
+
+    def said(self) -> list[Any]:
+        """What others said."""
+        return [value for kind, value, _ in self.heard if kind == "said"]
+
+    async def connected(self, is_connected: bool = True) -> None:
+        """Wait until the store can be reached, or cannot."""
+        await until(lambda: self.store.health.connected is is_connected, f"connected: {is_connected}")
+
+
+Join = Callable[..., Any]
+
+
+@asynccontextmanager
+async def joining(server: Valkey) -> AsyncIterator[Join]:
+    """Give what adds a worker of a replica of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def join(name: str, secret: bytes = SECRET, local: Bus | None = None) -> Member:
+            options = StoreOptions("127.0.0.1", server.port)
+            replicas = Replicas(options, secret, local or Bus(name))
+            stack.push_async_callback(replicas.close)
+            member = Member(replicas)
+            await member.connected()
+            return member
+
+        yield join
+
+
+async def met(*members: Member) -> None:
+    """Wait until all know each other."""
+    everybody = {member.bus.here for member in members}
+    await until(lambda: all({*one.bus.others, one.bus.here} == everybody for one in members), "all know each other")
+
+
+async def test_workers_of_several_replicas_meet_and_hear_each_other(server: Valkey) -> None:
+    async with joining(server) as join:
+        two_workers = make_buses(2, "b")
+        members = [await join("a"), await join("b0", local=two_workers[0]), await join("b1", local=two_workers[1])]
+        await met(*members)
+        one, two, three = members
+
+        one.bus.send("said", "to all")
+        two.bus.send("said", "to b1", "b1")
+        three.bus.send("said", "x" * 3_000_000, "a")
+        three.bus.send("said", "after it", "a")
+
+        await until(lambda: one.said() == ["x" * 3_000_000, "after it"], "the large one, and in order")
+        await until(lambda: sorted(three.said()) == ["to all", "to b1"], "one to all and one to it")
+        await until(lambda: two.said() == ["to all"], "one to all")
+        assert {sender for kind, _, sender in one.heard if kind == STARTED} == {"b0", "b1"}
+
+
+async def test_who_leaves_is_known_to_have_gone_and_who_dies_soon_after(server: Valkey) -> None:
+    async with joining(server) as join:
+        one, two, three = [await join("a"), await join("b"), await join("c")]
+        await met(one, two, three)
+
+        await two.replicas.close()
+        await until(lambda: ("gone", None, "b") in one.heard, "it said goodbye")
+        await three.replicas._background.close()  # as if it was killed
+        await until(lambda: ("gone", None, "c") in one.heard, "it was not heard of for long")
+
+        assert (list(one.bus.others), one.bus.knows("b")) == ([], False)
+        one.bus.send("said", "to nobody", "b")
+
+
+async def test_nothing_is_lost_while_the_store_is_away(server: Valkey) -> None:
+    async with joining(server) as join:
+        one, two = [await join("a"), await join("b")]
+        await met(one, two)
+        sent = [f"message {number} {'x' * 10_000}" for number in range(300)]
+        for number, text in enumerate(sent):
+            one.bus.send("said", text)
+            if number == 100:
+                server.kill()
+                await one.connected(False)
+                assert (list(one.bus.others), one.bus.knows("b")) == ([], True)
+            if number == 200:
+                server.start()
+                await one.connected()
+
+        await until(lambda: len(two.said()) >= 300, "everything has arrived")
+        assert two.said() == sent
+        assert not [kind for kind, _, _ in one.heard + two.heard if kind == GONE]
+
+
+async def test_a_store_that_hangs_is_one_that_is_away(server: Valkey) -> None:
+    async with joining(server) as join:
+        one, two = [await join("a"), await join("b")]
+        await met(one, two)
+        server.freeze()
+        try:
+            one.bus.send("said", "into the void")
+            await one.connected(False)
+            assert "did not answer" in one.store.health.problem
+            assert await one.store.get("anything") is None
+        finally:
+            server.thaw()
+        await until(lambda: two.said() == ["into the void"], "it has arrived after all")
+
+
+async def test_a_broker_with_another_key_is_nobody(server: Valkey) -> None:
+    async with joining(server) as join:
+        one = await join("a")
+        other = await join("b", secret=b"of another deployment, with a key")
+        await other.store.set("token:a", b"theirs", 60)
+        third = await join("c")
+        await met(one, third)
+        other.bus.send("said", "let me in")
+        one.bus.send("said", "hello")
+
+        await until(lambda: third.said() == ["hello"], "its own replicas hear each other")
+        assert (one.said(), other.said(), await one.store.get("token:a")) == ([], [], None)
+
+
+async def test_a_value_is_found_by_all_replicas_and_sealed_in_the_store(server: Valkey) -> None:
+    async with joining(server) as join:
+        one, two = [await join("a"), await join("b")]
+        await one.store.set("token:a", b"a secret value", 60)
+        assert await two.store.get("token:a") == b"a secret value"
+        assert await one.store.add("lock:a", b"mine", 60) is None
+        assert await two.store.add("lock:a", b"yours", 60) == b"mine"
+        assert sorted(await two.store.keys("")) == ["lock:a", "token:a"]
+        assert await two.store.keys("tok*") == []
+        with server.client() as client:
+            kept = {key: client.get(key) for key in client.keys("mcpops:kept:*")}
+            assert len(kept) == 2 and not any(b"secret" in value for value in kept.values())
+            assert 0 < client.pttl("mcpops:kept:token:a") <= 60_000
+
+        assert await two.store.take("token:a") == b"a secret value"
+        assert (await one.store.take("token:a"), await one.store.get("token:a")) == (None, None)
+        await two.store.delete("lock:a")
+        assert await one.store.get("lock:a") is None
+
+
+async def test_without_the_store_a_replica_goes_on_with_what_it_knows(server: Valkey) -> None:
+    async with joining(server) as join:
+        one, two = [await join("a"), await join("b")]
+        await met(one, two)
+        await one.store.set("token:a", b"1", 60)
+        await one.store.set("token:deleted", b"1", 60)
+        assert await two.store.get("token:a") == b"1"
+        server.kill()
+        await one.connected(False)
+        await two.connected(False)
+
+        assert (await one.store.get("token:a"), await two.store.get("token:a")) == (b"1", b"1")
+        await one.store.set("token:b", b"2", 60)
+        await one.store.delete("token:deleted")
+        assert await one.store.add("lock:a", b"3", 60) is None
+        assert await one.store.add("lock:a", b"4", 60) == b"3"
+        assert sorted(await one.store.keys("token:")) == ["token:a", "token:b"]
+
+        server.start()
+        await one.connected()
+        await two.connected()
+        assert await two.store.get("token:b") == b"2"
+        assert await two.store.get("lock:a") == b"3"
+        assert await one.store.get("token:a") == b"1", "what the store has lost came back"
+        assert await two.store.get("token:deleted") is None
+
+
+async def test_what_another_replica_took_does_not_come_back(server: Valkey) -> None:
+    async with joining(server) as join:
+        one, two = [await join("a"), await join("b")]
+        await met(one, two)
+        await one.store.set("state:a", b"once", 60)
+        assert await two.store.take("state:a") == b"once"
+        two.bus.send("said", "after that")
+        await until(lambda: one.said() == ["after that"], "it has heard")
+        server.kill()
+        await one.connected(False)
+
+        assert await one.store.take("state:a") is None
+        server.start()
+        await one.connected()
+        await two.connected()
+        assert await two.store.take("state:a") is None
