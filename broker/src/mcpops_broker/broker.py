@@ -59,6 +59,7 @@ from mcpops_broker.web.origin import OriginPolicy
 
 if TYPE_CHECKING:
     from mcpops_broker.cluster.source import Cluster
+    from mcpops_broker.store.replicas import Replicas
 
 REBUILD_AFTER = 0.02
 """Seconds to wait for more changes before the catalogue is built again: at the start many upstreams come at once."""
@@ -88,6 +89,8 @@ class Options:
     """Of a cluster whose registrations are served, too; empty: all of them; None: not in cluster mode."""
     allowed_hosts: tuple[str, ...] = ()
     """Beside those of the configuration."""
+    replica: str = ""
+    """Begins the addresses of this replica's workers (letters and digits), where other replicas know them."""
 
 
 @dataclass(slots=True)
@@ -105,12 +108,21 @@ class ConfigState:
 class Broker:
     """Everything that the endpoints use. Make it inside a running event loop, then `start` it."""
 
-    def __init__(self, options: Options, config: Config, bus: Bus, cluster: Cluster | None = None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        config: Config,
+        bus: Bus,
+        cluster: Cluster | None = None,
+        replicas: Replicas | None = None,
+    ) -> None:
         self.options = options
         self.file = config
         """The configuration of the file, without what the cluster adds."""
         self.config = config
         self.cluster = cluster
+        self.replicas = replicas
+        """The way to other replicas; its bus is the one given."""
         self.config_state = ConfigState(time.time(), files=config.files)
         self.bus = bus
         self.background = Background()
@@ -128,7 +140,7 @@ class Broker:
         self.observers = Observers()
         self.parked = ParkedCalls(options.secret, bus, self.background)
         self.asks = Asks(bus.here)
-        self.store: Store = MemoryStore(bus)
+        self.store: Store = MemoryStore(bus) if replicas is None else replicas.store
         self.user_tokens = Shared(UserTokens(options.secret, self.store), Tickets(options.secret))
         self.knows_users = False
         """Whether there is an upstream that each user is known to."""
@@ -183,6 +195,8 @@ class Broker:
         await asyncio.gather(*(upstream.close(CLOSE_GRACE) for upstream in self.upstreams.values()))
         await self.telemetry.close()
         await self.background.close()
+        if self.replicas is not None:
+            await self.replicas.close()
         await self.http.close()
 
     def begin_drain(self) -> None:
@@ -253,6 +267,8 @@ class Broker:
         self.access.configure(config)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
+        if old.broker.store != config.broker.store:
+            logs.warning("config.warning", problem="broker.store is used from the next start on")
         if old.broker.cluster != config.broker.cluster:
             logs.warning("config.warning", problem="broker.cluster is used from the next start on")
         stopped = self._replace_upstreams(old, config)

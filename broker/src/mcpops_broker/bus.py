@@ -59,6 +59,11 @@ class Bus:
         """The bus of this replica's own workers alone: nothing outside the machine can interrupt it."""
         return self
 
+    @property
+    def alone(self) -> bool:
+        """Whether there is no other worker, and will not be one."""
+        return not self.others
+
     def knows(self, address: str) -> bool:
         """Tell whether a message to this other worker will arrive, now or once the way to it is open again."""
         return address in self.others

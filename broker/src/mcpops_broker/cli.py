@@ -7,11 +7,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
+from secrets import token_hex
 
 from mcpops_broker import __version__, logs
 from mcpops_broker.broker import Options, load, secret_from, trusted_key_from
+from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError
 
 EXIT_USAGE = 2
@@ -40,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     logs.setup(options.log_level, options.log_format)
     tls = Tls(options.tls_certificate, options.tls_key) if options.tls_certificate else None
     problem = tls.problem() if tls else "--tls-key needs --tls-certificate, too" if options.tls_key else ""
-    problem = problem or _cluster_problem(options)
+    problem = problem or _cluster_problem(options) or _store_problem(config)
     if problem:
         print(problem, file=sys.stderr)
         return EXIT_USAGE
@@ -61,6 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
         workers=options.workers,
         sessionKey=source,
     )
+    if config.broker.store.host and source == "random":
+        logs.warning(
+            "config.warning", problem="broker.store is of no use without a signing key: replicas need the same"
+        )
     settings = Options(
         options.config,
         secret,
@@ -70,10 +77,13 @@ def main(arguments: list[str] | None = None) -> int:
         loopback=ip_address(listener.getsockname()[0]).is_loopback,
         namespaces=tuple(options.namespace) if options.cluster else None,
         allowed_hosts=tuple(options.allowed_host),
+        replica=token_hex(4) if config.broker.store.host else "",
     )
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
-    return Workers(options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls)).run()
+    return Workers(
+        options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls), settings.replica
+    ).run()
 
 
 def _cluster_problem(options: argparse.Namespace) -> str:
@@ -87,6 +97,12 @@ def _cluster_problem(options: argparse.Namespace) -> str:
         find_cluster()
     except ApiProblem as problem:
         return f"--cluster: {problem}"
+    return ""
+
+
+def _store_problem(config: Config) -> str:
+    if config.broker.store.host and find_spec("redis") is None:
+        return "broker.store needs the package redis: install mcpops-broker[redis]"
     return ""
 
 

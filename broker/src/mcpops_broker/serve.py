@@ -29,6 +29,7 @@ from mcpops_broker.workers import Worker
 
 if TYPE_CHECKING:
     from mcpops_broker.cluster.source import Cluster
+    from mcpops_broker.store.replicas import Replicas
 
 KEEP_ALIVE = 650
 """Seconds that an idle client connection stays open: longer than the idle times of proxies in front, so that it is
@@ -106,7 +107,9 @@ def serve(
         server.should_exit = True
 
     async def make_broker() -> Broker:
-        broker = Broker(options, config, worker.bus if worker else Bus(), _cluster(options))
+        local = worker.bus if worker else Bus(f"{options.replica}0")
+        replicas = _replicas(options, config, local)
+        broker = Broker(options, config, replicas.bus if replicas else local, _cluster(options), replicas)
         peers.connect(broker)
         Connection.room = Room(lambda: min(broker.config.broker.limits.connections, room_for_files()))
         if worker is not None:
@@ -153,3 +156,11 @@ def _cluster(options: Options) -> Cluster | None:
     from mcpops_broker.cluster.source import Cluster  # noqa: PLC0415 - an extra, loaded where it is wanted
 
     return Cluster(options.namespaces)
+
+
+def _replicas(options: Options, config: Config, local: Bus) -> Replicas | None:
+    if not config.broker.store.host:
+        return None
+    from mcpops_broker.store.replicas import Replicas  # noqa: PLC0415 - an extra, loaded where it is wanted
+
+    return Replicas(config.broker.store, options.secret, local)

@@ -100,6 +100,17 @@ class ConfigStatus(TypedDict):
     warnings: list[str]
 
 
+class StoreStatus(TypedDict):
+    """Where workers keep what they share: `memory` of this replica, or `redis`, since when that works or does not, and
+    how many workers of other replicas answer."""
+
+    kind: str
+    connected: bool
+    since: str
+    problem: str
+    workersElsewhere: int
+
+
 class ClusterStatus(TypedDict):
     """Cluster mode. `refused` are registrations that cannot be served and `elsewhere` those of other brokers, each with
     the reason; `problems` say what could not be read or written."""
@@ -134,6 +145,7 @@ class Status(TypedDict):
     virtualServers: list[VirtualServerStatus]
     rateLimits: dict[str, RateLimitStatus]
     config: ConfigStatus
+    store: StoreStatus
     cluster: ClusterStatus | None
 
 
@@ -170,7 +182,19 @@ def status(broker: Broker) -> Status:
             "problems": list(broker.config_state.problems),
             "warnings": list(broker.config.warnings),
         },
+        "store": _store(broker),
         "cluster": None if broker.cluster is None else broker.cluster.status(),
+    }
+
+
+def _store(broker: Broker) -> StoreStatus:
+    health = broker.store.health
+    return {
+        "kind": health.kind,
+        "connected": health.connected,
+        "since": _time(health.since),
+        "problem": health.problem,
+        "workersElsewhere": len(broker.bus.others) - len(broker.bus.local.others),
     }
 
 

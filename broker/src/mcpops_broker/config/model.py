@@ -12,6 +12,7 @@ from mcpops_broker.config.credentials import ServerAuth, UserTokens
 from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.policy import PolicyOptions
 from mcpops_broker.config.seen import AuditOptions, TelemetryOptions
+from mcpops_broker.config.store import StoreOptions
 from mcpops_broker.config.watch import NO_FILES, Files
 from mcpops_broker.net.guard import NO_MORE, Guard
 
@@ -88,6 +89,7 @@ class BrokerOptions:
     user_tokens: UserTokens | None = None
     upstream_addresses: Guard = NO_MORE
     """What addresses the names of upstreams, and of their authorization servers, may stand for."""
+    store: StoreOptions = field(default_factory=StoreOptions)
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     admin: AdminOptions = field(default_factory=AdminOptions)

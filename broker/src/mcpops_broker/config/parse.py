@@ -29,6 +29,7 @@ from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limit
 from mcpops_broker.config.policy import parse_policy
 from mcpops_broker.config.secrets import files_read, secret, spellings
 from mcpops_broker.config.seen import parse_audit, parse_telemetry
+from mcpops_broker.config.store import parse_store
 from mcpops_broker.config.watch import NO_FILES, Files
 
 MOST_PROBLEMS = 50
@@ -48,8 +49,8 @@ _WITHOUT_EFFECT = {
 _BROKER_KEYS = {
     *spellings("signingKey"), "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle",
     "drain", "allowedOrigins", "allowedHosts", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
-    "discoveryToolThreshold", "rateLimits", "timeouts", "limits", "admin", "ui", "policy", "telemetry", "audit",
-    "cluster", "userTokens", "upstreamAddresses",
+    "discoveryToolThreshold", "rateLimits", "store", "timeouts", "limits", "admin", "ui", "policy", "telemetry",
+    "audit", "cluster", "userTokens", "upstreamAddresses",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -265,6 +266,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         discovery_tools=fields.switch("discoveryTools", default.discovery_tools),
         discovery_threshold=fields.integer("discoveryToolThreshold", default.discovery_threshold, low=0, high=many),
         rate_limits=parse_rate_limits(fields),
+        store=parse_store(Fields("broker.store", fields.raw("store"), fields.problems)),
         timeouts=Timeouts(
             connect=times.number("connect", timeouts.connect, low=0.01, high=600),
             first_byte=times.number("firstByte", timeouts.first_byte, low=0.01, high=86_400),

@@ -39,7 +39,7 @@ class Announcements:
 
     def changed(self, new: Catalogue) -> None:
         """Take note that this worker's catalogue is another one now."""
-        if not self._bus.others:
+        if self._bus.alone:
             self._now, old = new, self._now
             self._announce(old, new)
             return

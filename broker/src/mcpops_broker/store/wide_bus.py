@@ -68,6 +68,11 @@ class WideBus(Bus):
         return {*self._local.others, *(address for address, pair in self._pairs.items() if pair.known)}
 
     @property
+    def alone(self) -> bool:
+        """Whether there is no other worker, and will not be one: replicas may come at any time."""
+        return False
+
+    @property
     def local(self) -> Bus:
         """The bus of this replica's own workers alone."""
         return self._local
