@@ -24,6 +24,7 @@ from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.build import Builder
 from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.guard import ToolGuard
 from mcpops_broker.config.credentials import UserToken
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
@@ -129,6 +130,7 @@ class Broker:
         self.http: HttpClient = Http1Client()
         self.upstreams: dict[str, Upstream] = {}
         self._builder = Builder(SERVER_META + b",")
+        self.tool_guard = ToolGuard(config.broker.tool_guard)
         self._catalogue = Catalogue()
         self.event_logs = EventLogs(bus.here)
         self.streams = Streams(bus, self.event_logs)
@@ -265,6 +267,8 @@ class Broker:
             self.rate_limits.configure(settings.rate_limits)
             self.telemetry.configure(settings)
         self.access.configure(config)
+        if old.broker.tool_guard != config.broker.tool_guard:
+            self.tool_guard = ToolGuard(config.broker.tool_guard)
         if old.broker.signing_key != config.broker.signing_key:
             logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
         if old.broker.store != config.broker.store:
@@ -344,7 +348,7 @@ class Broker:
             self._rebuild.cancel()
             self._rebuild = None
         own = discovery.definitions(self.config.servers) if self.config.broker.discovery_tools else []
-        self._catalogue = self._builder.build(self.upstreams.values(), own, self.config)
+        self._catalogue = self._builder.build(self.upstreams.values(), own, self.config, self.tool_guard)
         self.announcements.changed(self._catalogue)
 
     def _announce(self, old: Catalogue, new: Catalogue) -> None:

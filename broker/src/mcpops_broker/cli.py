@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""The command line: `mcpops-broker serve` and `mcpops-broker check`."""
+"""The command line: `mcpops-broker serve`, `check` and `pin`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{options.config}: warning: {warning}", file=sys.stderr)
         print(f"{options.config}: valid, {len(config.servers)} servers, {len(config.virtual_servers)} virtual servers")
         return 0
+    if options.command == "pin":
+        from mcpops_broker.pin import PinOptions, pin  # noqa: PLC0415 - a broker that serves needs it not
+
+        logs.setup("error", "text")
+        wanted = PinOptions(tuple(options.server), options.output, options.compare)
+        return pin(Options(options.config, secret, trusted_key=trusted_key), config, wanted)
 
     from mcpops_broker.serve import Tls, allow_many_files, listen, serve  # noqa: PLC0415 - `check` needs no server
     from mcpops_broker.workers import Workers  # noqa: PLC0415 - one process needs no supervisor
@@ -112,7 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve /mcp until SIGTERM")
     check = commands.add_parser("check", help="validate a configuration file and exit")
-    for command in (serve, check):
+    pin = commands.add_parser("pin", help="write down the tools of the servers as they are now, for broker.toolGuard")
+    pin.add_argument(
+        "--server", action="append", default=[], metavar="NAME", help="only of this server (may be given several times)"
+    )
+    pin.add_argument("--output", type=Path, metavar="FILE", help="where to write the pins (default: standard output)")
+    pin.add_argument("--compare", action="store_true", help="only tell what differs from the pins; exit code 1 then")
+    for command in (serve, check, pin):
         command.add_argument(
             "--config", type=Path, required=True, help="configuration file (the operator's config.yaml)"
         )

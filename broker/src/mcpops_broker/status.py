@@ -41,6 +41,15 @@ class Hidden(TypedDict):
     reason: str
 
 
+class Guarded(TypedDict):
+    """Something in whose definition the guard found a `problem`. `blocked`: it is not offered for that reason."""
+
+    kind: str
+    name: str
+    problem: str
+    blocked: bool
+
+
 class ProtocolValidation(TypedDict):
     """The MCP revision spoken with an upstream."""
 
@@ -71,6 +80,7 @@ class ServerStatus(TypedDict):
     prefix: str
     state: str
     hidden: list[Hidden]
+    guarded: list[Guarded]
     problems: list[str]
     callsInFlight: int
     circuit: str
@@ -202,7 +212,10 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
     """Describe one upstream now."""
     server, listed = upstream.server, upstream.listed
     hidden = broker.catalogue.conflicts.get(server.name, ())
-    total = {kind: len(listed.items(kind)) - sum(conflict.kind is kind for conflict in hidden) for kind in Kind}
+    findings = broker.catalogue.findings.get(server.name, ())
+    withheld = [conflict.kind for conflict in hidden]
+    withheld += [kind for kind, _ in {(one.kind, one.name) for one in findings if one.blocked}]
+    total = {kind: len(listed.items(kind)) - withheld.count(kind) for kind in Kind}
     version = upstream.peer.version if upstream.peer else ""
     return {
         "id": server.id,
@@ -227,6 +240,10 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
         "prefix": server.prefix,
         "state": upstream.state.value,
         "hidden": [{"kind": one.kind.noun, "name": one.id, "owner": one.owner, "reason": str(one)} for one in hidden],
+        "guarded": [
+            {"kind": one.kind.noun, "name": one.name, "problem": one.problem, "blocked": one.blocked}
+            for one in findings
+        ],
         "problems": list(listed.problems()),
         "callsInFlight": upstream.active,
         "circuit": upstream.breaker.circuit.value,

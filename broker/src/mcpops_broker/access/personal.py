@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker import logs
+from mcpops_broker.catalogue.guard import ToolGuard
 from mcpops_broker.catalogue.source import Source
 from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc
@@ -55,10 +56,11 @@ async def read_lists(broker: Broker, asking: Exchange, kind: Kind) -> list[Sourc
     """Return what the personal upstreams offer the client of a request. One that cannot be reached, or refuses the
     client, offers nothing and is no reason to withhold the other ones."""
     upstreams = [broker.upstreams[source.upstream] for source in broker.catalogue.personal]
-    return list(await asyncio.gather(*(_read(upstream, asking, kind) for upstream in upstreams)))
+    guard = broker.tool_guard
+    return list(await asyncio.gather(*(_read(upstream, asking, kind, guard) for upstream in upstreams)))
 
 
-async def _read(upstream: Upstream, asking: Exchange, kind: Kind) -> Source:
+async def _read(upstream: Upstream, asking: Exchange, kind: Kind, guard: ToolGuard) -> Source:
     async def call(method: str, params: dict[str, Any]) -> dict[str, Any]:
         response = (await upstream.request(_Listing(asking.client, asking.principal), method, params)).message
         result = response.get("result")
@@ -76,7 +78,8 @@ async def _read(upstream: Upstream, asking: Exchange, kind: Kind) -> Source:
         return Source(name, prefix, {})
     try:
         async with asyncio.timeout(TIMEOUT):
-            return Source(name, prefix, {kind: (await read_kind(name, kind, call, era)).valid})
+            kept, _ = guard.sort_out(name, kind, (await read_kind(name, kind, call, era)).valid)
+            return Source(name, prefix, {kind: kept})
     except (UpstreamError, TimeoutError) as error:
         logs.warning("personal.list.failed", upstream=name, kind=kind.key, problem=str(error) or "no answer in time")
         return Source(name, prefix, {})

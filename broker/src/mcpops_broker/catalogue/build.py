@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mcpops_broker import logs
 from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.guard import Finding, ToolGuard
 from mcpops_broker.catalogue.source import OWN, Definition, Source
 from mcpops_broker.catalogue.view import Listings
 from mcpops_broker.config.model import Config
@@ -22,10 +23,17 @@ class Builder:
     def __init__(self, head: bytes) -> None:
         self._head = head
         self._sources: dict[str, tuple[Listing, Source]] = {}
+        self._guard = ToolGuard(None)
         self._hidden: dict[str, int] = {}
 
-    def build(self, upstreams: Iterable[Upstream], own: list[Definition], config: Config) -> Catalogue:
-        """Merge what the upstreams offer, in the order of the configuration; `own` are the broker's tools."""
+    def build(
+        self, upstreams: Iterable[Upstream], own: list[Definition], config: Config, guard: ToolGuard
+    ) -> Catalogue:
+        """Merge what the upstreams offer and the guard lets through, in the order of the configuration; `own` are the
+        broker's tools."""
+        if guard is not self._guard:
+            self._guard = guard
+            self._sources.clear()
         self._sources = {upstream.server.name: self._source(upstream) for upstream in upstreams}
         sources = [source for _, source in self._sources.values()]
         if own:
@@ -48,15 +56,29 @@ class Builder:
         personal = server.user_specific and server.enabled
         if known is not None and known[0] is listed and known[1].made_for(server.prefix, personal):
             return known
+        kept: dict[Kind, list[Definition]] = {}
+        findings: list[Finding] = []
+        for kind in Kind:
+            kept[kind], found = self._guard.sort_out(server.name, kind, listed.items(kind))
+            findings += found
+        self._report_findings(server.name, findings, known[1].findings if known is not None else ())
         source = Source(
             server.name,
             server.prefix,
-            {kind: listed.items(kind) for kind in Kind},
+            kept,
             resources=Kind.RESOURCES in listed.kinds or personal,
             hints={kind: hint for kind in Kind if (hint := listed.hint(kind)) is not None},
             personal=personal,
+            findings=findings,
         )
         return listed, source
+
+    def _report_findings(self, server: str, findings: list[Finding], before: Sequence[Finding]) -> None:
+        """Log what the guard has found since the last time."""
+        for finding in findings:
+            if finding not in before:
+                event = "guard.blocked" if finding.blocked else "guard.found"
+                logs.warning(event, upstream=server, kind=finding.kind.noun, name=finding.name, problem=finding.problem)
 
     def _report(self, catalogue: Catalogue) -> None:
         """Log one line for every upstream of which more is hidden than before; `/status` names each."""

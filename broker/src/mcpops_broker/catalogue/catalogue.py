@@ -33,7 +33,10 @@ class Catalogue:
         virtual_servers: Iterable[VirtualServer] = (),
         listings: Listings = DEFAULT_LISTINGS,
     ) -> None:
+        sources = list(sources)
         self._index = Index(sources, listings.ttl)
+        self.findings = {source.upstream: source.findings for source in sources if source.findings}
+        """What the guard found in definitions, by the upstream that offers them."""
         self._virtual = {server.name: server for server in virtual_servers}
         self._listings = listings
         self._everything = View(self._index, EVERYTHING, None, listings)

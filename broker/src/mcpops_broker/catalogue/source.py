@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mcpops_broker.protocol.headers import ANNOTATION, Mirror, find_mirrors
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.upstream.listing import CacheHint
+
+if TYPE_CHECKING:
+    from mcpops_broker.catalogue.guard import Finding
 
 Definition = Mapping[str, Any]
 """A tool, prompt, resource or template as its upstream wrote it."""
@@ -83,7 +86,7 @@ class Item:
 class Source:
     """One upstream's tools, prompts, resources and templates."""
 
-    __slots__ = ("hints", "items", "personal", "prefix", "resources", "upstream")
+    __slots__ = ("findings", "hints", "items", "personal", "prefix", "resources", "upstream")
 
     def __init__(
         self,
@@ -94,9 +97,12 @@ class Source:
         resources: bool = False,
         hints: Mapping[Kind, CacheHint] = NO_HINTS,
         personal: bool = False,
+        findings: Sequence[Finding] = (),
     ) -> None:
         self.upstream = upstream
         self.prefix = prefix
+        self.findings = findings
+        """What the guard found in the definitions, of those that are left out, too."""
         self.items = {
             kind: [Item(kind, upstream, prefix, definition) for definition in listed.get(kind, ())] for kind in Kind
         }

@@ -13,6 +13,7 @@ from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.policy import PolicyOptions
 from mcpops_broker.config.seen import AuditOptions, TelemetryOptions
 from mcpops_broker.config.store import StoreOptions
+from mcpops_broker.config.tool_guard import ToolGuardOptions
 from mcpops_broker.config.watch import NO_FILES, Files
 from mcpops_broker.net.guard import NO_MORE, Guard
 
@@ -97,6 +98,8 @@ class BrokerOptions:
     """Whether the page for people is served."""
     policy: PolicyOptions | None = None
     """Who may use what; None: everything is allowed."""
+    tool_guard: ToolGuardOptions | None = None
+    """What is done with definitions of tools that have changed or look odd; None: nothing."""
     telemetry: TelemetryOptions = field(default_factory=TelemetryOptions)
     audit: AuditOptions = field(default_factory=AuditOptions)
     cluster: ClusterOptions = field(default_factory=ClusterOptions)

@@ -30,6 +30,7 @@ from mcpops_broker.config.policy import parse_policy
 from mcpops_broker.config.secrets import files_read, secret, spellings
 from mcpops_broker.config.seen import parse_audit, parse_telemetry
 from mcpops_broker.config.store import parse_store
+from mcpops_broker.config.tool_guard import parse_tool_guard
 from mcpops_broker.config.watch import NO_FILES, Files
 
 MOST_PROBLEMS = 50
@@ -49,8 +50,8 @@ _WITHOUT_EFFECT = {
 _BROKER_KEYS = {
     *spellings("signingKey"), "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle",
     "drain", "allowedOrigins", "allowedHosts", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
-    "discoveryToolThreshold", "rateLimits", "store", "timeouts", "limits", "admin", "ui", "policy", "telemetry",
-    "audit", "cluster", "userTokens", "upstreamAddresses",
+    "discoveryToolThreshold", "rateLimits", "store", "timeouts", "limits", "admin", "ui", "policy", "toolGuard",
+    "telemetry", "audit", "cluster", "userTokens", "upstreamAddresses",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -287,6 +288,7 @@ def _broker(fields: Fields) -> BrokerOptions:
         admin=parse_admin(Fields("broker.admin", fields.raw("admin"), fields.problems)),
         ui=fields.switch("ui", default.ui),
         policy=parse_policy(fields),
+        tool_guard=parse_tool_guard(fields),
         telemetry=parse_telemetry(Fields("broker.telemetry", fields.raw("telemetry"), fields.problems)),
         audit=parse_audit(Fields("broker.audit", fields.raw("audit"), fields.problems)),
         cluster=parse_cluster(Fields("broker.cluster", fields.raw("cluster"), fields.problems)),

@@ -51,7 +51,7 @@ def secret(fields: Fields, key: str) -> str | None:
     where = fields.text(name)
     if not where:
         return None
-    return _from_file(fields, name, Path(where)) if name.endswith("File") else _from_variable(fields, name, where)
+    return text_file(fields, name, Path(where)) if name.endswith("File") else _from_variable(fields, name, where)
 
 
 @contextmanager
@@ -65,7 +65,9 @@ def files_read() -> Iterator[Mapping[Path, Signature]]:
         _read.reset(token)
 
 
-def _from_file(fields: Fields, name: str, path: Path) -> str | None:
+def text_file(fields: Fields, name: str, path: Path, largest: int = LARGEST) -> str | None:
+    """Return the text of a file that a key names, without blanks and line ends around it; None when it cannot be used,
+    which is a problem of `fields` then. The file is watched."""
     if not path.is_absolute():
         fields.problem(
             name, str(path), "it must be an absolute path, since it does not depend on who starts the broker"
@@ -78,9 +80,9 @@ def _from_file(fields: Fields, name: str, path: Path) -> str | None:
             fields.problem(name, str(path), "it must be the path of a file")
             return None
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            fields.problem(name, str(path), f"the file has more than {LARGEST} bytes")
+            content = file.read(largest + 1)
+        if len(content) > largest:
+            fields.problem(name, str(path), f"the file has more than {largest} bytes")
             return None
         value = content.decode().strip()
     except OSError as error:

@@ -75,6 +75,8 @@ class Upstream:
         self.peer: Peer | None = None
         """How the upstream introduced itself; None: not connected."""
         self.listed = Listing()
+        self.asked = asyncio.Event()
+        """Set when it has been asked for its lists, whatever came of it."""
         self.validated: float | None = None
         """Seconds since 1970 of the last attempt to list."""
         self.active = 0
@@ -282,6 +284,7 @@ class Upstream:
                 )
             else:
                 wait = self._options.check_interval
+            self.asked.set()
             await asyncio.sleep(SHORTEST_GAP)
             try:
                 async with asyncio.timeout(wait * random.uniform(0.9, 1.1)):  # noqa: S311 - spreads load
