@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import stat
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,6 @@ from mcpops_broker.access.access import Access
 from mcpops_broker.access.authentication import Authentication
 from mcpops_broker.access.counters import Counters
 from mcpops_broker.access.limits import RateLimits
-from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.build import Builder
@@ -50,6 +47,7 @@ from mcpops_broker.seen.observers import Observers
 from mcpops_broker.seen.telemetry import Telemetry
 from mcpops_broker.sessions.seal import Sealer
 from mcpops_broker.sessions.store import Session, SessionStore
+from mcpops_broker.settings import Options
 from mcpops_broker.store.memory import MemoryStore
 from mcpops_broker.store.store import Store
 from mcpops_broker.ui.workers import AllWorkers
@@ -70,28 +68,6 @@ DRAIN_SHARE = 0.9
 """Part of the time to drain after which calls that still run are answered with an error, while that can be sent."""
 CLOSE_GRACE = 2.0
 """Seconds that upstreams get to hear of the end of their sessions when the broker stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line and the environment say; fixed while the process runs."""
-
-    config: Path
-    secret: bytes
-    """From which the key of session ids is derived."""
-    public_host: str | None = None
-    allowed_origins: tuple[str, ...] = ()
-    """Beside those of the configuration."""
-    trusted_key: str | None = None
-    """PEM of the public key with which `x-mcp-authorized` is checked; wins over the configuration's."""
-    loopback: bool = True
-    """Whether only programs of this machine reach the broker."""
-    namespaces: tuple[str, ...] | None = None
-    """Of a cluster whose registrations are served, too; empty: all of them; None: not in cluster mode."""
-    allowed_hosts: tuple[str, ...] = ()
-    """Beside those of the configuration."""
-    replica: str = ""
-    """Begins the addresses of this replica's workers (letters and digits), where other replicas know them."""
 
 
 @dataclass(slots=True)
@@ -140,10 +116,11 @@ class Broker:
         self.announcements = Announcements(bus, self._announce)
         self.calls = Calls()
         self.observers = Observers()
-        self.parked = ParkedCalls(options.secret, bus, self.background)
+        secrets = options.secrets(config.broker)
+        self.parked = ParkedCalls(secrets, bus, self.background)
         self.asks = Asks(bus.here)
         self.store: Store = MemoryStore(bus) if replicas is None else replicas.store
-        self.user_tokens = Shared(UserTokens(options.secret, self.store), Tickets(options.secret))
+        self.user_tokens = Shared(UserTokens(secrets[0], self.store), Tickets(secrets[0]))
         self.knows_users = False
         """Whether there is an upstream that each user is known to."""
         self.homes = Homes(bus, self.background, lambda: self.upstreams)
@@ -152,7 +129,7 @@ class Broker:
         self.draining = False
         settings = config.broker
         self.sessions = SessionStore(
-            Sealer(options.secret, settings.session_length),
+            Sealer(secrets, settings.session_length),
             capacity=settings.limits.sessions,
             idle=settings.session_idle,
             dropped=self._session_dropped,
@@ -163,7 +140,7 @@ class Broker:
         self.origins = self._origins(settings)
         self.hosts = self._hosts(settings)
         self.access = Access(options.trusted_key, config)
-        self.authentication = Authentication()
+        self.authentication = Authentication(settings.auth, self.http, self.background)
         self.rate_limits = RateLimits(Counters(bus), settings.rate_limits)
         self.all_workers = AllWorkers(self)
         self.telemetry = Telemetry(self.observers, self.background, settings)
@@ -196,6 +173,7 @@ class Broker:
         self.announcements.close()
         await asyncio.gather(*(upstream.close(CLOSE_GRACE) for upstream in self.upstreams.values()))
         await self.telemetry.close()
+        await self.authentication.close()
         await self.background.close()
         if self.replicas is not None:
             await self.replicas.close()
@@ -226,6 +204,7 @@ class Broker:
         """Read the configuration file again. A bad one changes nothing; log and `/status` say why."""
         try:
             config = await asyncio.to_thread(load, self.options.config, again=True)
+            self.options.check(config)
         except ConfigError as error:
             self.config_state.problems = tuple(error.problems)
             self.config_state.files = {**self.config_state.files, **error.files}
@@ -257,8 +236,10 @@ class Broker:
         old = self.config
         for warning in config.warnings:
             logs.warning("config.warning", problem=warning)
-        if replace(old.broker, signing_key=None) != replace(config.broker, signing_key=None):
+        if old.broker != config.broker:
             settings = config.broker
+            self._use_secrets(self.options.secrets(settings))
+            self.authentication.configure(settings.auth)
             for clients in (self.sessions, self.stateless_clients):
                 clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle
             self.sessions.sealer.max_age = settings.session_length
@@ -269,8 +250,6 @@ class Broker:
         self.access.configure(config)
         if old.broker.tool_guard != config.broker.tool_guard:
             self.tool_guard = ToolGuard(config.broker.tool_guard)
-        if old.broker.signing_key != config.broker.signing_key:
-            logs.warning("config.warning", problem="broker.signingKey is used from the next start on")
         if old.broker.store != config.broker.store:
             logs.warning("config.warning", problem="broker.store is used from the next start on")
         if old.broker.cluster != config.broker.cluster:
@@ -281,6 +260,10 @@ class Broker:
         self._rebuild_now()
         for upstream in stopped:
             self.background.start(upstream.retire(CLOSE_GRACE), "retire upstream")
+
+    def _use_secrets(self, secrets: list[bytes]) -> None:
+        for sealer in (self.sessions.sealer, self.parked.sealer):
+            sealer.use(secrets)
 
     def end_session(self, session_id: str) -> None:
         """End a client session here and in the other workers."""
@@ -404,31 +387,3 @@ def load(path: Path, *, again: bool = False) -> Config:
     if again and not text.strip():
         raise ConfigError(["the file is empty; write 'servers: []' to have no servers"])
     return parse(text)
-
-
-def trusted_key_from(environment: Mapping[str, str]) -> str | None:
-    """Return the public key in TRUSTED_HEADER_PUBLIC_KEY, as for the operator's broker; raise `ConfigError`."""
-    pem = environment.get("TRUSTED_HEADER_PUBLIC_KEY")
-    if not pem:
-        return None
-    try:
-        Verifier(pem)
-    except BadKeyError as error:
-        raise ConfigError([f"the environment variable TRUSTED_HEADER_PUBLIC_KEY cannot be used: {error}"]) from None
-    return pem
-
-
-def secret_from(environment: dict[str, str], config: Config) -> tuple[bytes, str]:
-    """Return the secret for session ids and where it comes from.
-
-    GATEWAY_SIGNING_KEY (0.6.0: JWT_SESSION_SIGNING_KEY) as for the operator's broker, else `broker.signingKey`, else
-    a random one: then sessions end with the process. Raises `ConfigError` for one that is too short.
-    """
-    for name in ("GATEWAY_SIGNING_KEY", "JWT_SESSION_SIGNING_KEY"):
-        if value := environment.get(name):
-            if len(value.encode()) < 32:
-                raise ConfigError([f"the environment variable {name} must be at least 32 bytes long"])
-            return value.encode(), name
-    if config.broker.signing_key:
-        return config.broker.signing_key.encode(), "broker.signingKey"
-    return os.urandom(32), "random"

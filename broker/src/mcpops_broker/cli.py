@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""The command line: `mcpops-broker serve`, `check` and `pin`."""
+"""The command line: `mcpops-broker serve`, `check`, `pin` and `hash-key`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import argparse
 import os
 import sys
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from secrets import token_hex
 
 from mcpops_broker import __version__, logs
-from mcpops_broker.broker import Options, load, secret_from, trusted_key_from
+from mcpops_broker.broker import load
 from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError
+from mcpops_broker.settings import Options, secret_from, trusted_key_from
 
 EXIT_USAGE = 2
 
@@ -23,9 +23,11 @@ EXIT_USAGE = 2
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code: 0 done, 1 failed, 2 wrong use or configuration."""
     options = _parser().parse_args(arguments)
+    if options.command == "hash-key":
+        return _hash_key(generate=options.generate)
     try:
         config = load(options.config)
-        secret, source = secret_from(dict(os.environ), config)
+        secret, source = secret_from(os.environ, config)
         trusted_key = trusted_key_from(os.environ)
     except ConfigError as error:
         for problem in error.problems:
@@ -60,6 +62,23 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     allow_many_files()
     host, port = listener.getsockname()[:2]
+    settings = Options(
+        options.config,
+        secret,
+        public_host=options.public_host,
+        allowed_origins=tuple(options.allowed_origin),
+        trusted_key=trusted_key,
+        address=host,
+        anonymous=options.anonymous,
+        namespaces=tuple(options.namespace) if options.cluster else None,
+        allowed_hosts=tuple(options.allowed_host),
+        replica=token_hex(4) if config.broker.store.host else "",
+    )
+    try:
+        settings.check(config)
+    except ConfigError as error:
+        print(f"{options.config}: {error}", file=sys.stderr)
+        return EXIT_USAGE
     host = f"[{host}]" if ":" in host else host
     logs.info(
         "listening",
@@ -74,17 +93,6 @@ def main(arguments: list[str] | None = None) -> int:
         logs.warning(
             "config.warning", problem="broker.store is of no use without a signing key: replicas need the same"
         )
-    settings = Options(
-        options.config,
-        secret,
-        options.public_host,
-        tuple(options.allowed_origin),
-        trusted_key,
-        loopback=ip_address(listener.getsockname()[0]).is_loopback,
-        namespaces=tuple(options.namespace) if options.cluster else None,
-        allowed_hosts=tuple(options.allowed_host),
-        replica=token_hex(4) if config.broker.store.host else "",
-    )
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
     return Workers(
@@ -128,9 +136,18 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--config", type=Path, required=True, help="configuration file (the operator's config.yaml)"
         )
+    hash_key = commands.add_parser(
+        "hash-key", help="print the 'hash' of an API key for the configuration; the key is read from standard input"
+    )
+    hash_key.add_argument("--generate", action="store_true", help="make a new key and print it, too")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     serve.add_argument(
         "--port", type=_port, default=8080, help="port to listen on, 0 for a free one (default %(default)s)"
+    )
+    serve.add_argument(
+        "--anonymous",
+        action="store_true",
+        help="serve everybody unless broker.auth says whom, also beyond this machine (a gateway in front decides)",
     )
     serve.add_argument("--workers", type=_count, default=1, help="processes that share the port (default %(default)s)")
     serve.add_argument("--public-host", help="name under which clients reach the broker; its web pages may call it")
@@ -166,6 +183,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--log-format", choices=("text", "json"), default="text")
     return parser
+
+
+def _hash_key(*, generate: bool) -> int:
+    """Print what the configuration is to hold of a key: of a new one, or of the one on standard input."""
+    from mcpops_broker.access.api_keys import hashed, key_problem, new_key  # noqa: PLC0415 - only needed here
+
+    key = new_key() if generate else sys.stdin.readline().strip()
+    if problem := key_problem(key):
+        print(problem, file=sys.stderr)
+        return EXIT_USAGE
+    if generate:
+        print(f"key: {key}")
+    print(f"hash: {hashed(key.encode())}")
+    return 0
 
 
 def _port(text: str) -> int:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from mcpops_broker import logs
-from mcpops_broker.broker import Broker, Options
+from mcpops_broker.broker import Broker
 from mcpops_broker.bus import Bus
 from mcpops_broker.config.model import Config
 from mcpops_broker.mcp import peers
+from mcpops_broker.settings import Options
 from mcpops_broker.web.app import App
 from mcpops_broker.web.connection import Connection, Room, room_for_files
 from mcpops_broker.web.guard import ALWAYS, ALWAYS_TLS

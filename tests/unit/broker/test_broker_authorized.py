@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from typing import Any
@@ -33,6 +34,11 @@ def pem(key: Key) -> str:
 
 def token(claims: dict[str, Any], key: Key = KEY, algorithm: str = "ES256", **options: Any) -> bytes:
     return jwt.encode(claims, key, algorithm, **options).encode()
+
+
+def deep() -> bytes:
+    """A token whose header holds lists in lists, more than a parser can follow."""
+    return base64.urlsafe_b64encode(b"[" * 40_000).rstrip(b"=") + b".e30.AA"
 
 
 def header(claims: dict[str, Any]) -> dict[bytes, bytes]:
@@ -75,14 +81,16 @@ def test_without_the_header_everything_is_seen_unless_it_is_enforced() -> None:
         (b"\xff.a.a", "is no JWT"),
         (token({}) + b"," + token({}), "is no JWT"),
         (token({}, OTHER), "is not signed with the trusted key"),
-        (token({}) + b"AA", "has a malformed signature"),
+        (token({}) + b"AA", "is not signed with the trusted key"),
         (token({}, rsa.generate_private_key(65537, 2048), "RS256"), "is not signed with ES256"),
         (jwt.encode({}, "s" * 32, "HS256").encode(), "is not signed with ES256"),
         (jwt.encode({}, None, "none").encode(), "is not signed with ES256"),
-        (token({}, headers={"crit": ["b64"], "b64": False}), "is not signed with ES256"),
+        (token({}, headers={"crit": ["b64"], "b64": False}), "needs an extension of JWT (crit)"),
+        (deep(), "is no JWT"),
         (token({"exp": 1}), "has expired"),
         (token({"nbf": 9e9}), "is not valid yet"),
         (token({"exp": 9e9, "nbf": True}), "has the claim 'nbf', which must be a number"),
+        (token({"exp": float("nan")}), "has the claim 'exp', which must be a number"),
         (token({}), "must have the claim 'allowed-capabilities': text that holds a JSON object"),
         (token({"allowed-capabilities": {"tools": {}}}), "must have the claim 'allowed-capabilities'"),
         (token({"allowed-capabilities": "{"}), "must have the claim 'allowed-capabilities'"),
@@ -119,9 +127,10 @@ def test_a_known_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_known_tokens_take_a_bounded_amount_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = authorization()
     headers = [header({"allowed-capabilities": GRANT, "sub": name}) for name in "abc"]
-    monkeypatch.setattr("mcpops_broker.access.authorized.MAX_KEPT", 2 * len(headers[0][b"x-mcp-authorized"]))
+    room = 2 * len(b"x-mcp-authorized" + headers[0][b"x-mcp-authorized"])
+    monkeypatch.setattr("mcpops_broker.access.authorized.MAX_KEPT", room)
+    rules = authorization()
     first = [rules.authorized(one) for one in headers[:2]]
 
     assert rules.authorized(headers[0]) is first[0]

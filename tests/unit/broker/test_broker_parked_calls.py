@@ -70,7 +70,7 @@ class Worker:
     """One worker with its parked calls."""
 
     def __init__(self, address: str = "0", group: dict[str, WireBus] | None = None) -> None:
-        self.calls = ParkedCalls(SECRET, WireBus(address, {} if group is None else group), Background())
+        self.calls = ParkedCalls([SECRET], WireBus(address, {} if group is None else group), Background())
         self.upstream: Any = FakeUpstream()
 
     async def begin(self, work: Callable[[FakeExchange], Any], owner: bytes = b"p" * 16) -> Reply:
@@ -244,12 +244,12 @@ STATE = RequestState("3", b"c" * 16, b"p" * 16, digest_of("tools/call", {"a": 1}
 
 
 def test_a_state_says_what_was_put_into_it_to_whoever_has_the_key() -> None:
-    assert StateSealer(SECRET).open(StateSealer(SECRET).seal(STATE)) == STATE
-    assert StateSealer(SECRET[::-1]).open(StateSealer(SECRET).seal(STATE)) is None
+    assert StateSealer([SECRET]).open(StateSealer([SECRET]).seal(STATE)) == STATE
+    assert StateSealer([SECRET[::-1]]).open(StateSealer([SECRET]).seal(STATE)) is None
 
 
 def test_no_changed_state_is_accepted() -> None:
-    sealer = StateSealer(SECRET)
+    sealer = StateSealer([SECRET])
     text = sealer.seal(STATE)
 
     for place in range(len(text)):
@@ -260,7 +260,7 @@ def test_no_changed_state_is_accepted() -> None:
 
 
 def test_a_state_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    sealer = StateSealer(SECRET)
+    sealer = StateSealer([SECRET])
     text = sealer.seal(STATE)
     monkeypatch.setattr(time, "time", lambda: STATE.expires - 1.0)
     assert sealer.open(text) == STATE

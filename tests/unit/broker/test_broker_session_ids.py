@@ -19,9 +19,9 @@ OWNER = b"o" * 16
 
 @pytest.mark.parametrize("version", SESSION_VERSIONS)
 def test_an_id_says_what_was_put_into_it_to_whoever_has_the_key(version: str) -> None:
-    session_id, key = Sealer(SECRET, 60).mint(OWNER, version, 0)
+    session_id, key = Sealer([SECRET], 60).mint(OWNER, version, 0)
 
-    assert Sealer(SECRET, 60).open(session_id) == key
+    assert Sealer([SECRET], 60).open(session_id) == key
     assert key.version == version
     assert len(session_id) == ID_LENGTH
     assert session_id.isascii()
@@ -29,7 +29,7 @@ def test_an_id_says_what_was_put_into_it_to_whoever_has_the_key(version: str) ->
 
 
 def test_ids_reveal_nothing_and_differ() -> None:
-    sealer = Sealer(SECRET, 60)
+    sealer = Sealer([SECRET], 60)
     ids = {sealer.mint(OWNER, "2025-11-25", 0)[0] for _ in range(100)}
 
     assert len({one[:20] for one in ids}) == 100
@@ -37,13 +37,13 @@ def test_ids_reveal_nothing_and_differ() -> None:
 
 
 def test_another_key_opens_nothing() -> None:
-    session_id, _ = Sealer(SECRET, 60).mint(OWNER, "2025-11-25", 0)
+    session_id, _ = Sealer([SECRET], 60).mint(OWNER, "2025-11-25", 0)
 
-    assert Sealer(SECRET[::-1], 60).open(session_id) is None
+    assert Sealer([SECRET[::-1]], 60).open(session_id) is None
 
 
 def test_no_changed_id_is_accepted() -> None:
-    sealer = Sealer(SECRET, 60)
+    sealer = Sealer([SECRET], 60)
     session_id, _ = sealer.mint(OWNER, "2025-11-25", 0)
 
     for place in range(ID_LENGTH):
@@ -58,7 +58,7 @@ def test_no_changed_id_is_accepted() -> None:
 def test_ids_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000.0
     monkeypatch.setattr(time, "time", lambda: now)
-    sealer = Sealer(SECRET, 60)
+    sealer = Sealer([SECRET], 60)
     session_id, _ = sealer.mint(OWNER, "2025-11-25", 0)
 
     now += 59
@@ -74,7 +74,7 @@ class Sessions:
         self.now = 1000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         self.dropped: list[Session] = []
-        self.store = SessionStore(Sealer(SECRET, 3600), capacity=capacity, idle=60, dropped=self.dropped.append)
+        self.store = SessionStore(Sealer([SECRET], 3600), capacity=capacity, idle=60, dropped=self.dropped.append)
 
     def start(self) -> str:
         return self.store.start(OWNER, "2025-11-25", 0)

@@ -1,35 +1,185 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""From an HTTP request to its principal: who makes it."""
+"""From an HTTP request to its principal: who makes it, or the refusal of who may not come in.
+
+MCP basic/authorization: the broker is an OAuth resource server. API keys and certificates that a proxy has checked are
+the simpler ways. Credentials that are wrong are refused even where none are needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from mcpops_broker import logs
+from mcpops_broker.access.access_tokens import AccessTokens
+from mcpops_broker.access.api_keys import ApiKeys
+from mcpops_broker.access.certificates import Certificates
+from mcpops_broker.access.issuer_keys import KeysUnavailableError
+from mcpops_broker.access.kept import Kept
+from mcpops_broker.access.resource import ENDPOINT, Resource
+from mcpops_broker.access.token import TokenError
+from mcpops_broker.background import Background
+from mcpops_broker.config.auth import AuthOptions
+from mcpops_broker.net.client import HttpClient
 from mcpops_broker.principal import ANONYMOUS, How, Principal
 from mcpops_broker.protocol.jsonrpc import RefusalError
 
 API_KEY = b"x-api-key"
+MAX_KEPT = 8 << 20
+"""Bytes of tokens whose principals are kept."""
+LONGEST_TIMER = 86_400.0
+"""Seconds after which a stream whose end is far away is looked at again."""
+RETRY_AFTER = 5
+"""Seconds after which a client may try again when the keys of its issuer cannot be had."""
 _AUTHORIZATION = b"authorization"
+_CHALLENGE = b"www-authenticate"
 
 
 class Authentication:
-    """Recognizes the principals of one broker."""
+    """Recognizes the principals of one broker. Use it inside one event loop."""
+
+    def __init__(self, options: AuthOptions, http: HttpClient, background: Background) -> None:
+        self._http = http
+        self._background = background
+        self._known: Kept[Principal] = Kept(MAX_KEPT)
+        """By the Authorization header, followed by the path for a virtual server's."""
+        self._streams: set[_Stream] = set()
+        self._tokens: AccessTokens | None = None
+        self._configure(options)
+
+    def configure(self, options: AuthOptions) -> None:
+        """Take other options. All streams end: their clients come back and are recognized anew, or are not."""
+        if options == self._options:
+            return
+        if self._tokens is not None:
+            self._background.start(self._tokens.close(), "close issuers")
+        self._known.clear()
+        self._configure(options)
+        for stream in list(self._streams):
+            stream.end()
+
+    def _configure(self, options: AuthOptions) -> None:
+        self._options = options
+        self.resource = Resource(options)
+        self._keys = ApiKeys(options.api_keys)
+        self._certificates = Certificates(options.certificates) if options.certificates else None
+        self._tokens = None
+        if options.issuers:
+            self._tokens = AccessTokens(options.issuers, options.clock_skew, self._http)
+            self._tokens.prepare()
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        if self._tokens is not None:
+            await self._tokens.close()
 
     async def authenticate(self, headers: Mapping[bytes, bytes], scope: Mapping[str, Any]) -> Principal:
         """Return who makes a request, by its headers and its ASGI scope (path, address of the peer).
 
-        Raises `RefusalError` for who may not come in.
+        Raises `RefusalError` for who may not come in: 401, 403 for a token without the scopes that all need, or 503
+        when that cannot be found out now.
         """
-        return ANONYMOUS
+        options = self._options
+        if not options.recognizes:
+            return ANONYMOUS
+        path: str = scope["path"]
+        try:
+            if self._keys and (key := headers.get(API_KEY)) is not None:
+                return self._keys.principal(key)
+            authorization = headers.get(_AUTHORIZATION)
+            if authorization is not None and (self._tokens is not None or self._keys):
+                place = authorization if path == ENDPOINT else authorization + b" " + path.encode()
+                known = self._known.get(place)
+                if known is None:
+                    known = await self._by_authorization(authorization, path)
+                    self._known.put(place, known)
+                elif known.expires is not None and time.time() >= known.expires:
+                    self._known.drop(place)
+                    raise TokenError("has expired")
+                return known
+            if self._certificates is not None:
+                peer = scope.get("client")
+                found = self._certificates.principal(headers, peer[0] if peer else None)
+                if found is not None:
+                    return found
+        except TokenError as error:
+            logs.info("auth.refused", problem=error, path=path)
+            raise self._unauthorized(path, f"the credential {error}", "invalid_token") from None
+        except KeysUnavailableError as error:
+            text = f"Service unavailable: {error}; try again"
+            raise RefusalError(503, text, (b"retry-after", b"%d" % RETRY_AFTER)) from None
+        if options.anonymous:
+            return ANONYMOUS
+        raise self._unauthorized(path, "say who you are")
 
-    def insufficient_scope(self, scopes: Iterable[str], why: str, path: str = "/mcp") -> RefusalError:
-        """Build the refusal of a request whose token lacks scopes (RFC 6750 section 3.1): the client may ask for a
-        token with these."""
-        wanted = " ".join(scopes)
-        challenge = f'Bearer error="insufficient_scope", scope="{wanted}"'
-        return RefusalError(403, f"Forbidden: {why}", (b"www-authenticate", challenge.encode()))
+    def insufficient_scope(self, scopes: Iterable[str], why: str, path: str = ENDPOINT) -> RefusalError:
+        """Build the refusal of a request whose token lacks scopes: its client may get a token with all of these and try
+        again (MCP basic/authorization, "Runtime Insufficient Scope Errors")."""
+        challenge = self.resource.challenge(path, "insufficient_scope", why, scopes)
+        return RefusalError(403, f"Forbidden: {why}", (_CHALLENGE, challenge))
+
+    @contextmanager
+    def while_valid(self, principal: Principal, end: Callable[[], object]) -> Iterator[None]:
+        """Call `end` when the principal is not recognized any more while the block runs (a stream): its token expires,
+        or the configuration changes. May be called more than once."""
+        stream = _Stream(principal.expires, end)
+        self._streams.add(stream)
+        try:
+            stream.wait()
+            yield
+        finally:
+            self._streams.discard(stream)
+            stream.close()
+
+    async def _by_authorization(self, authorization: bytes, path: str) -> Principal:
+        scheme, _, credential = authorization.partition(b" ")
+        credential = credential.strip()
+        if scheme.lower() != b"bearer" or not credential:
+            raise TokenError("is no Bearer token")
+        if self._keys and credential.count(b".") != 2:
+            return self._keys.principal(credential)
+        if self._tokens is None:
+            raise TokenError("is not known here")
+        principal = await self._tokens.principal(credential.decode("latin-1"), self.resource.audiences(path))
+        if lacking := [scope for scope in self._options.scopes if scope not in principal.scopes]:
+            why = f"the token lacks the scope {' '.join(lacking)}"
+            raise self.insufficient_scope(self._options.scopes, why, path)
+        return principal
+
+    def _unauthorized(self, path: str, why: str, error: str = "") -> RefusalError:
+        """Build the refusal of a request that nobody is known to make. Who sends no credentials is told of no error
+        (RFC 6750 section 3.1)."""
+        challenge = self.resource.challenge(path, error, why if error else "", self._options.scopes)
+        return RefusalError(401, f"Unauthorized: {why}", (_CHALLENGE, challenge))
+
+
+class _Stream:
+    """A stream that ends with the recognition of its principal."""
+
+    __slots__ = ("_expires", "_timer", "end")
+
+    def __init__(self, expires: float | None, end: Callable[[], object]) -> None:
+        self._expires = expires
+        self.end = end
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wait(self) -> None:
+        """End the stream in time. The clock may be set meanwhile, so it is read again at the end."""
+        if self._expires is not None:
+            left = self._expires - time.time()
+            if left <= 0:
+                self.end()
+            else:
+                self._timer = asyncio.get_running_loop().call_later(min(left, LONGEST_TIMER), self.wait)
+
+    def close(self) -> None:
+        """Forget the stream."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def authorization_for_upstreams(headers: Mapping[bytes, bytes], principal: Principal) -> bytes | None:

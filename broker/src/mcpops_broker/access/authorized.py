@@ -9,12 +9,12 @@ one refuses the request and says why.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from mcpops_broker.access.kept import Kept
 from mcpops_broker.access.token import TIMES, TokenError, Verifier, check_time
 from mcpops_broker.catalogue.scope import Authorized, Pairs
 from mcpops_broker.protocol.jsonrpc import INVALID_REQUEST, RpcError
@@ -23,8 +23,7 @@ HEADER = b"x-mcp-authorized"
 OLD_HEADER = b"x-authorized-tools"
 """As in 0.6.0."""
 MAX_KEPT = 4 << 20
-"""Bytes of verified tokens whose meaning is kept: verifying costs a tenth of a millisecond. Those used longest ago make
-room."""
+"""Bytes of tokens whose meaning is kept."""
 
 _NOTHING = Authorized(frozenset(), frozenset(), frozenset())
 
@@ -35,9 +34,8 @@ class Authorization:
     def __init__(self, verifier: Verifier | None, enforce: bool) -> None:
         self._verifier = verifier
         self._unspecified = _NOTHING if enforce else None
-        self._known: dict[bytes, tuple[int, dict[str, Any], Authorized]] = {}
-        """By digest of header and token: the token's length, when it holds, what it grants."""
-        self._kept = 0
+        self._known: Kept[tuple[dict[str, Any], Authorized]] = Kept(MAX_KEPT)
+        """By header and token: when it holds, what it grants."""
 
     def authorized(self, headers: Mapping[bytes, bytes]) -> Authorized | None:
         """Return what the headers grant, None for everything.
@@ -54,25 +52,21 @@ class Authorization:
 
     def _read(self, header: bytes, token: bytes) -> Authorized:
         try:
-            key = hashlib.sha256(header + token).digest()
-            known = self._known.pop(key, None)
+            key = header + token
+            known = self._known.get(key)
             if known is None:
                 if self._verifier is None:
                     raise TokenError("cannot be checked, since no key is configured (TRUSTED_HEADER_PUBLIC_KEY)")
                 claims = self._verifier.claims(token.decode("latin-1"))
                 times = {name: claims[name] for name in TIMES if name in claims}
-                known = len(token), times, self._grants(header, claims)
+                known = times, self._grants(header, claims)
+                self._known.put(key, known)
             else:
-                self._kept -= known[0]
-                check_time(known[1])
-            self._known[key] = known  # at the end again: the first is the one used longest ago
-            self._kept += known[0]
-            while self._kept > MAX_KEPT:
-                self._kept -= self._known.pop(next(iter(self._known)))[0]
+                check_time(known[0])
         except TokenError as error:
             text = f"Forbidden: the {header.decode()} header {error}"
             raise RpcError(INVALID_REQUEST, text, status=403) from None
-        return known[2]
+        return known[1]
 
     def _grants(self, header: bytes, claims: dict[str, Any]) -> Authorized:
         missing = self._unspecified or Authorized()

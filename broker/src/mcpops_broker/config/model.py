@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mcpops_broker.config.admin import AdminOptions
+from mcpops_broker.config.auth import NO_AUTH, AuthOptions
 from mcpops_broker.config.cluster import ClusterOptions
 from mcpops_broker.config.credentials import ServerAuth, UserTokens
 from mcpops_broker.config.limits import RateLimit
@@ -78,6 +79,9 @@ class BrokerOptions:
     """Values of the Host header, without port, that are accepted beside addresses, localhost and the public host; "*"
     accepts any. Empty: any, unless only this machine reaches the broker."""
     signing_key: str | None = field(default=None, repr=False)
+    """Seals new session ids."""
+    signing_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Others whose session ids are accepted, too: while the key is changed, the one before or after."""
     trusted_header_key: str | None = None
     """PEM of the public key with which `x-mcp-authorized` is checked."""
     enforce_capability_filtering: bool = False
@@ -103,6 +107,7 @@ class BrokerOptions:
     telemetry: TelemetryOptions = field(default_factory=TelemetryOptions)
     audit: AuditOptions = field(default_factory=AuditOptions)
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
+    auth: AuthOptions = NO_AUTH
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ known key, or an unknown key under `broker`, is an error.
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +19,14 @@ import yaml
 
 from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.admin import parse_admin
+from mcpops_broker.config.auth import parse_auth
 from mcpops_broker.config.cluster import parse_cluster
 from mcpops_broker.config.credentials import parse_addresses, parse_server_auth, parse_user_tokens
 from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.limits import parse_rate_limits
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
+from mcpops_broker.config.pem import pem
 from mcpops_broker.config.policy import parse_policy
 from mcpops_broker.config.secrets import files_read, secret, spellings
 from mcpops_broker.config.seen import parse_audit, parse_telemetry
@@ -51,7 +52,7 @@ _BROKER_KEYS = {
     *spellings("signingKey"), "instructions", "pageSize", "checkInterval", "sessionLength", "sessionIdle",
     "drain", "allowedOrigins", "allowedHosts", "trustedHeaderKey", "enforceCapabilityFiltering", "discoveryTools",
     "discoveryToolThreshold", "rateLimits", "store", "timeouts", "limits", "admin", "ui", "policy", "toolGuard",
-    "telemetry", "audit", "cluster", "userTokens", "upstreamAddresses",
+    "telemetry", "audit", "cluster", "userTokens", "upstreamAddresses", "auth", "signingKeys",
 }  # fmt: skip
 _TIMEOUT_KEYS = {"connect", "firstByte", "idle", "total"}
 _PROTOCOLS = ("auto", "session", "stateless")
@@ -102,7 +103,7 @@ def from_document(document: Any) -> Config:
             servers=tuple(_servers(top, warnings, asks_users=broker.user_tokens is not None)),
             virtual_servers=tuple(_virtual_servers(top)),
             broker=broker,
-            ca_bundle=_pem(top, "gatewayCACertPEM"),
+            ca_bundle=pem(top, "gatewayCACertPEM"),
             warnings=tuple(warnings),
             files=files,
         )
@@ -140,7 +141,7 @@ def _servers(top: Fields, warnings: list[str], *, asks_users: bool) -> Iterator[
             hostname=fields.text("hostname"),
             enabled=_enabled(fields),
             credential=_credential(fields),
-            ca_cert=_pem(fields, "caCert"),
+            ca_cert=pem(fields, "caCert"),
             auth=parse_server_auth(fields, warnings, asks_users=asks_users),
             protocol=_protocol(fields),
             user_specific=user_specific,
@@ -207,16 +208,6 @@ def _protocol(fields: Fields) -> str:
     return protocol
 
 
-def _pem(fields: Fields, key: str) -> str | None:
-    pem = fields.optional_text(key)
-    if pem:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-        except (ssl.SSLError, ValueError, TypeError):  # the last when it is not ASCII
-            fields.problem(key, None, "it must be one or more certificates in PEM form")
-    return pem
-
-
 def _public_key(fields: Fields, key: str) -> str | None:
     pem = fields.optional_text(key)
     if pem:
@@ -245,9 +236,7 @@ def _broker(fields: Fields) -> BrokerOptions:
     times.refuse_unknown(_TIMEOUT_KEYS)
     bounds = Fields("broker.limits", fields.raw("limits"), fields.problems)
     bounds.refuse_unknown(_LIMIT_KEYS)
-    signing_key = secret(fields, "signingKey")
-    if signing_key is not None and len(signing_key.encode()) < MIN_KEY_BYTES:
-        fields.secret_problem("signingKey", f"it must be at least {MIN_KEY_BYTES} bytes long")
+    signing_key, signing_keys = _signing_keys(fields)
     many = 1_000_000
     size = 1 << 30
     return BrokerOptions(
@@ -262,12 +251,14 @@ def _broker(fields: Fields) -> BrokerOptions:
         signing_key=signing_key,
         user_tokens=parse_user_tokens(fields),
         upstream_addresses=parse_addresses(fields),
+        signing_keys=signing_keys,
         trusted_header_key=_public_key(fields, "trustedHeaderKey"),
         enforce_capability_filtering=fields.switch("enforceCapabilityFiltering", default.enforce_capability_filtering),
         discovery_tools=fields.switch("discoveryTools", default.discovery_tools),
         discovery_threshold=fields.integer("discoveryToolThreshold", default.discovery_threshold, low=0, high=many),
         rate_limits=parse_rate_limits(fields),
         store=parse_store(Fields("broker.store", fields.raw("store"), fields.problems)),
+        auth=parse_auth(Fields("broker.auth", fields.raw("auth"), fields.problems)),
         timeouts=Timeouts(
             connect=times.number("connect", timeouts.connect, low=0.01, high=600),
             first_byte=times.number("firstByte", timeouts.first_byte, low=0.01, high=86_400),
@@ -293,6 +284,24 @@ def _broker(fields: Fields) -> BrokerOptions:
         audit=parse_audit(Fields("broker.audit", fields.raw("audit"), fields.problems)),
         cluster=parse_cluster(Fields("broker.cluster", fields.raw("cluster"), fields.problems)),
     )
+
+
+def _signing_keys(fields: Fields) -> tuple[str | None, tuple[str, ...]]:
+    """Return the key of new session ids, and the other ones whose ids are accepted, too."""
+    keys = {"signingKey": secret(fields, "signingKey")}
+    for index, item in enumerate(fields.items("signingKeys")):
+        one = Fields(f"{fields.place}.signingKeys[{index}]", item if isinstance(item, dict) else {}, fields.problems)
+        one.refuse_unknown(spellings("key"))
+        keys[f"signingKeys[{index}]"] = key = secret(one, "key")
+        if key is None:
+            fields.secret_problem(
+                "signingKeys", f"every element must be one of {', '.join(spellings('key'))} and a value"
+            )
+    for name, key in keys.items():
+        if key is not None and len(key.encode()) < MIN_KEY_BYTES:
+            fields.secret_problem(name, f"it must be at least {MIN_KEY_BYTES} bytes long")
+    newest = keys.pop("signingKey")
+    return newest, tuple(key for key in keys.values() if key)
 
 
 def _yaml_problem(error: Exception) -> str:

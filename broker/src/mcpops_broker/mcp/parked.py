@@ -19,6 +19,7 @@ from mcpops_broker.mcp.parked_far import FarCalls
 from mcpops_broker.mcp.request_state import RequestState, StateSealer, digest_of
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
+from mcpops_broker.sealed_box import Secrets
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Reply
 from mcpops_broker.upstream.upstream import Upstream
@@ -38,8 +39,8 @@ Work = Callable[[Upstream, str, Params], Coroutine[Any, Any, Reply]]
 class ParkedCalls:
     """The calls that may ask their clients."""
 
-    def __init__(self, secret: bytes, bus: Bus, background: Background) -> None:
-        self._sealer = StateSealer(secret)
+    def __init__(self, secrets: Secrets, bus: Bus, background: Background) -> None:
+        self.sealer = StateSealer(secrets)
         self._bus = bus
         self._background = background
         self._calls: dict[bytes, ParkedCall] = {}
@@ -70,7 +71,7 @@ class ParkedCalls:
         answers: object,
     ) -> Reply:
         """Go on with a call that has asked its client; raise `RpcError` -32602 when the state is for no such call."""
-        opened = self._sealer.open(state)
+        opened = self.sealer.open(state)
         if opened is None or (opened.owner, opened.request) != (
             exchange.owner,
             digest_of(*_request(upstream, method, params)),
@@ -133,7 +134,7 @@ class ParkedCalls:
         expires = int(time.time() + PARKED_FOR)
         state = RequestState(self._bus.here, call.id, owner, digest_of(*call.request), expires)
         questions = {key: (question.method, question.params) for key, question in call.questions.items()}
-        return input_required(questions, self._sealer.seal(state))
+        return input_required(questions, self.sealer.seal(state))
 
     def _end(self, call: ParkedCall, reason: str) -> None:
         if self._calls.pop(call.id, None) is None:

@@ -9,21 +9,16 @@ for a short time.
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mcpops_broker.sealed_box import SealedBox, Secrets
 
 _FORMAT = b"\x01"
-_NONCE = 12
 _PLAIN = struct.Struct(">16s16s16sQ")
 _DIGEST = 16
 
@@ -50,28 +45,26 @@ def digest_of(*parts: Any) -> bytes:
 
 
 class StateSealer:
-    """Makes and opens request states with a key of the deployment, derived from its secret."""
+    """Makes and opens request states with keys of the deployment; the first seals, all open."""
 
-    def __init__(self, secret: bytes) -> None:
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker request state").derive(secret)
-        self._aead = AESGCM(key)
+    def __init__(self, secrets: Secrets) -> None:
+        self._box = SealedBox(b"mcpops-broker request state", _FORMAT, secrets)
+
+    def use(self, secrets: Secrets) -> None:
+        """Take other secrets."""
+        self._box.use(secrets)
 
     def seal(self, state: RequestState) -> str:
         """Write a state as text for a client."""
         plain = _PLAIN.pack(state.call, state.owner, state.request, state.expires) + state.worker.encode()
-        nonce = os.urandom(_NONCE)
-        return urlsafe_b64encode(_FORMAT + nonce + self._aead.encrypt(nonce, plain, _FORMAT)).decode()
+        return self._box.seal(plain)
 
     def open(self, text: object) -> RequestState | None:
         """Read what a client sent back; None when it is not ours, was changed, or has expired."""
         if not isinstance(text, str) or len(text) > 1000:
             return None
-        try:
-            sealed = urlsafe_b64decode(text)
-            if sealed[:1] != _FORMAT or urlsafe_b64encode(sealed).decode() != text:
-                return None  # also refuses a second spelling: Python's decoder is lenient
-            plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], _FORMAT)
-        except (ValueError, InvalidTag):
+        plain = self._box.open(text)
+        if plain is None:
             return None
         call, owner, request, expires = _PLAIN.unpack_from(plain)
         if time.time() >= expires:

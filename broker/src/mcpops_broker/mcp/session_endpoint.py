@@ -152,7 +152,8 @@ class SessionEndpoint:
         gone.add_done_callback(lambda _: source.stop())
         try:
             await start_stream(send)
-            await source.run(partial(stream, send))
+            with broker.authentication.while_valid(request.principal, source.stop):
+                await source.run(partial(stream, send))
             if not gone.done():
                 await stream(send, b"", last=True)
         finally:

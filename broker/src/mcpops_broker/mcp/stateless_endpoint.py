@@ -12,11 +12,11 @@ from mcpops_broker.mcp import stateless_methods
 from mcpops_broker.mcp.http import Request, accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.stateless_exchange import StatelessExchange
 from mcpops_broker.mcp.stateless_output import StatelessOutput
-from mcpops_broker.mcp.subscriptions import Filter, listen
+from mcpops_broker.mcp.subscriptions import Filter, ListenRequest, listen
 from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import headers as mirrored
 from mcpops_broker.protocol import jsonrpc, meta
-from mcpops_broker.protocol.jsonrpc import Id, Kind, Message, RpcError
+from mcpops_broker.protocol.jsonrpc import Kind, Message, RpcError
 from mcpops_broker.protocol.versions import SESSION_VERSIONS, STATELESS_VERSIONS, is_stateless
 from mcpops_broker.seen.record import Outcome
 from mcpops_broker.upstream.exchange import Client
@@ -107,11 +107,11 @@ class StatelessEndpoint:
         wanted = Filter.read(message["params"])
         scope = broker.access.scope(request.headers, None, request.principal)
         broker.catalogue.view(scope)  # raises for a virtual server that does not exist
-        request_id: Id = message["id"]
+        listening = ListenRequest(message["id"], request.principal, scope, wanted)
         output = StatelessOutput(request.receive, request.send, takes_json=False, takes_events=True)
         broker.requests -= 1  # from here on it is one of the streams, which have a limit of their own
         try:
-            response = await output.until_gone(listen(broker, output, request_id, scope, wanted))
+            response = await output.until_gone(listen(listening, broker, output))
         finally:
             broker.requests += 1
         if response is not None:

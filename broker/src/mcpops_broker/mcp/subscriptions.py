@@ -23,6 +23,7 @@ from mcpops_broker.mcp.introduction import SERVER_INFO
 from mcpops_broker.mcp.methods import readable
 from mcpops_broker.mcp.outbox import Outbox
 from mcpops_broker.mcp.stateless_output import KEEP_ALIVE, StatelessOutput
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, Id, RpcError
 from mcpops_broker.protocol.kinds import Kind
@@ -72,6 +73,16 @@ class Filter:
         if self.uris:
             written["resourceSubscriptions"] = list(self.uris)
         return written
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """A request for a stream."""
+
+    id: Id
+    principal: Principal
+    scope: Scope
+    wanted: Filter
 
 
 @dataclass(slots=True, eq=False)
@@ -140,20 +151,23 @@ class Subscriptions:
                     subscription.put(kinds[0].changed)
 
 
-async def listen(broker: Broker, output: StatelessOutput, request_id: Id, scope: Scope, wanted: Filter) -> bytes:
-    """Send a client the notifications it wants until its stream is closed here; return the response that ends it."""
-    watched = await _watch(broker, scope, wanted.uris)
+async def listen(request: ListenRequest, broker: Broker, output: StatelessOutput) -> bytes:
+    """Send a client the notifications it wants until its stream is closed here, or it is not recognized any more;
+    return the response that ends it."""
+    request_id, wanted = request.id, request.wanted
+    watched = await _watch(broker, request.scope, wanted.uris)
     granted = Filter(wanted.lists, tuple(watched))
-    subscription = Subscription(request_id, scope, granted, Outbox(), watched)
+    subscription = Subscription(request_id, request.scope, granted, Outbox(), watched)
     broker.subscriptions.add(subscription)
     try:
         acknowledged = {"notifications": granted.write()}
         await output.notify(_notification(request_id, "notifications/subscriptions/acknowledged", acknowledged))
         if broker.draining:
             subscription.outbox.close()
-        while not subscription.outbox.closed:
-            for message in await subscription.outbox.take(KEEP_ALIVE):
-                await output.notify(message)
+        with broker.authentication.while_valid(request.principal, subscription.outbox.close):
+            while not subscription.outbox.closed:
+                for message in await subscription.outbox.take(KEEP_ALIVE):
+                    await output.notify(message)
     finally:
         broker.subscriptions.remove(subscription)
         broker.background.start(_unwatch(broker, watched), "unsubscribe")

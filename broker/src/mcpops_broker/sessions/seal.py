@@ -13,22 +13,14 @@ from __future__ import annotations
 import os
 import struct
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from mcpops_broker.protocol.versions import SESSION_VERSIONS
+from mcpops_broker.sealed_box import OVERHEAD, SealedBox, Secrets
 
 _FORMAT = b"\x03"
-_NONCE = 12
 _PLAIN = struct.Struct(">16s16sQBH")
-_TAG = 16
-_SEALED = len(_FORMAT) + _NONCE + _PLAIN.size + _TAG
-ID_LENGTH = _SEALED // 3 * 4
+ID_LENGTH = (len(_FORMAT) + OVERHEAD + _PLAIN.size) // 3 * 4
 """Characters of a session id: visible ASCII, as MCP asks, and no padding as the sealed bytes are a multiple of 3."""
 
 
@@ -49,36 +41,32 @@ class SessionKey:
 
 
 class Sealer:
-    """Makes and opens session ids with a key of the deployment.
+    """Makes and opens session ids with keys of the deployment.
 
-    `secret` is any text of at least 32 bytes (for example GATEWAY_SIGNING_KEY); the key proper is derived from it
-    once, so no request pays for that.
+    `secrets` are texts of at least 32 bytes (for example GATEWAY_SIGNING_KEY); the first seals, all open.
     """
 
-    def __init__(self, secret: bytes, max_age: float) -> None:
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker session id").derive(secret)
-        self._aead = AESGCM(key)
+    def __init__(self, secrets: Secrets, max_age: float) -> None:
+        self._box = SealedBox(b"mcpops-broker session id", _FORMAT, secrets)
         self.max_age = max_age
+
+    def use(self, secrets: Secrets) -> None:
+        """Take other secrets."""
+        self._box.use(secrets)
 
     def mint(self, owner: bytes, version: str, flags: int) -> tuple[str, SessionKey]:
         """Start a session of a principal, by its digest; return its id and what the id says."""
         identity = os.urandom(16)
         born = int(time.time())
         plain = _PLAIN.pack(identity, owner, born, SESSION_VERSIONS.index(version), flags)
-        nonce = os.urandom(_NONCE)
-        sealed = _FORMAT + nonce + self._aead.encrypt(nonce, plain, _FORMAT)
-        return urlsafe_b64encode(sealed).decode(), SessionKey(identity.hex(), owner, born, version, flags)
+        return self._box.seal(plain), SessionKey(identity.hex(), owner, born, version, flags)
 
     def open(self, session_id: str) -> SessionKey | None:
         """Return what an id says; None when it is not ours, was changed, or has expired."""
         if len(session_id) != ID_LENGTH:
             return None
-        try:
-            sealed = urlsafe_b64decode(session_id)
-            if sealed[:1] != _FORMAT or urlsafe_b64encode(sealed).decode() != session_id:
-                return None  # also refuses a second spelling of an id: Python's decoder is lenient
-            plain = self._aead.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], _FORMAT)
-        except (ValueError, InvalidTag):
+        plain = self._box.open(session_id)
+        if plain is None:
             return None
         identity, owner, born, version, flags = _PLAIN.unpack(plain)
         if version >= len(SESSION_VERSIONS) or self.expired(born):

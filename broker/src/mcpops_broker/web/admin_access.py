@@ -36,7 +36,7 @@ class AdminAccess:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker admin cookie").derive(
-            broker.options.secret
+            broker.options.secrets(broker.config.broker)[0]
         )
 
     @property
