@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends, FastAPI, Response
@@ -18,6 +17,7 @@ from mcpops_broker.status import ServerStatus, Status, server_status, status
 from mcpops_broker.web.admin_access import AdminAccess
 from mcpops_broker.web.asgi import read_headers
 from mcpops_broker.web.health import CHECKS, Health
+from mcpops_broker.web.oauth import oauth_router
 from mcpops_broker.web.ui import Pages
 from mcpops_broker.web.user_tokens import user_token_routes
 
@@ -28,13 +28,6 @@ _STATUS_CORS = {
     "Access-Control-Allow-Headers": "Content-Type",
 }
 _NOT_PUBLIC = "Send the token of broker.admin.token as a bearer token, or name status in broker.admin.public"
-_METADATA_CORS = {
-    **_ANY_ORIGIN,
-    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS, HEAD",
-    "Access-Control-Allow-Headers": "Content-Type, Authorization, Accept, Origin, X-Requested-With",
-    "Access-Control-Max-Age": "3600",
-    "Access-Control-Allow-Credentials": "true",
-}
 
 
 def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
@@ -78,19 +71,7 @@ def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
         response.headers.update(_STATUS_CORS)
         return server_status(broker, upstream)
 
-    app.include_router(status_routes)
-    app.include_router(Pages(broker, access).router())
-
-    @app.get("/.well-known/oauth-protected-resource", tags=["oauth"])
-    @app.get("/.well-known/oauth-protected-resource/{path:path}", include_in_schema=False)
-    async def protected_resource() -> JSONResponse:
-        """Tell clients where to get tokens for this resource (RFC 9728), from the OAUTH_* environment."""
-        return JSONResponse(protected_resource_metadata(dict(os.environ)), headers=_METADATA_CORS)
-
-    @app.options("/.well-known/oauth-protected-resource", include_in_schema=False)
-    @app.options("/.well-known/oauth-protected-resource/{path:path}", include_in_schema=False)
-    async def protected_resource_preflight() -> Response:
-        return Response(headers=_METADATA_CORS)
+_NOT_PUBLIC = "Send the token of broker.admin.token as a bearer token, or name status in broker.admin.public"
 
     app.include_router(user_token_routes(broker))
 
@@ -116,19 +97,3 @@ def _health(broker: Broker, check: Callable[[Broker], Health]) -> Callable[[], A
 
     answer.__doc__ = check.__doc__
     return answer
-
-
-def protected_resource_metadata(environment: dict[str, str]) -> dict[str, object]:
-    """Return the metadata, with the defaults of the operator's broker; lists are comma-separated."""
-
-    def values(name: str, default: list[str]) -> list[str]:
-        items = [item.strip() for item in environment.get(name, "").split(",")]
-        return [item for item in items if item] or default
-
-    return {
-        "resource_name": environment.get("OAUTH_RESOURCE_NAME") or "MCP Server",
-        "resource": environment.get("OAUTH_RESOURCE") or "/mcp",
-        "authorization_servers": values("OAUTH_AUTHORIZATION_SERVERS", []),
-        "bearer_methods_supported": values("OAUTH_BEARER_METHODS_SUPPORTED", ["header"]),
-        "scopes_supported": values("OAUTH_SCOPES_SUPPORTED", ["basic"]),
-    }
