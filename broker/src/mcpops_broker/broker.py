@@ -39,6 +39,7 @@ from mcpops_broker.mcp.resume import Resumption
 from mcpops_broker.mcp.stateless_clients import StatelessClients
 from mcpops_broker.mcp.streams import Streams
 from mcpops_broker.mcp.subscriptions import Subscriptions
+from mcpops_broker.mcp.task_ids import TaskIds
 from mcpops_broker.mcp.watched_resources import WatchedResources
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.net.http1_client import Http1Client
@@ -118,6 +119,7 @@ class Broker:
         self.observers = Observers()
         secrets = options.secrets(config.broker)
         self.parked = ParkedCalls(secrets, bus, self.background)
+        self.task_ids = TaskIds(secrets)
         self.asks = Asks(bus.here)
         self.store: Store = MemoryStore(bus) if replicas is None else replicas.store
         self.user_tokens = Shared(UserTokens(secrets[0], self.store), Tickets(secrets[0]))
@@ -262,7 +264,7 @@ class Broker:
             self.background.start(upstream.retire(CLOSE_GRACE), "retire upstream")
 
     def _use_secrets(self, secrets: list[bytes]) -> None:
-        for sealer in (self.sessions.sealer, self.parked.sealer):
+        for sealer in (self.sessions.sealer, self.parked.sealer, self.task_ids):
             sealer.use(secrets)
 
     def end_session(self, session_id: str) -> None:

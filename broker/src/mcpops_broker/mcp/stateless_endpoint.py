@@ -72,7 +72,7 @@ class StatelessEndpoint:
         takes_json, takes_events = accepted(headers)
         output = StatelessOutput(request.receive, send, takes_json=takes_json, takes_events=takes_events)
         exchange = StatelessExchange(
-            client, record, message, scope=scope, sent=headers, output=output, parked=self._broker.parked
+            client, record, message, scope=scope, sent=headers, output=output, broker=self._broker
         )
         response = await output.until_gone(stateless_methods.answer(self._broker, exchange, message["params"]))
         if response is not None:

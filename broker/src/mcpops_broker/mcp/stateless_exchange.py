@@ -24,9 +24,9 @@ from mcpops_broker.upstream.exchange import Client, Reply
 from mcpops_broker.web.asgi import Headers
 
 if TYPE_CHECKING:
+    from mcpops_broker.broker import Broker
     from mcpops_broker.catalogue.scope import Scope
     from mcpops_broker.catalogue.source import Item
-    from mcpops_broker.mcp.parked import ParkedCalls
     from mcpops_broker.mcp.parked_call import ParkedCall
     from mcpops_broker.upstream.upstream import Upstream
 
@@ -61,7 +61,7 @@ class StatelessExchange(ClientExchange):
         scope: Scope,
         sent: Headers,
         output: StatelessOutput,
-        parked: ParkedCalls,
+        broker: Broker,
     ) -> None:
         self.client = client
         self.record = record
@@ -80,7 +80,8 @@ class StatelessExchange(ClientExchange):
         self._token = meta.meta_of(message).get(meta.PROGRESS_TOKEN)
         self._sent = sent
         self._output = output
-        self._parked = parked
+        self._parked = broker.parked
+        self._task_ids = broker.task_ids
         self._lacking: RpcError | None = None
 
     @property
@@ -164,7 +165,7 @@ class StatelessExchange(ClientExchange):
         if kind == "input_required":
             input_required.check_declared(result, self.client.capabilities)
         elif self.upstream is not None and (kind == "task" or self.method in tasks.METHODS):
-            reply = tasks.with_wrapped_id(reply, self.upstream)
+            reply = tasks.with_wrapped_id(reply, self.upstream, self.principal, self._task_ids)
         if kind is not None:
             return reply.for_request(self.request_id)
         more = _COMPLETE

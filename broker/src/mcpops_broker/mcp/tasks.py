@@ -2,20 +2,20 @@
 # Copyright (c) 2026, mcpops contributors
 """The tasks extension of MCP 2026-07-28 (`io.modelcontextprotocol/tasks`), for upstreams that offer it.
 
-A request about a task names no tool, so its id must say which upstream has the task: clients see `<upstream>.<id>`, the
-first part being a digest of the upstream's name. That needs no memory, so it holds at every worker and after a restart.
-Changes of tasks are not reported by `subscriptions/listen`; clients ask for them with `tasks/get`.
+Ids as clients see them say which upstream has the task and whose it is, see `task_ids`. Changes of tasks are not
+reported by `subscriptions/listen`; clients ask for them with `tasks/get`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mcpops_broker.catalogue.scope import EVERYTHING, Scope
 from mcpops_broker.mcp import methods
+from mcpops_broker.mcp.task_ids import TaskIds, tag_of
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.protocol.kinds import Kind
@@ -54,24 +54,21 @@ async def answer(broker: Broker, exchange: StatelessExchange, params: dict[str, 
     task = params.get("taskId")
     if not isinstance(task, str):
         raise RpcError(jsonrpc.INVALID_PARAMS, 'Invalid params: "taskId" must be the id of a task')
-    tag, _, params["taskId"] = task.partition(".")
+    tag, params["taskId"] = broker.task_ids.unwrap(task, exchange.principal) or ("", "")
     for upstream in broker.upstreams.values():
-        if _tag(upstream) == tag and offered_by(upstream) and _may_use(broker, exchange.scope, upstream):
+        if tag_of(upstream.server.name) == tag and offered_by(upstream) and _may_use(broker, exchange.scope, upstream):
             return exchange.response(await methods.relay(broker, exchange, upstream, exchange.method, params))
     raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown task: {jsonrpc.excerpt(task)}")
 
 
-def with_wrapped_id(reply: Reply, upstream: Upstream) -> Reply:
+def with_wrapped_id(reply: Reply, upstream: Upstream, principal: Principal, ids: TaskIds) -> Reply:
     """Return a response with its task's id as clients see it; a response about no task as it is."""
     task = reply.message["result"].get("taskId")
     if not isinstance(task, str):
         return reply
-    message = {**reply.message, "result": {**reply.message["result"], "taskId": f"{_tag(upstream)}.{task}"}}
+    wrapped = ids.wrap(upstream.server.name, task, principal)
+    message = {**reply.message, "result": {**reply.message["result"], "taskId": wrapped}}
     return Reply(orjson.dumps(message), message)
-
-
-def _tag(upstream: Upstream) -> str:
-    return hashlib.blake2b(upstream.server.name.encode(), digest_size=6).hexdigest()
 
 
 def _may_use(broker: Broker, scope: Scope, upstream: Upstream) -> bool:
