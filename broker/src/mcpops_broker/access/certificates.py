@@ -41,9 +41,7 @@ class Certificates:
         name = nearest(text).get(self._options.part.lower(), "") if self._options.part else text
         if not name or len(name) > LONGEST or not name.isprintable():
             raise TokenError("does not name a client")
-        return Principal(
-            f"certificate:{name}", How.CERTIFICATE, name, scopes=self._options.scopes, groups=self._options.groups
-        )
+        return _principal(name, self._options)
 
 
 def nearest(text: str) -> dict[str, str]:
@@ -65,6 +63,12 @@ def nearest(text: str) -> dict[str, str]:
         while text[place : place + 1] == " ":
             place += 1
     return element
+
+
+@lru_cache(maxsize=1024)
+def _principal(name: str, options: CertificateOptions) -> Principal:
+    """Return the same value for the same client, so that what depends on it is found again by it."""
+    return Principal(f"certificate:{name}", How.CERTIFICATE, name, scopes=options.scopes, groups=options.groups)
 
 
 @lru_cache(maxsize=1024)

@@ -71,7 +71,9 @@ def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
         response.headers.update(_STATUS_CORS)
         return server_status(broker, upstream)
 
-_NOT_PUBLIC = "Send the token of broker.admin.token as a bearer token, or name status in broker.admin.public"
+    app.include_router(status_routes)
+    app.include_router(Pages(broker, access).router())
+    app.include_router(oauth_router(broker))
 
     app.include_router(user_token_routes(broker))
 
