@@ -41,7 +41,8 @@ def labels(name: str) -> dict[str, str]:
 def broker_objects(config: str, settings: Settings) -> list[Object]:
     """All objects but the session key and the route.
 
-    ``settings``: name, namespace, image, image_pull_policy, image_pull_secrets, replicas, workers, port, public_host,
+    ``settings``: name, namespace, image, image_pull_policy, image_pull_secrets, replicas, workers, port, anonymous,
+    public_host,
     log_level, resources, env, node_selector, tolerations, oauth_protected_resource, drain, autoscaling,
     network_policy, gateway_namespace, network_policy_namespaces, service_monitor, service_monitor_labels,
     service_monitor_interval, session_key_version; numbers and booleans may be text.
@@ -157,6 +158,8 @@ def _container(name: str, settings: Settings) -> Object:
 def _arguments(settings: Settings) -> list[str]:
     words = ["serve", "--config", f"{MOUNT}/{CONFIG_FILE}", "--host", "0.0.0.0", "--port", str(settings["port"])]  # noqa: S104 - of the Pod
     words += ["--workers", str(settings["workers"]), "--log-format", "json"]
+    if settings["anonymous"]:
+        words.append("--anonymous")
     level = str(settings["log_level"] or "")
     if level:
         words += ["--log-level", LOG_LEVELS.get(level, level)]

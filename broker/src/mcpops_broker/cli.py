@@ -13,6 +13,7 @@ from secrets import token_hex
 
 from mcpops_broker import __version__, logs
 from mcpops_broker.broker import load
+from mcpops_broker.config.auth import open_to_all
 from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError
 from mcpops_broker.settings import Options, secret_from, trusted_key_from
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{options.config}: {problem}", file=sys.stderr)
         return EXIT_USAGE
     if options.command == "check":
+        if problem := open_to_all(config.broker.auth, options.host, options.anonymous):
+            print(f"{options.config}: {problem}", file=sys.stderr)
+            return EXIT_USAGE
         for warning in config.warnings:
             print(f"{options.config}: warning: {warning}", file=sys.stderr)
         print(f"{options.config}: valid, {len(config.servers)} servers, {len(config.virtual_servers)} virtual servers")
@@ -136,18 +140,18 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--config", type=Path, required=True, help="configuration file (the operator's config.yaml)"
         )
+        command.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+        command.add_argument(
+            "--anonymous",
+            action="store_true",
+            help="serve everybody unless broker.auth says whom, also beyond this machine (a gateway in front decides)",
+        )
     hash_key = commands.add_parser(
         "hash-key", help="print the 'hash' of an API key for the configuration; the key is read from standard input"
     )
     hash_key.add_argument("--generate", action="store_true", help="make a new key and print it, too")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     serve.add_argument(
         "--port", type=_port, default=8080, help="port to listen on, 0 for a free one (default %(default)s)"
-    )
-    serve.add_argument(
-        "--anonymous",
-        action="store_true",
-        help="serve everybody unless broker.auth says whom, also beyond this machine (a gateway in front decides)",
     )
     serve.add_argument("--workers", type=_count, default=1, help="processes that share the port (default %(default)s)")
     serve.add_argument("--public-host", help="name under which clients reach the broker; its web pages may call it")

@@ -21,7 +21,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config impo
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import environment_file
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import broker_objects, owns_replicas_alone
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
-from mcpops_broker.config import parse, secrets
+from mcpops_broker.config import auth, parse, secrets
 from sandbox.seed import self_signed
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "env": [], "oauth_protected_resource": {}, "drain": "", "network_policy": False,
     "gateway_namespace": "gateway-system", "autoscaling": {}, "network_policy_namespaces": [],
     "service_monitor": False, "service_monitor_labels": {}, "service_monitor_interval": "30s",
-    "session_key_version": "",
+    "session_key_version": "", "anonymous": False,
 }  # fmt: skip
 
 
@@ -137,6 +137,11 @@ class TestConfiguration:
         assert set(options) == parse._BROKER_KEYS - made_by_the_role
         assert set(options["timeouts"]["options"]) == parse._TIMEOUT_KEYS
         assert set(options["limits"]["options"]) == parse._LIMIT_KEYS
+        access = options["auth"]["options"]
+        assert set(access) == auth._KEYS
+        assert set(access["issuers"]["options"]) == auth._ISSUER_KEYS
+        assert set(access["apiKeys"]["options"]) == auth._API_KEY_KEYS
+        assert set(access["certificates"]["options"]) == auth._CERTIFICATE_KEYS
 
 
 class TestSecrets:
@@ -272,6 +277,7 @@ class TestObjects:
             "--log-format", "json", "--log-level", "warning", "--public-host", "mcp.example.com",
         ]  # fmt: skip
         assert "--public-host" not in container(public_host="")["args"]
+        assert "--anonymous" in container(anonymous=True)["args"]
 
     def test_the_end_of_a_pod_leaves_time_for_calls_in_flight(self) -> None:
         seconds = [
