@@ -16,11 +16,12 @@ from pathlib import Path
 
 import orjson
 
-from mcpops_broker.broker import Broker, Options
+from mcpops_broker.broker import Broker
 from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.guard import digest_of
 from mcpops_broker.config.model import Config
 from mcpops_broker.config.tool_guard import NO_PINS, Pins
+from mcpops_broker.settings import Options
 from mcpops_broker.upstream.upstream import State, Upstream
 
 PATIENCE = 60.0
