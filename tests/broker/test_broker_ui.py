@@ -34,6 +34,9 @@ SEARCH: Json = {
 
 PAGES = (
     "",
+    "/",
+    "/nothing",
+    "/sign-in",
     "/server?name=dev/gone",
     "/server?name=dev/github",
     "/tools",

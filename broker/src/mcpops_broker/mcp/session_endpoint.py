@@ -179,6 +179,7 @@ class SessionEndpoint:
         session = self._broker.sessions.find(session_id.decode("latin-1"), request.principal.digest)
         if session is None:
             raise bad(404, "the session is unknown or has ended: send initialize again")
+        session.who = request.principal.name
         request.record.era, request.record.session = "session", session.key.identity
         return session
 

@@ -28,6 +28,8 @@ class Session:
     key: SessionKey
     used: float
     """Monotonic seconds of the last request."""
+    who: str = ""
+    """Name of the principal, for people; empty until this worker has heard of it."""
     busy: int = 0
     """Requests and streams that hold the session now."""
     dropped: bool = False

@@ -57,7 +57,13 @@ def trouble(server: ServerStatus) -> list[str]:
     found = list(server["problems"])
     if server["state"] == "failed":
         found.insert(0, server["message"])
-    return [_upper(problem.removeprefix(f"upstream {server['name']}: ")) for problem in found]
+    return [sentence(problem, server["name"]) for problem in found]
+
+
+def sentence(problem: str, server: str) -> str:
+    """Return a problem of a server without its name, for where that stands already."""
+    text = problem.removeprefix(f"upstream {server}: ")
+    return text[:1].upper() + text[1:]
 
 
 def counts(server: ServerStatus) -> list[str]:
@@ -69,7 +75,3 @@ def counts(server: ServerStatus) -> list[str]:
         (server["totalResourceTemplates"], "template"),
     )
     return [f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in numbers if number]
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -30,6 +30,8 @@ class SessionFacts:
 
     identity: str
     """32 hex digits. Not the session id, which nobody is shown."""
+    who: str
+    """Name of the principal."""
     version: str
     """The MCP revision."""
     born: float
@@ -86,6 +88,7 @@ class AllWorkers:
                 found = SessionFacts(**one)
                 known = sessions.setdefault(found.identity, found)
                 if known is not found:
+                    known.who = known.who or found.who
                     known.last_used, known.busy = max(known.last_used, found.last_used), known.busy + found.busy
             for name, number in answer["calls"].items():
                 calls[name] = calls.get(name, 0) + number
@@ -134,6 +137,7 @@ class AllWorkers:
             "sessions": [
                 {
                     "identity": session.key.identity,
+                    "who": session.who,
                     "version": session.key.version,
                     "born": session.key.born,
                     "last_used": session.used + clocks,

@@ -72,6 +72,8 @@ class Upstream:
         self.server = server
         self.state = State.CONNECTING if server.enabled else State.DISABLED
         self.problem: str | None = None
+        self.last_failure: tuple[float, str] | None = None
+        """When it failed last (seconds since 1970) and how, also when it is well again; None: never."""
         self.peer: Peer | None = None
         """How the upstream introduced itself; None: not connected."""
         self.listed = Listing()
@@ -114,6 +116,7 @@ class Upstream:
         if not self.server.user_specific:
             self.listed = old.listed
         self._subscriptions = old._subscriptions  # clients went on: the counts hold, the new connection subscribes
+        self.last_failure = old.last_failure
         self._eras.assume(old._eras)
         self._eras.stateless.learn(self.listed)
 
@@ -326,6 +329,7 @@ class Upstream:
         if problem != self.problem:
             logs.warning("upstream.failed", upstream=self.server.name, reason=error.reason, problem=problem)
         self.state, self.problem, self.validated = State.FAILED, problem, time.time()
+        self.last_failure = (self.validated, problem)
         self._eras.main.disconnect()
         self.peer = None
         if self._failures >= KEEP_LISTED_FOR:

@@ -17,13 +17,13 @@ from starlette.responses import RedirectResponse, Response
 
 from mcpops_broker import __version__, logs
 from mcpops_broker.broker import Broker
+from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.status import server_status, status
 from mcpops_broker.ui import access_test, overview, render, tools
 from mcpops_broker.web.admin_access import COOKIE, SIGNED_IN_FOR, AdminAccess
-from mcpops_broker.web.asgi import BodyError, read_body, read_headers
+from mcpops_broker.web.asgi import read_headers
 
-LARGEST_FORM = 64 * 1024
-"""Bytes."""
+_READ = ["GET", "HEAD"]
 Show = Callable[[Request], Awaitable[Response]]
 Form = dict[str, str]
 Act = Callable[[Request, Form], Awaitable[Response]]
@@ -41,6 +41,7 @@ class Pages:
         router = APIRouter(prefix="/ui", include_in_schema=False)
         shown: dict[str, Show] = {
             "": self._overview,
+            "/": self._overview,
             "/server": self._server,
             "/tools": self._tools,
             "/tool": self._tool,
@@ -49,9 +50,9 @@ class Pages:
             "/access": self._access_test,
         }
         for path, show in shown.items():
-            router.add_api_route(path, self._for_readers(show), response_class=Response)
-        router.add_api_route("/static/{name}", self._static, response_class=Response)
-        router.add_api_route("/sign-in", self._sign_in_form, response_class=Response)
+            router.add_api_route(path, self._for_readers(show), methods=_READ, response_class=Response)
+        router.add_api_route("/static/{name}", self._static, methods=_READ, response_class=Response)
+        router.add_api_route("/sign-in", self._sign_in_form, methods=_READ, response_class=Response)
         acts: dict[str, Act] = {
             "/sign-in": self._sign_in,
             "/sign-out": self._for_admins(self._sign_out),
@@ -60,7 +61,7 @@ class Pages:
         }
         for path, act in acts.items():
             router.add_api_route(path, self._of_this_site(act), methods=["POST"], response_class=Response)
-        router.add_api_route("/{path:path}", self._for_readers(self._nothing), response_class=Response)
+        router.add_api_route("/{path:path}", self._for_readers(self._nothing), methods=_READ, response_class=Response)
         return router
 
     # -- who may
@@ -122,6 +123,7 @@ class Pages:
             server=server_status(self._broker, upstream),
             upstream=upstream,
             overview=overview,
+            offered=tools.find(self._broker.catalogue, Kind.TOOLS, "", upstream.server.name, 1),
         )
 
     async def _tools(self, request: Request) -> Response:
@@ -236,9 +238,6 @@ def _back(address: str) -> RedirectResponse:
 
 
 async def _form(request: Request) -> Form:
-    """Return the fields of a form; none when the body is no form or too large to be one of ours."""
-    try:
-        body = await read_body(request.receive, read_headers(request.scope), LARGEST_FORM)
-    except BodyError:
-        return {}
+    """Return the fields of a form; `web.guard` bounds its size."""
+    body = await request.body()
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
