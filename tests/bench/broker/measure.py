@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.broker import contextforge, growth, peers
+from bench.broker import contextforge, growth, peers, production
 from bench.broker.peers import Peer, Start
 from bench.broker.rounds import STATELESS, Figures, calls, cpu_ms, in_turns, lists, rate, rate_ratio
 from bench.results import Result
@@ -141,6 +141,7 @@ PARTS: dict[str, Callable[[Path, Path | None], list[Result]]] = {
     "lists": lambda folder, plot: _lists(folder),
     "size": lambda folder, plot: _size(folder),
     "growth": growth.measure,
+    "production": lambda folder, plot: production.measure(folder),
 }
 
 

@@ -84,15 +84,25 @@ def ready(name: str, process: Running, endpoint: Endpoint, tools: int) -> Peer:
 
 
 @contextlib.contextmanager
-def broker(ups: Upstreams, folder: Path) -> Iterator[Peer]:
-    """The broker: one worker, a prefix for every upstream, its own limits, as it is when nothing else is configured."""
+def broker(
+    ups: Upstreams,
+    folder: Path,
+    *,
+    name: str = "broker",
+    settings: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Iterator[Peer]:
+    """The broker: one worker, a prefix for every upstream, its own limits, as it is when nothing else is configured.
+
+    `settings` is its mapping `broker`, `headers` are those of its clients' requests.
+    """
     port = free_port()
     servers = [{"name": f"ns/u{n}", "url": ups.url(n), "prefix": f"u{n}_"} for n in range(ups.count)]
-    config = folder / "broker.json"
-    config.write_text(json.dumps({"servers": servers}))  # JSON is YAML
+    config = folder / f"{name}.json"
+    config.write_text(json.dumps({"servers": servers, "broker": settings or {}}))  # JSON is YAML
     command = [sys.executable, "-m", "mcpops_broker", "serve", "--config", str(config), "--port", str(port)]
-    with running(command, port, folder / "broker", TARGET) as process:
-        yield ready("broker", process, Endpoint(port), ups.count * ups.tools)
+    with running(command, port, folder / name, TARGET) as process:
+        yield ready(name, process, Endpoint(port, headers=headers or {}), ups.count * ups.tools)
 
 
 @contextlib.contextmanager
