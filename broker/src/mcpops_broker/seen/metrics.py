@@ -51,6 +51,9 @@ IN_FLIGHT = Gauge("mcpops_broker_requests_in_flight", "POST requests that are be
 SESSIONS = Gauge("mcpops_broker_sessions", "Sessions of clients in memory.")
 STREAMS = Gauge("mcpops_broker_streams", "Open streams of notifications.")
 PARKED = Gauge("mcpops_broker_parked_calls", "Calls of clients without sessions that have asked, or may ask, them.")
+STORE_OK = Gauge(
+    "mcpops_broker_store_connected", "Whether what replicas share is shared; without a shared store always.", "kind"
+)
 TASKS = Gauge("mcpops_broker_tasks", "Tasks of the event loop.")
 SERVER_UP = Gauge("mcpops_broker_server_up", "Whether a server answers; none that is disabled.", "server")
 SERVER_CALLS = Gauge("mcpops_broker_server_calls_in_flight", "Requests of clients that a server has now.", "server")

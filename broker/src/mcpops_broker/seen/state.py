@@ -36,6 +36,8 @@ def read(broker: Broker) -> Iterable[Reading]:
         metrics.TASKS: len(asyncio.all_tasks()),
     }
     yield metrics.BUILD, [((__version__,), 1)]
+    health = broker.store.health
+    yield metrics.STORE_OK, [((health.kind,), float(health.connected))]
     for gauge, number in single.items():
         yield gauge, [((), float(number))]
     enabled = [upstream for upstream in broker.upstreams.values() if upstream.state is not State.DISABLED]
