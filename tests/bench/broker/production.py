@@ -26,8 +26,8 @@ from bench.broker import peers
 from bench.broker.rounds import Figures, calls, cpu_ms, in_turns, rate, rate_ratio
 from bench.results import Result
 
-ROUNDS = 7
-SECONDS = 1.5
+ROUNDS = 15
+SECONDS = 0.7
 RESOURCE = "https://mcp.example.com/mcp"
 GOAL = 0.85
 """Of the throughput without; the cost is at most 15 %."""
