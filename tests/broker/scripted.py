@@ -22,6 +22,7 @@ from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.principal import ANONYMOUS, Principal
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.upstream.exchange import Client, Exchange
+from mcpops_broker.upstream.session import UpstreamSession
 from mcpops_broker.upstream.upstream import State, Upstream
 
 Json = dict[str, Any]
@@ -268,6 +269,25 @@ class TestExchange(Exchange):
     @staticmethod
     async def _refuse(method: str, params: Json) -> Json:
         raise RpcError(-32601, f"cannot answer {method}")
+
+
+class Elsewhere:
+    """Stands for the other workers: clients' sessions are those of another upstream object, if there is one."""
+
+    def __init__(self, home: Upstream | None = None) -> None:
+        self._home = home
+
+    async def find(self, client: Client, stale: str | None) -> Json | None:
+        return None if self._home is None else await self._home.session_for(client, stale)
+
+    def opened(self, client: Client, session: UpstreamSession) -> None:
+        """Nobody else is told."""
+
+    def failed(self, client: Client) -> None:
+        """Nobody else is told."""
+
+    async def may_end(self, identity: str, session: UpstreamSession) -> bool:
+        return True
 
 
 def session_client(identity: str = "a", **more: Any) -> Client:

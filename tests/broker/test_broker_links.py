@@ -11,6 +11,7 @@ import json
 import pytest
 from aiohttp import web
 from broker.scripted import (
+    Elsewhere,
     Json,
     Received,
     ScriptedServer,
@@ -25,7 +26,6 @@ from broker.scripted import (
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.upstream import breaker
 from mcpops_broker.upstream.errors import UpstreamError
-from mcpops_broker.upstream.exchange import Client
 
 ENVELOPE = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -204,11 +204,7 @@ async def test_a_session_opened_by_another_worker_is_used() -> None:
     server = ScriptedServer("session")
     server.tool("t", echo)
     async with running(server), connected(server.url) as (home, _), connected(server.url) as (other, _):
-
-        async def find(client: Client, stale: str | None) -> Json:
-            return await home.session_for(client, stale)
-
-        other.find_sessions_by(find)
+        other.keep_sessions_by(Elsewhere(home))
         client = session_client()
         await home.request(TestExchange(client), "tools/call", {"name": "t"})
         await other.request(TestExchange(client), "tools/call", {"name": "t"})

@@ -9,6 +9,7 @@ import asyncio
 
 import pytest
 from broker.scripted import (
+    Elsewhere,
     Json,
     Received,
     ScriptedServer,
@@ -23,7 +24,6 @@ from broker.scripted import (
 from mcpops_broker.config.model import BrokerOptions, Timeouts
 from mcpops_broker.protocol.jsonrpc import RpcError
 from mcpops_broker.upstream.errors import UpstreamError
-from mcpops_broker.upstream.exchange import Client
 from mcpops_broker.upstream.input_rounds import MAX_ROUNDS
 
 FORM = {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}}
@@ -360,11 +360,8 @@ async def test_an_upstream_without_streams_is_asked_for_one_once() -> None:
     server.offers_streams = False
     server.tool("ask", echo)
 
-    async def find(client: Client, stale: str | None) -> None:
-        """Find no session elsewhere."""
-
     async with running(server), connected(server.url) as (upstream, _):
-        upstream.find_sessions_by(find)
+        upstream.keep_sessions_by(Elsewhere())
         for _ in range(3):
             await upstream.request(TestExchange(session_client(capabilities={"roots": {}})), "tools/call", dict(CALL))
 

@@ -14,8 +14,8 @@ from broker.scripted import until
 from broker.valkey_server import Valkey, running
 from mcpops_broker.bus import GONE, STARTED, Bus, make_buses
 from mcpops_broker.config.store import StoreOptions
+from mcpops_broker.replicas import Replicas
 from mcpops_broker.store import redis_link, wide_bus
-from mcpops_broker.store.replicas import Replicas
 from mcpops_broker.store.store import Store
 
 SECRET = b"of all replicas, thirty-two bytes"

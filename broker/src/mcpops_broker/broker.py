@@ -59,7 +59,7 @@ from mcpops_broker.web.origin import OriginPolicy
 
 if TYPE_CHECKING:
     from mcpops_broker.cluster.source import Cluster
-    from mcpops_broker.store.replicas import Replicas
+    from mcpops_broker.replicas import Replicas
 
 REBUILD_AFTER = 0.02
 """Seconds to wait for more changes before the catalogue is built again: at the start many upstreams come at once."""
@@ -125,7 +125,8 @@ class Broker:
         self.user_tokens = Shared(UserTokens(secrets[0], self.store), Tickets(secrets[0]))
         self.knows_users = False
         """Whether there is an upstream that each user is known to."""
-        self.homes = Homes(bus, self.background, lambda: self.upstreams)
+        elsewhere = None if replicas is None else replicas.sessions(self)
+        self.homes = Homes(bus, self.background, lambda: self.upstreams, elsewhere)
         self.requests = 0
         """POST requests in flight."""
         self.draining = False
@@ -269,16 +270,19 @@ class Broker:
 
     def end_session(self, session_id: str) -> None:
         """End a client session here and in the other workers."""
-        self.session_ended(session_id)
+        identity = self.session_ended(session_id)
         self.bus.send("ended", [session_id])
+        if identity is not None and self.homes.elsewhere is not None:
+            self.homes.elsewhere.ended(identity)
 
-    def session_ended(self, session_id: str) -> None:
-        """End a client session in this worker, with everything that is under way in it."""
+    def session_ended(self, session_id: str) -> str | None:
+        """End a client session in this worker, with everything that is under way in it; return its identity."""
         identity = self.sessions.end(session_id)
         if identity is not None:
             self._end_upstream_sessions(identity)
             self.calls.stop_session(identity, RpcError(INVALID_REQUEST, "The session was ended"))
             self.event_logs.end_session(identity)
+        return identity
 
     def select_tools(self, identity: str, tools: frozenset[str] | None) -> None:
         """Let a session see these tools only, in all workers; None: all."""

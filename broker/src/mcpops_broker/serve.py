@@ -30,7 +30,7 @@ from mcpops_broker.workers import Worker
 
 if TYPE_CHECKING:
     from mcpops_broker.cluster.source import Cluster
-    from mcpops_broker.store.replicas import Replicas
+    from mcpops_broker.replicas import Replicas
 
 KEEP_ALIVE = 650
 """Seconds that an idle client connection stays open: longer than the idle times of proxies in front, so that it is
@@ -162,6 +162,6 @@ def _cluster(options: Options) -> Cluster | None:
 def _replicas(options: Options, config: Config, local: Bus) -> Replicas | None:
     if not config.broker.store.host:
         return None
-    from mcpops_broker.store.replicas import Replicas  # noqa: PLC0415 - an extra, loaded where it is wanted
+    from mcpops_broker.replicas import Replicas  # noqa: PLC0415 - an extra, loaded where it is wanted
 
     return Replicas(config.broker.store, options.secrets(config.broker)[0], local)

@@ -26,7 +26,7 @@ class Opener:
         self.gate = asyncio.Event()
         self.gate.set()
         self.fail = False
-        self.pool = SessionPool("up", self.open, self.closed.append)
+        self.pool = SessionPool("up", self.open, lambda identity, session, ended: self.closed.append(session))
 
     async def open(self, client: Client, stale: str | None) -> UpstreamSession:
         await self.gate.wait()

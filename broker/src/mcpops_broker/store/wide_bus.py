@@ -77,11 +77,6 @@ class WideBus(Bus):
         """The bus of this replica's own workers alone."""
         return self._local
 
-    @property
-    def replicas_there(self) -> bool:
-        """Whether there are workers of other replicas, as far as is known."""
-        return bool(self._pairs)
-
     def knows(self, address: str) -> bool:
         """Tell whether a message to this other worker will arrive, now or once the store is back."""
         return address in self._pairs or self._local.knows(address)
@@ -94,6 +89,7 @@ class WideBus(Bus):
     def connect(self) -> None:
         """Begin to receive, inside the running event loop, and tell the others that this worker is there."""
         self._local.connect()
+        self._link.start()
         for work, name in ((self._listen, "hear"), (self._beat, "beat"), (self._send, "send")):
             self._background.start(work(), f"bus: {name}")
 

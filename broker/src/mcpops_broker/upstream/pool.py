@@ -20,15 +20,15 @@ class SessionPool:
     """Maps clients (by identity) to sessions at the upstream.
 
     `open_session` and `close_session` do the talking; the first also gets the id of a session that the upstream has
-    forgotten. Opening runs in a task of its own: when the client that
-    caused it goes away, others that wait for the same session still get it.
+    forgotten, the second whether the client is known to have ended. Opening runs in a task of its own: when the client
+    that caused it goes away, others that wait for the same session still get it.
     """
 
     def __init__(
         self,
         name: str,
         open_session: Callable[[Client, str | None], Awaitable[UpstreamSession]],
-        close_session: Callable[[UpstreamSession], None],
+        close_session: Callable[[str, UpstreamSession, bool], None],
     ) -> None:
         self._name = name
         self._open = open_session
@@ -76,20 +76,29 @@ class SessionPool:
         a while."""
         session = self._sessions.get(identity)
         if session is None or not (session.lent or session.active):
-            self.drop(identity)
+            self.drop(identity, ended=False)
+
+    def shared(self, since: float = 0.0) -> list[str]:
+        """Return whose sessions are known to all replicas and were used here since then (monotonic seconds)."""
+        known = self._sessions.items()
+        return [identity for identity, one in known if one.shared and (one.active or one.used >= since)]
+
+    def sharable(self) -> dict[str, UpstreamSession]:
+        """Return the sessions that other replicas may use, by client."""
+        return {identity: one for identity, one in self._sessions.items() if one.shared is not None}
 
     def borrowed(self) -> list[str]:
         """Return whose sessions are used here though another worker ends them."""
         return [identity for identity, session in self._sessions.items() if session.borrowed]
 
-    def drop(self, identity: str) -> None:
-        """End a client's session."""
+    def drop(self, identity: str, *, ended: bool = True) -> None:
+        """End a client's session; when the client has not `ended`, others may go on using it."""
         task = self._opening.pop(identity, None)
         if task is not None:
             task.cancel()
         session = self._sessions.pop(identity, None)
         if session is not None:
-            self._close(session)
+            self._close(identity, session, ended)
 
     def sweep(self, idle: float) -> None:
         """End sessions that were unused for `idle` seconds, and streams sooner; who comes back gets new ones."""
@@ -98,14 +107,15 @@ class SessionPool:
             if session.active:
                 continue
             if session.used < now - idle:
-                self.drop(identity)
+                self.drop(identity, ended=False)
             elif session.stream is not None and session.used < now - STREAM_IDLE:
                 session.stream.close()
 
     def clear(self) -> None:
         """End all sessions."""
         for identity in [*self._opening, *self._sessions]:
-            self.drop(identity)
+            session = self._sessions.get(identity)
+            self.drop(identity, ended=session is None or not session.borrowed)
 
     async def _open_for(self, client: Client, stale: str | None) -> UpstreamSession:
         identity = client.identity

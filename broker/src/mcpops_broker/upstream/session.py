@@ -32,6 +32,8 @@ class UpstreamSession:
     """Whether another worker has opened it, and ends it."""
     lent: bool = False
     """Whether another worker uses it, too."""
+    shared: bool | None = None
+    """Whether all replicas know it, so that whoever looks first ends it; None: it is nothing for others."""
     stream: SessionStream | None = None
     """The session's own stream, once a client that can be asked has used the session."""
 
@@ -53,4 +55,5 @@ class UpstreamSession:
         peer = Peer(Era.SESSION, exported["version"], exported["capabilities"])
         session = cls.opened(exported["id"], peer, headers)
         session.borrowed = True
+        session.shared = exported.get("shared")
         return session

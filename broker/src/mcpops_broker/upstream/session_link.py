@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from itertools import count
 from secrets import token_hex
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -44,9 +44,22 @@ MOST_RENEWALS = 2
 MOST_TOLD = 250
 """Notifications and answers that one upstream may be slow to take at the same time."""
 
-Find = Callable[[Client, str | None], Awaitable[Mapping[str, Any] | None]]
-"""Returns the `UpstreamSession.export` of a client's session that another worker has open; None: open one here. The
-second argument is the id of a session that the upstream has forgotten, which is not the one wanted."""
+
+class Keeper(Protocol):
+    """Knows the clients' sessions that other workers have opened at this upstream, and tells them of ours."""
+
+    async def find(self, client: Client, stale: str | None) -> Mapping[str, Any] | None:
+        """Return the `UpstreamSession.export` of a client's session that another worker has open; None: open one here.
+        `stale` is the id of a session that the upstream has forgotten, which is not the one wanted."""
+
+    def opened(self, client: Client, session: UpstreamSession) -> None:
+        """Take note that a session was opened here."""
+
+    def failed(self, client: Client) -> None:
+        """Take note that a session could not be opened here."""
+
+    async def may_end(self, identity: str, session: UpstreamSession) -> bool:
+        """Tell whether it is this worker that ends a client's session that all replicas know."""
 
 
 class SessionLink(Link):
@@ -63,7 +76,7 @@ class SessionLink(Link):
         self._shared: UpstreamSession | None = None
         """The own session when the upstream keeps none: it does for all."""
         self.sessions = SessionPool(transport.name, self._open_for, self._close_later)
-        self.find: Find | None = None
+        self.keeper: Keeper | None = None
         self._ids = count(1)
         self._salt = token_hex(4)
         """In the ids of the broker's own requests: another worker may use the same session."""
@@ -179,7 +192,7 @@ class SessionLink(Link):
     def disconnect(self) -> None:
         """End the broker's own session and its stream."""
         if self._own is not None:
-            self._close_later(self._own)
+            self._close_later("", self._own)
         self._forget_own()
 
     def close(self) -> None:
@@ -229,9 +242,19 @@ class SessionLink(Link):
 
     async def _open_for(self, client: Client, stale: str | None) -> UpstreamSession:
         headers = self._transport.authorized(self._transport.headers, client)
-        if self.find is not None and not client.stateless and (known := await self.find(client, stale)) is not None:
+        capabilities = of_sessions(client.capabilities)
+        keeper = self.keeper
+        if keeper is None or client.stateless:
+            return await self._open(capabilities, headers)
+        if (known := await keeper.find(client, stale)) is not None:
             return UpstreamSession.adopted(known, headers)
-        return await self._open(of_sessions(client.capabilities), headers)
+        try:
+            session = await self._open(capabilities, headers)
+        except BaseException:
+            keeper.failed(client)
+            raise
+        keeper.opened(client, session)
+        return session
 
     async def _open(self, capabilities: Mapping[str, Any], headers: dict[str, str]) -> UpstreamSession:
         """Initialize a session; `headers` are those of every request in it."""
@@ -294,7 +317,7 @@ class SessionLink(Link):
                 inbound = CallInbound(self, session, exchange, deadline, token=token)
                 if session.id is not None and (client.capabilities or client.log_level is not None):
                     stream = session.stream = session.stream or SessionStream(
-                        self, transport, session, alone=self.find is None
+                        self, transport, session, alone=self.keeper is None
                     )
                     await stream.begin(inbound)
                 headers = {**session.headers, **exchange.trace} if exchange.trace else session.headers
@@ -352,11 +375,24 @@ class SessionLink(Link):
         """Run something that nobody awaits."""
         return self._background.start(work, name)
 
-    def _close_later(self, session: UpstreamSession) -> None:
+    def _close_later(self, identity: str, session: UpstreamSession, ended: bool = True) -> None:
         if session.stream is not None:
             session.stream.close()
-        if session.id is not None and not session.borrowed:
+        if session.id is None:
+            return
+        if session.shared:
+            if ended:
+                self.spawn(self._end_shared(identity, session), "close session")
+        elif not session.borrowed:
             self.spawn(self._close(session), "close session")
+
+    async def _end_shared(self, identity: str, session: UpstreamSession) -> None:
+        if self.keeper is not None and await self.keeper.may_end(identity, session):
+            await self._close(session)
+
+    async def end(self, exported: Mapping[str, Any]) -> None:
+        """End a session that another worker has opened."""
+        await self._close(UpstreamSession.adopted(exported, self._transport.headers))
 
     async def _close(self, session: UpstreamSession) -> None:
         # Whether or not the upstream is still there.

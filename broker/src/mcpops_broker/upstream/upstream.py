@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
@@ -28,7 +28,8 @@ from mcpops_broker.upstream.link import Events
 from mcpops_broker.upstream.lister import read_listing
 from mcpops_broker.upstream.listing import Listing
 from mcpops_broker.upstream.peer import Peer
-from mcpops_broker.upstream.session_link import Find, SessionLink
+from mcpops_broker.upstream.pool import SessionPool
+from mcpops_broker.upstream.session_link import Keeper, SessionLink
 from mcpops_broker.upstream.stateless_link import StatelessLink
 from mcpops_broker.upstream.subscriptions import Subscriptions
 from mcpops_broker.upstream.transport import Transport, error_reply, failed_call
@@ -235,9 +236,18 @@ class Upstream:
         """Take one subscription back; raise `UpstreamError`."""
         await self._subscriptions.remove(uri, self._eras.main.unsubscribe)
 
-    def find_sessions_by(self, find: Find) -> None:
-        """Ask `find` for a client's session before one is opened here: another worker may have it."""
-        self._eras.sessions.find = find
+    def keep_sessions_by(self, keeper: Keeper) -> None:
+        """Ask `keeper` for a client's session before one is opened here: another worker may have it."""
+        self._eras.sessions.keeper = keeper
+
+    @property
+    def client_sessions(self) -> SessionPool:
+        """The clients' sessions that this worker has."""
+        return self._eras.sessions.sessions
+
+    async def end_known(self, exported: Mapping[str, Any]) -> None:
+        """End a session that another worker has opened, whether or not the upstream is still there."""
+        await self._eras.sessions.end(exported)
 
     async def session_for(self, client: Client, stale: str | None) -> dict[str, Any]:
         """Return a client's session for another worker, opened if need be; raise `UpstreamError`.

@@ -5,13 +5,20 @@ client library takes 9 MB."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
 from mcpops_broker.config.store import StoreOptions
+from mcpops_broker.replica_sessions import ReplicaSessions
 from mcpops_broker.store.box import Box
 from mcpops_broker.store.redis_link import RedisLink
+from mcpops_broker.store.session_register import SessionRegister
 from mcpops_broker.store.shared import SharedStore
 from mcpops_broker.store.wide_bus import WideBus
+
+if TYPE_CHECKING:
+    from mcpops_broker.broker import Broker
 
 
 class Replicas:
@@ -19,11 +26,15 @@ class Replicas:
 
     def __init__(self, options: StoreOptions, secret: bytes, local: Bus) -> None:
         self._background = Background()
-        box = Box([secret])
+        self._box = box = Box([secret])
         self.link = RedisLink(options, self._background)
         self.bus = WideBus(local, self.link, box, self._background)
         self.store = SharedStore(self.link, box, self.bus)
-        self.link.start()
+
+    def sessions(self, broker: Broker) -> ReplicaSessions:
+        """Make what the broker's homes have of the sessions of other replicas."""
+        register = SessionRegister(self.link, self._box, self.bus.here)
+        return ReplicaSessions(broker, register, self.link, self._background)
 
     async def close(self) -> None:
         """Tell the others that this worker stops, and close the connections."""
