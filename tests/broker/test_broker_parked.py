@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from broker.harness import BrokerProcess, Json, Reply, run_broker, server, wait_until
 from broker.raw_upstream import RawUpstream
+from broker.replicas import run_replicas
 from broker.stateless import message, send, stream
 
 FORM: list[Any] = ["elicitation/create", {"message": "Name?", "requestedSchema": {"type": "object", "properties": {}}}]
@@ -27,12 +29,17 @@ def raw() -> Iterator[RawUpstream]:
         yield upstream
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+@pytest.fixture(scope="module", params=["one worker", "two workers", "two replicas"])
 def broker(raw: RawUpstream, request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
-    """A broker; with two workers a request that goes on may come to the other one."""
+    """A broker; with two workers or replicas a request that goes on may come to the other one."""
     config = {"servers": [server("ns/raw", raw.url, "r_")]}
-    options = ["--workers", str(request.param)]
-    with run_broker(tmp_path_factory.mktemp("parked"), config, *options) as broker:
+    directory = tmp_path_factory.mktemp("parked")
+    with ExitStack() as stack:
+        if request.param == "two replicas":
+            _, broker = stack.enter_context(run_replicas(directory, config, 2))
+        else:
+            workers = "2" if request.param == "two workers" else "1"
+            broker = stack.enter_context(run_broker(directory, config, "--workers", workers))
         broker.wait_ready("ns/raw")
         yield broker
 

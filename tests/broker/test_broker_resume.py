@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients with sessions that are asked, cut off, and come back, at any of two workers.
+"""Clients with sessions that are asked, cut off, and come back, at any of two workers, of one replica or of two.
 
 Every request opens a connection of its own, so that both workers get some.
 """
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from broker.harness import BrokerProcess, Json, rpc, run_broker, server, wait_until
 from broker.raw_upstream import RawUpstream
+from broker.replicas import run_replicas
 from broker.session_client import calling, listening, opened, start
 
 FORM = {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}}
@@ -35,11 +36,15 @@ def raw() -> Iterator[RawUpstream]:
         yield upstream
 
 
-@pytest.fixture(scope="module")
-def running(raw: RawUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+@pytest.fixture(scope="module", params=["workers", "replicas"])
+def running(raw: RawUpstream, request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     config = {"servers": [server("a", raw.url)]}
+    directory = Path(tmp_path_factory.mktemp("broker"))
     with ExitStack() as stack:
-        broker = stack.enter_context(run_broker(Path(tmp_path_factory.mktemp("broker")), config, "--workers", "2"))
+        if request.param == "workers":
+            broker = stack.enter_context(run_broker(directory, config, "--workers", "2"))
+        else:
+            _, broker = stack.enter_context(run_replicas(directory, config, 2))
         wait_until(lambda: all(broker.server("a")["ready"] for _ in range(8)), "both workers are ready")
         yield broker
 
