@@ -43,7 +43,7 @@ PAGES = (
     "/tool?name=gh_search",
     "/calls",
     "/sessions",
-    "/access?how=token&kind=tools&name=gh_evil",
+    "/access?how=token&who=ada&kind=tools&name=gh_evil",
     "/access?how=anonymous&kind=tools&name=",
 )
 
@@ -137,13 +137,16 @@ def test_whether_a_principal_may_use_a_tool_and_why(scene: Scene) -> None:
     page.get_by_role("link", name="Who may use it?").click()
     decision = page.get_by_role("region", name="Decision")
 
+    page.get_by_role("button", name="Decide").click()
+    expect(page.get_by_role("alert")).to_contain_text("The token does not name its subject")
+    page.get_by_label("Its name").fill("ada")
     page.get_by_label("Groups").fill("guests")
     page.get_by_role("button", name="Decide").click()
     expect(decision).to_contain_text("No rule of the policy allows it.")
     page.get_by_label("Groups").fill("guests, staff")
     page.get_by_role("button", name="Decide").click()
     expect(decision).to_contain_text("Decided by staff")
-    page.get_by_label("Further claims").fill("{")
+    page.get_by_label("Claims of the token").fill("{")
     page.get_by_role("button", name="Decide").click()
     expect(page.get_by_role("alert")).to_have_text('The claims must be a JSON object, such as {"department": "sales"}.')
 
@@ -277,7 +280,7 @@ def test_every_answer_has_the_headers_that_keep_others_out(scene: Scene) -> None
 def test_beyond_loopback_nothing_is_public_unless_said(tmp_path_factory: pytest.TempPathFactory) -> None:
     config: Json = {"servers": [], "broker": {"admin": {"token": TOKEN}}}
     bearer = {"authorization": f"Bearer {TOKEN}"}
-    with run_broker(tmp_path_factory.mktemp("open"), config, "--host", "0.0.0.0") as broker:
+    with run_broker(tmp_path_factory.mktemp("open"), config, "--host", "0.0.0.0", "--anonymous") as broker:
         assert [broker.request("GET", path).status for path in ("/status", "/status/a/b", "/ui", "/ui/tools")] == [
             401
         ] * 4

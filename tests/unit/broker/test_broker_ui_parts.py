@@ -9,11 +9,14 @@ import asyncio
 from typing import Any
 
 import pytest
+import yaml
+from mcpops_broker.access.token import TokenError
 from mcpops_broker.bus import make_buses
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.source import Source
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.gather import Gather
+from mcpops_broker.principal import ANONYMOUS, Principal
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.seen.live import POINTS, RECENT, SPAN, Live
 from mcpops_broker.seen.record import Outcome, Record
@@ -169,3 +172,25 @@ def test_a_question_about_access_is_read_from_an_address() -> None:
     assert (asked.kind, asked.complete, asked.problem) == ("tools", True, "")
     assert access_test.read({"how": "token", "claims": "[1]"}).problem.startswith("The claims must be a JSON object")
     assert not access_test.read({"name": "t"}).complete
+
+
+def test_principals_are_asked_about_as_the_configuration_makes_them() -> None:
+    issuer = {"issuer": "https://id.example", "groupsClaim": "realm.roles", "principalClaim": "oid"}
+    key = {"name": "bot", "hash": "sha256:" + "0" * 64, "groups": ["ci"]}
+    auth = parse(
+        yaml.safe_dump(
+            {"broker": {"auth": {"issuers": [issuer], "apiKeys": [key], "resource": "https://mcp.example/mcp"}}}
+        )
+    ).broker.auth
+
+    def principal(**query: str) -> Principal:
+        return access_test.principal_of(access_test.read(query), auth)
+
+    token = principal(how="token", who="17", claims='{"realm": {"roles": ["staff"]}, "scope": "read"}', scopes="write")
+    assert (token.id, token.groups, token.scopes) == ("token:https://id.example#17", {"staff"}, {"read", "write"})
+    assert principal(how="key", who="bot", groups="night shift, ops").groups == {"ci", "night shift", "ops"}
+    assert principal(how="key", who="new").id == "key:new"
+    assert principal(how="certificate", who="spiffe://a/b").id == "certificate:spiffe://a/b"
+    assert principal(how="anonymous", who="x") is ANONYMOUS
+    with pytest.raises(TokenError):
+        principal(how="token")

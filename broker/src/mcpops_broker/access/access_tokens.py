@@ -52,7 +52,7 @@ class AccessTokens:
             raise TokenError("is of an issuer that is not trusted here")
         claims = await self._checked(token, header, options)
         self._check_claims(claims, options, audiences)
-        return _principal(claims, options, token, self._clock_skew)
+        return principal_of(claims, options, token, self._clock_skew)
 
     async def _checked(self, token: str, header: Mapping[str, Any], options: IssuerOptions) -> dict[str, Any]:
         """Return the claims of a token that one of its issuer's keys has signed."""
@@ -84,7 +84,8 @@ class AccessTokens:
             raise TokenError("must come with a proof of its key, which this server does not take")
 
 
-def _principal(claims: dict[str, Any], options: IssuerOptions, token: str, skew: float) -> Principal:
+def principal_of(claims: dict[str, Any], options: IssuerOptions, token: str, skew: float) -> Principal:
+    """Return whom a token is about; raise `TokenError` when it names nobody."""
     subject = claims.get(options.principal_claim)
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_ID or not subject.isprintable():
         raise TokenError(f"does not name its subject (claim {options.principal_claim!r})")

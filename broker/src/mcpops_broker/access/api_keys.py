@@ -27,7 +27,7 @@ class ApiKeys:
     """Recognizes the keys of a configuration."""
 
     def __init__(self, keys: Iterable[ApiKey]) -> None:
-        self._principals = {key.hash: _principal(key) for key in keys}
+        self._principals = {key.hash: principal_of(key) for key in keys}
 
     def __bool__(self) -> bool:
         return bool(self._principals)
@@ -67,5 +67,6 @@ def key_problem(key: str) -> str:
     return ""
 
 
-def _principal(key: ApiKey) -> Principal:
+def principal_of(key: ApiKey) -> Principal:
+    """Return whom a key stands for."""
     return Principal(f"key:{key.name}", How.KEY, key.name, scopes=key.scopes, groups=key.groups, expires=key.expires)

@@ -41,7 +41,7 @@ class Certificates:
         name = nearest(text).get(self._options.part.lower(), "") if self._options.part else text
         if not name or len(name) > LONGEST or not name.isprintable():
             raise TokenError("does not name a client")
-        return _principal(name, self._options)
+        return principal_of(name, self._options)
 
 
 def nearest(text: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ def nearest(text: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _principal(name: str, options: CertificateOptions) -> Principal:
+def principal_of(name: str, options: CertificateOptions) -> Principal:
     """Return the same value for the same client, so that what depends on it is found again by it."""
     return Principal(f"certificate:{name}", How.CERTIFICATE, name, scopes=options.scopes, groups=options.groups)
 

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from mcpops_broker.access import access_tokens, api_keys, certificates
 from mcpops_broker.access.explain import explain
 from mcpops_broker.catalogue.scope import EVERYTHING, Decision
+from mcpops_broker.config.auth import ApiKey, AuthOptions, CertificateOptions, IssuerOptions
 from mcpops_broker.principal import ANONYMOUS, How, Principal
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.ui.tools import KINDS
@@ -80,31 +83,45 @@ def read(query: Mapping[str, str]) -> Asked:
 
 
 def answer(broker: Broker, asked: Asked) -> list[Answer]:
-    """Decide as for a request of that principal: about the name, or about everything of the kind."""
+    """Decide as for a request of that principal: about the name, or about everything of the kind.
+
+    Raises `TokenError` when claims name nobody.
+    """
     kind = KINDS[asked.kind]
-    principal = _principal(asked)
+    principal = principal_of(asked, broker.config.broker.auth)
     virtual_server = asked.virtual_server or None
     names = [asked.name] if asked.name else _names(broker, kind)
     return [Answer(name, explain(broker, principal, kind, name, virtual_server=virtual_server)) for name in names]
 
 
-def _names(broker: Broker, kind: Kind) -> list[str]:
-    return sorted(item.id for item in broker.catalogue.view(EVERYTHING).items(kind))[:MOST]
-
-
-def _principal(asked: Asked) -> Principal:
+def principal_of(asked: Asked, auth: AuthOptions) -> Principal:
+    """Return the principal that the question is about: as the configuration makes it of a key, a certificate or claims,
+    and with the scopes and groups that were asked for beside those. Raises `TokenError`."""
     if asked.how is How.ANONYMOUS:
         return ANONYMOUS
-    claims = dict(asked.parsed_claims)
-    issuer = claims.get("iss")
-    client = claims.get("client_id", claims.get("azp"))
-    return Principal(
-        id=f"{asked.how}:{asked.who}",
-        how=asked.how,
-        name=asked.who,
-        issuer=issuer if isinstance(issuer, str) else "",
-        client_id=client if isinstance(client, str) else "",
-        scopes=frozenset(asked.scopes.replace(",", " ").split()),
-        groups=frozenset(part.strip() for part in asked.groups.split(",") if part.strip()),
-        claims={**({"sub": asked.who} if asked.how is How.TOKEN and asked.who else {}), **claims},
+    if asked.how is How.KEY:
+        key = next((key for key in auth.api_keys if key.name == asked.who), ApiKey(asked.who, hash=""))
+        principal = api_keys.principal_of(key)
+    elif asked.how is How.CERTIFICATE:
+        options = auth.certificates or CertificateOptions(b"", ())
+        principal = certificates.principal_of(asked.who, options)
+    else:
+        principal = _of_claims(asked, auth)
+    return replace(
+        principal,
+        scopes=principal.scopes | frozenset(asked.scopes.replace(",", " ").split()),
+        groups=principal.groups | frozenset(part.strip() for part in asked.groups.split(",") if part.strip()),
     )
+
+
+def _of_claims(asked: Asked, auth: AuthOptions) -> Principal:
+    said = asked.parsed_claims.get("iss")
+    name = said if isinstance(said, str) else auth.issuers[0].issuer if auth.issuers else ""
+    issuer = next((one for one in auth.issuers if one.issuer == name), IssuerOptions(name))
+    subject = {issuer.principal_claim: asked.who} if asked.who else {}
+    claims = {"exp": time.time() + 3600, "iss": name, **subject, **asked.parsed_claims}
+    return access_tokens.principal_of(claims, issuer, "", 0)
+
+
+def _names(broker: Broker, kind: Kind) -> list[str]:
+    return sorted(item.id for item in broker.catalogue.view(EVERYTHING).items(kind))[:MOST]

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from mcpops_broker import __version__, logs
+from mcpops_broker.access.token import TokenError
 from mcpops_broker.broker import Broker
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.status import server_status, status
@@ -157,13 +158,18 @@ class Pages:
         return self._page(request, "calls.html", facts=await self._broker.all_workers.facts())
 
     async def _access_test(self, request: Request) -> Response:
-        asked = access_test.read(request.query_params)
+        asked, answers = access_test.read(request.query_params), None
+        if asked.complete and not asked.problem:
+            try:
+                answers = access_test.answer(self._broker, asked)
+            except TokenError as error:
+                asked.problem = f"The token {error}: fill in the name, or the claim."
         options = self._broker.config.broker
         return self._page(
             request,
             "access.html",
             asked=asked,
-            answers=access_test.answer(self._broker, asked) if asked.complete and not asked.problem else None,
+            answers=answers,
             rules=len(options.policy.rules) if options.policy else None,
             virtual=[server.name for server in self._broker.config.virtual_servers],
             hows=access_test.HOW,
