@@ -246,7 +246,7 @@ def test_keys_without_effect_are_named(broker: StartBroker) -> None:
     assert running.status()["config"]["warnings"] == [
         "key 'x' is not known and has no effect",
         "servers[0] (a): key 'newKey' is not known and has no effect",
-        "servers[0] (a): key 'tokenURLElicitation' has no effect here: clients are not asked for a token of their own",
+        "servers[0] (a): key 'tokenURLElicitation' has no effect here: users are asked with broker.userTokens",
     ]
 
 

@@ -23,8 +23,9 @@ class BadTokenError(ValueError):
 def read_given(text: str) -> Token:
     """Return the token; raise `BadTokenError`. That of a JWT's end is believed: it can only shorten its use."""
     value = text.strip()
-    if value[:7].lower() == "bearer ":
-        value = value[7:].strip()
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() == "bearer":  # copied with the name of its scheme
+        value = rest.strip()
     if not value:
         raise BadTokenError("The token is empty.")
     if len(value) > LONGEST:

@@ -109,7 +109,8 @@ class _Visits:
         ticket = form.get("elicitation_id", "")
         visit, credentials = self._wanted(ticket)
         self._check_same(visit, await self._who(request))
-        if credentials.source is not None or not hmac.compare_digest(form.get("csrf_token", ""), self._csrf(visit)):
+        sent, csrf = form.get("csrf_token", "").encode(), self._csrf(visit).encode()
+        if credentials.source is not None or not hmac.compare_digest(sent, csrf):
             raise _StopError(403, "That did not work", "This form is not from this page. Open the link again.")
         try:
             token = read_given(form.get("token", ""))
