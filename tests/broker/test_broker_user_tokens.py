@@ -21,7 +21,7 @@ from broker.token_server import TokenServer
 
 from broker import stateless
 
-PUBLIC = "http://gateway.test"
+PUBLIC = "https://gateway.test"
 """The broker's address for browsers; those here find it by another one."""
 CAN = {"elicitation": {"url": {}}}
 
