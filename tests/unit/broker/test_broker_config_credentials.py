@@ -78,7 +78,6 @@ def test_the_operators_words_for_it() -> None:
     config = read(None, PAGE, **asked)
     assert (config.servers[0].auth, config.warnings) == (UserToken(url="https://page.test/t"), ())
     config = read(None, None, **asked)
-    assert config.servers[0].auth is None
     assert "users are asked with broker.userTokens" in config.warnings[0]
     config = read({"type": "bearer", "token": "x"})
     assert config.servers[0].auth is None

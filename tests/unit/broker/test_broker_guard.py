@@ -65,6 +65,12 @@ def test_rules_and_exceptions(guard: Guard, address: str, allowed: bool) -> None
     assert (guard.refusal(address) is None) is allowed
 
 
+def test_addresses_that_others_give_are_not_the_brokers_own_machine() -> None:
+    assert Guard().for_foreign().refusal("127.0.0.1") is not None
+    assert Guard(allow=("loopback",)).for_foreign().refusal("127.0.0.1") is None
+    assert Guard().for_foreign().refusal("10.0.0.1") is None
+
+
 def test_rules_are_groups_and_networks() -> None:
     assert all(map(is_rule, [*GROUPS, "10.0.0.0/8", "fd00::/8", "192.0.2.7"]))
     assert not any(map(is_rule, ["", "localhost", "10.0.0.1/8", "10.0.0.0/33"]))

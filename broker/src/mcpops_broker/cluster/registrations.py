@@ -8,7 +8,7 @@ An object that cannot be used harms no other: what is wrong with it becomes its 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcpops_broker.cluster import secrets as secret_rules
@@ -86,7 +86,7 @@ class Reader:
         before = known.get(entry["name"])
         if before is None or before[0] != entry:
             try:
-                before = entry, from_document({"servers": [entry]}).servers[0]
+                before = entry, replace(from_document({"servers": [entry]}).servers[0], foreign=True)
             except ConfigError as error:
                 place = f"servers[0] ({entry['name']}): "
                 raise NotReadyError("; ".join(problem.removeprefix(place) for problem in error.problems)) from None

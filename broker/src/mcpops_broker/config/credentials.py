@@ -155,7 +155,7 @@ def parse_addresses(broker: Fields) -> Guard:
 
 
 def web_address(fields: Fields, key: str, *, required: bool = False) -> str:
-    """Return an http(s) address without user name, query of secrets or fragment; empty when it is not given."""
+    """Return an http(s) address without user name and fragment; empty when it is not given."""
     url = fields.text(key)
     if not url:
         if required:
@@ -173,17 +173,16 @@ def web_address(fields: Fields, key: str, *, required: bool = False) -> str:
 
 
 def _operators_user_token(server: Fields, warnings: list[str], *, asks_users: bool) -> UserToken | None:
+    """Read the operator's word for it, which means nothing until there is a page, as at its own broker."""
     asked = server.raw("tokenURLElicitation")
     if not isinstance(asked, dict):
         return None
     url = web_address(Fields(f"{server.place}: tokenURLElicitation", asked, server.problems), "url") or None
-    if asks_users:
-        return UserToken(url=url)
-    if url:
+    if url and not asks_users:
         warnings.append(
             f"{server.place}: key 'tokenURLElicitation' has no effect here: users are asked with broker.userTokens"
         )
-    return None
+    return UserToken(url=url)
 
 
 def _header(fields: Fields) -> ServerAuth | None:

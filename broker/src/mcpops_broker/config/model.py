@@ -128,6 +128,9 @@ class Server:
     """Era of MCP that is spoken: `session` (2025-11-25 and earlier), `stateless` (2026-07-28), or `auto`: found out."""
     ca_cert: str | None = field(default=None, repr=False)
     """PEM of authorities trusted for this upstream beside the system's."""
+    foreign: bool = False
+    """Whether somebody else than the author of the configuration gave its address: an object of the cluster. Then it
+    must not be the broker's own machine."""
     user_specific: bool = False
     """Whether it offers each user something else: then it is asked with the authorization of each client."""
     categories: tuple[str, ...] = field(default=(), compare=False)

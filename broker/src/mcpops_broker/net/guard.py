@@ -45,6 +45,10 @@ class Guard:
     deny: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
 
+    def for_foreign(self) -> Guard:
+        """Return the rules for addresses that others than the author of the configuration give."""
+        return Guard((*self.deny, "loopback"), self.allow)
+
     def refusal(self, address: str) -> str | None:
         """Return why there may be no connection to an address, as it comes from the resolver; None: it is allowed."""
         return _refusal(self, address)

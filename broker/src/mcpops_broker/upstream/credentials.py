@@ -155,17 +155,16 @@ class ExchangedToken(OwnToken):
 
 
 def credentials_for(server: Server, http: HttpClient, options: BrokerOptions, ca_bundle: str | None) -> Credentials:
-    """Build the credential that a server is configured with, unless users give it (`UserToken`)."""
+    """Build the credential that a server is configured with. Those that users give (`UserToken`) are not built here:
+    without the page for them they are nothing."""
     headers = {AUTHORIZATION: server.credential} if server.credential else {}
     auth = server.auth
-    if auth is None:
+    if auth is None or isinstance(auth, UserToken):
         return ClientAuthorization(headers, token_too=False) if server.user_specific else Credentials(headers)
     if isinstance(auth, StaticHeader):
         return Credentials({**headers, auth.name: auth.value})
     if isinstance(auth, Passthrough):
         return ClientAuthorization(headers, token_too=True)
-    if isinstance(auth, UserToken):
-        raise TypeError("the tokens of users are not the configuration's")
     source = TokenSource.build(auth.client, http, options, ca_bundle)
     if isinstance(auth, ClientCredentials):
         return OwnToken(server.name, source, {})

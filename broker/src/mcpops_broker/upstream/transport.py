@@ -64,7 +64,7 @@ class Transport:
             server.url,
             connect_timeout=options.timeouts.connect,
             authorities=tuple(pem for pem in (ca_bundle, server.ca_cert) if pem),
-            guard=options.upstream_addresses,
+            guard=options.upstream_addresses.for_foreign() if server.foreign else options.upstream_addresses,
         )
 
     def authorized(self, headers: dict[str, str], client: Client) -> dict[str, str]:
