@@ -22,6 +22,9 @@ from broker import cluster_objects as objects
 
 PLACE = "team-a"
 
+BROKER = {"cluster": objects.GATEWAY, "upstreamAddresses": {"allow": ["loopback"]}}
+"""The servers of these tests are on this machine, where those of a cluster must not be."""
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
@@ -52,7 +55,7 @@ def broker(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     directory = tmp_path_factory.mktemp("broker")
     with run_broker(
         directory,
-        {"servers": [], "broker": {"cluster": objects.GATEWAY}},
+        {"servers": [], "broker": BROKER},
         *("--cluster", "--namespace", PLACE),
         env={"KUBECONFIG": str(cluster.kubeconfig)},
     ) as process:
@@ -157,13 +160,13 @@ def test_the_file_comes_first_and_is_still_watched(
 ) -> None:
     weather = objects.registration(PLACE, "weather")
     entry = {"name": f"{PLACE}/weather", "url": upstream.url, "prefix": "file_"}
-    broker.configure({"servers": [entry], "broker": {"cluster": objects.GATEWAY}})
+    broker.configure({"servers": [entry], "broker": BROKER})
     objects.apply(cluster, objects.route(PLACE, "weather", port), weather)
 
     assert "configuration file has a server of the name" in becomes(cluster, weather, "NotReady")
     wait_until(lambda: sorted(broker.tools()) == ["file_echo", "file_slow"], "the file's server is served")
 
-    broker.configure({"servers": [], "broker": {"cluster": objects.GATEWAY}})
+    broker.configure({"servers": [], "broker": BROKER})
     becomes(cluster, weather, "Ready")
     cluster.delete(objects.path(weather)).ok()
 
@@ -172,7 +175,7 @@ def test_one_of_two_writes_and_the_other_follows(
     cluster: Cluster, broker: BrokerProcess, tmp_path: Path, port: int
 ) -> None:
     environment = {"KUBECONFIG": str(cluster.kubeconfig)}
-    config = {"servers": [], "broker": {"cluster": objects.GATEWAY}}
+    config = {"servers": [], "broker": BROKER}
     weather = objects.registration(PLACE, "weather")
     objects.apply(cluster, objects.route(PLACE, "weather", port))
     with run_broker(tmp_path, config, "--cluster", env=environment) as second:  # of all namespaces
@@ -195,7 +198,7 @@ def test_definitions_may_come_later_and_be_the_oldest(cluster: Cluster, tmp_path
     names = [f"{plural}.mcp.kuadrant.io" for plural in ("mcpserverregistrations", "mcpvirtualservers")]
     for name in names:
         cluster.delete(f"{objects.CRDS}/{name}").ok()
-    config = {"servers": [], "broker": {"cluster": objects.GATEWAY}}
+    config = {"servers": [], "broker": BROKER}
     environment = {"KUBECONFIG": str(cluster.kubeconfig)}
     with run_broker(tmp_path, config, "--cluster", "--namespace", PLACE, env=environment) as broker:
         wait_until(lambda: broker.request("GET", "/readyz").status == 200, "it serves without them")

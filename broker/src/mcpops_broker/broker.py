@@ -122,7 +122,7 @@ class Broker:
         self.task_ids = TaskIds(secrets)
         self.asks = Asks(bus.here)
         self.store: Store = MemoryStore(bus) if replicas is None else replicas.store
-        self.user_tokens = Shared(UserTokens(secrets[0], self.store), Tickets(secrets[0]))
+        self.user_tokens = Shared(UserTokens(secrets, self.store), Tickets(secrets))
         self.knows_users = False
         """Whether there is an upstream that each user is known to."""
         elsewhere = None if replicas is None else replicas.sessions(self)
@@ -265,7 +265,8 @@ class Broker:
             self.background.start(upstream.retire(CLOSE_GRACE), "retire upstream")
 
     def _use_secrets(self, secrets: list[bytes]) -> None:
-        for sealer in (self.sessions.sealer, self.parked.sealer, self.task_ids):
+        users = self.user_tokens
+        for sealer in (self.sessions.sealer, self.parked.sealer, self.task_ids, users.tokens, users.tickets):
             sealer.use(secrets)
 
     def end_session(self, session_id: str) -> None:

@@ -20,7 +20,6 @@ servers:
   category: [demo]
   hint: "what the weather is"
   tags: [sky]
-  tokenURLElicitation: {url: ""}
   userSpecificList: false
 virtualServers:
 - name: mcp-test/some

@@ -19,7 +19,7 @@ from mcpops_broker.credentials.user_tokens import UserTokens
 from mcpops_broker.store.memory import MemoryStore
 
 ANN, BOB = b"a" * 16, b"b" * 16
-SECRET = b"s" * 32
+SECRETS = [b"s" * 32]
 
 
 class Issuer:
@@ -168,7 +168,7 @@ async def test_the_number_of_tokens_is_bounded() -> None:
 
 async def test_a_users_token_is_for_one_user_and_one_server_and_unreadable_in_the_store() -> None:
     store = MemoryStore(Bus())
-    tokens = UserTokens(SECRET, store)
+    tokens = UserTokens(SECRETS, store)
     await tokens.put(ANN, "up", Token("hush", None, "refresh"), 60)
 
     assert await tokens.get(ANN, "up") == Token("hush", None, "refresh")
@@ -180,11 +180,11 @@ async def test_a_users_token_is_for_one_user_and_one_server_and_unreadable_in_th
     assert b"hush" not in sealed
     await store.set(f"token:{BOB.hex()}:up", sealed, 60)  # who can write to the store cannot hand it to another user
     assert await tokens.get(BOB, "up") is None
-    assert await UserTokens(b"t" * 32, store).get(ANN, "up") is None
+    assert await UserTokens([b"t" * 32], store).get(ANN, "up") is None
 
 
 async def test_a_token_that_has_expired_is_none() -> None:
-    tokens = UserTokens(SECRET, MemoryStore(Bus()))
+    tokens = UserTokens(SECRETS, MemoryStore(Bus()))
 
     await tokens.put(ANN, "up", Token("old", time.time() - 1), 60)
     await tokens.put(BOB, "up", Token("old", time.time() - 1, "refresh"), 60)
@@ -194,7 +194,7 @@ async def test_a_token_that_has_expired_is_none() -> None:
 
 
 async def test_only_the_refused_token_is_forgotten() -> None:
-    tokens = UserTokens(SECRET, MemoryStore(Bus()))
+    tokens = UserTokens(SECRETS, MemoryStore(Bus()))
     await tokens.put(ANN, "up", Token("new"), 60)
 
     await tokens.forget(ANN, "up", "old")
@@ -206,7 +206,7 @@ async def test_only_the_refused_token_is_forgotten() -> None:
 async def test_a_refresh_token_is_used_once_by_all_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_tokens, "_LOOK_AGAIN", 0.001)
     store = MemoryStore(Bus())
-    workers = [UserTokens(SECRET, store) for _ in range(3)]
+    workers = [UserTokens(SECRETS, store) for _ in range(3)]
     old = Token("old", time.time() + 5, "r1")
     await workers[0].put(ANN, "up", old, 60)
     used: list[str] = []
@@ -227,7 +227,7 @@ async def test_a_refresh_token_is_used_once_by_all_workers(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("final", [True, False])
 async def test_a_token_that_cannot_be_renewed_is_forgotten_only_when_it_never_can(final: bool) -> None:
-    tokens = UserTokens(SECRET, MemoryStore(Bus()))
+    tokens = UserTokens(SECRETS, MemoryStore(Bus()))
     old = Token("old", time.time() + 5, "r1")
     await tokens.put(ANN, "up", old, 60)
 
@@ -244,24 +244,28 @@ async def test_a_token_that_cannot_be_renewed_is_forgotten_only_when_it_never_ca
 
 
 def test_a_ticket_is_for_one_purpose_and_a_short_time() -> None:
-    tickets = Tickets(SECRET)
+    tickets = Tickets(SECRETS)
     ticket = tickets.make("visit", ["a", 1], 60)
 
     assert tickets.open("visit", ticket) == ["a", 1]
     assert tickets.open("login", ticket) is None
     assert tickets.open("visit", tickets.make("visit", "a", 0)) is None
-    assert Tickets(b"t" * 32).open("visit", ticket) is None
+    assert Tickets([b"t" * 32]).open("visit", ticket) is None
     for broken in ("", "x", ticket[:-2], ticket + "AA", "é", "A" * 5000, ticket[:20] + "A" + ticket[21:]):
         assert tickets.open("visit", broken) is None
 
 
-def test_what_is_derived_differs_by_purpose_and_text() -> None:
-    tickets = Tickets(SECRET)
-    derived = {tickets.derive(purpose, text) for purpose in ("a", "b") for text in ("x", "y")}
+async def test_the_key_can_be_changed_and_nothing_is_lost() -> None:
+    store = MemoryStore(Bus())
+    tokens, tickets = UserTokens(SECRETS, store), Tickets(SECRETS)
+    await tokens.put(ANN, "up", Token("kept"), 60)
+    ticket = tickets.make("visit", 1, 60)
 
-    assert len(derived) == 4
-    assert tickets.derive("a", "x") in derived
-    assert all(len(one) == 43 for one in derived)
+    for sealer in (tokens, tickets):
+        sealer.use([b"t" * 32, *SECRETS])
+
+    assert await tokens.get(ANN, "up") == Token("kept")
+    assert tickets.open("visit", ticket) == 1
 
 
 def test_a_token_may_be_typed_with_what_is_around_it() -> None:

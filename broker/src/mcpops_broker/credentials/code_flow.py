@@ -2,7 +2,8 @@
 # Copyright (c) 2026, mcpops contributors
 """The authorization code flow (RFC 6749 section 4.1) with PKCE (RFC 7636), for a browser that visits the broker.
 
-Nothing is remembered meanwhile: the state is a ticket, and holds only in the browser that has its cookie.
+Nothing is remembered meanwhile: the state is a ticket, which nobody else can read, and holds only in the browser that
+has its cookie.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mcpops_broker.credentials.token_endpoint import Token, TokenSource
 
 WITHIN = 600.0
 """Seconds in which the browser must come back."""
-_STATE, _VERIFIER = "state", "code verifier"
+_STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,16 @@ class Departure:
     cookie: str
 
 
+@dataclass(frozen=True, slots=True)
+class Return:
+    """What was kept while a browser was away."""
+
+    verifier: str
+    """Of PKCE: shows that the broker began the flow that it ends."""
+    value: Any
+    """What was given to `begin`."""
+
+
 class CodeFlow:
     """Sends browsers to authorization servers and takes what they come back with."""
 
@@ -40,14 +51,13 @@ class CodeFlow:
 
     def begin(self, client: OAuthClient, redirect_uri: str, value: Any) -> Departure:
         """Begin a flow; `value` is JSON that is there again when the browser comes back."""
-        cookie = token_urlsafe(24)
-        verifier = self._tickets.derive(_VERIFIER, cookie)
+        cookie, verifier = token_urlsafe(24), token_urlsafe(32)
         challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         query = {
             "response_type": "code",
             "client_id": client.client_id,
             "redirect_uri": redirect_uri,
-            "state": self._tickets.make(_STATE, [_mark(cookie), value], WITHIN),
+            "state": self._tickets.make(_STATE, [_mark(cookie), verifier, value], WITHIN),
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
@@ -60,21 +70,21 @@ class CodeFlow:
         page = client.authorization_url or ""
         return Departure(f"{page}{'&' if '?' in page else '?'}{urlencode(query)}", cookie)
 
-    def value_of(self, state: str, cookie: str) -> Any:
-        """Return the value of the flow that a browser comes back from; None when it is none that began there."""
+    def returned(self, state: str, cookie: str) -> Return | None:
+        """Return what a browser comes back from; None when that is nothing that it began."""
         opened = self._tickets.open(_STATE, state)
         if opened is None or not hmac.compare_digest(opened[0], _mark(cookie)):
             return None
-        return opened[1]
+        return Return(opened[1], opened[2])
 
-    async def end(self, source: TokenSource, redirect_uri: str, code: str, cookie: str) -> Token:
+    async def end(self, source: TokenSource, redirect_uri: str, code: str, verifier: str) -> Token:
         """Turn the code that the browser brought into a token; raise `CredentialError`."""
         return await source.fetch(
             {
                 "grant_type": "authorization_code",
                 "code": code,
                 "redirect_uri": redirect_uri,
-                "code_verifier": self._tickets.derive(_VERIFIER, cookie),
+                "code_verifier": verifier,
             }
         )
 

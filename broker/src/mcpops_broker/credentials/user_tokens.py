@@ -5,39 +5,37 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mcpops_broker.credentials.keeper import EARLY
 from mcpops_broker.credentials.token_endpoint import CredentialError, Token
+from mcpops_broker.sealed_box import SealedBox, Secrets
 from mcpops_broker.store.store import Store
 
 REFRESH_WITHIN = 25.0
 """Seconds that one worker gets to renew a token while the others wait for it: a refresh token may only be used once."""
 _LOOK_AGAIN = 0.2
 """Seconds between two looks for what another worker is fetching."""
-_NONCE = 12
 
 Refresh = Callable[[str], Awaitable[Token]]
 """Asks for the next token by a refresh token; raises `CredentialError`."""
 
 
 class UserTokens:
-    """Keeps tokens with a key of the deployment, derived from its secret. Who reads the store learns none, and cannot
-    put one user's token in the place of another's."""
+    """Keeps tokens with keys of the deployment. Who reads the store learns none, and cannot put one user's token in
+    the place of another's."""
 
-    def __init__(self, secret: bytes, store: Store) -> None:
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker user token").derive(secret)
-        self._aead = AESGCM(key)
+    def __init__(self, secrets: Secrets, store: Store) -> None:
+        self._box = SealedBox(b"mcpops-broker user token", b"\x01", secrets)
         self._store = store
         self._refreshing: dict[str, asyncio.Task[Token | None]] = {}
+
+    def use(self, secrets: Secrets) -> None:
+        """Take other secrets."""
+        self._box.use(secrets)
 
     async def get(self, principal: bytes, upstream: str) -> Token | None:
         """Return a user's token, `principal` being the digest; None when there is none or it has expired for good."""
@@ -45,11 +43,12 @@ class UserTokens:
         sealed = await self._store.get(key)
         if sealed is None:
             return None
-        try:
-            plain = self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], key.encode())
-        except (ValueError, InvalidTag):
-            return None  # sealed with the key of before: the user is asked again
-        value, expires, refresh = orjson.loads(plain)
+        plain = self._box.open(sealed.decode("latin-1"))
+        if plain is None:
+            return None  # sealed with a key that is no longer known: the user is asked again
+        place, value, expires, refresh = orjson.loads(plain)
+        if place != key:
+            return None
         token = Token(value, expires, refresh)
         return token if refresh or expires is None or time.time() < expires else None
 
@@ -59,9 +58,9 @@ class UserTokens:
         seconds = token.expires - time.time() if known and token.expires is not None else lifetime
         if seconds <= 0:
             return
-        key, nonce = _key(principal, upstream), os.urandom(_NONCE)
-        plain = orjson.dumps([token.value, token.expires, token.refresh])
-        await self._store.set(key, nonce + self._aead.encrypt(nonce, plain, key.encode()), seconds)
+        key = _key(principal, upstream)
+        plain = orjson.dumps([key, token.value, token.expires, token.refresh])
+        await self._store.set(key, self._box.seal(plain).encode(), seconds)
 
     async def forget(self, principal: bytes, upstream: str, refused: str) -> None:
         """Forget a token that the upstream refused; another one that was given since is kept."""

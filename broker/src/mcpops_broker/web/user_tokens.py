@@ -9,7 +9,7 @@ or from a login at the authorization server whose tokens the broker accepts (`br
 
 from __future__ import annotations
 
-import hmac
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
@@ -25,7 +25,7 @@ from mcpops_broker.credentials.token_endpoint import CredentialError, Token, Tok
 from mcpops_broker.principal import How, Principal
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.protocol.jsonrpc import RpcError
-from mcpops_broker.upstream.user_credentials import PATH, TokenOfUser, Visit
+from mcpops_broker.upstream.user_credentials import PATH, VISIT_WITHIN, TokenOfUser, Visit
 from mcpops_broker.web import user_token_pages as pages
 from mcpops_broker.web.asgi import BodyError, Headers, read_body, read_headers
 
@@ -92,11 +92,11 @@ class _Visits:
         visit, credentials = self._wanted(ticket)
         who = await self._who(request)
         if who is None and settings.login is not None:
-            return self._depart(settings, settings.login, [_LOGIN, ticket])
+            return self._depart(settings, self._login(settings.login), [_LOGIN, ticket])
         self._check_same(visit, who)
         if credentials.source is not None:
             return self._depart(settings, credentials.source.client, [_GIVE, ticket])
-        return pages.form(visit.upstream, ticket, self._csrf(visit))
+        return self._form(visit, ticket)
 
     async def take(self, request: Request) -> Response:
         """Take what was typed into the form."""
@@ -109,24 +109,24 @@ class _Visits:
         ticket = form.get("elicitation_id", "")
         visit, credentials = self._wanted(ticket)
         self._check_same(visit, await self._who(request))
-        sent, csrf = form.get("csrf_token", "").encode(), self._csrf(visit).encode()
-        if credentials.source is not None or not hmac.compare_digest(sent, csrf):
+        csrf = self._tickets.open(_CSRF, form.get("csrf_token", ""))
+        if credentials.source is not None or csrf != visit.number:
             raise _StopError(403, "That did not work", "This form is not from this page. Open the link again.")
         try:
             token = read_given(form.get("token", ""))
         except BadTokenError as error:
-            return pages.form(visit.upstream, ticket, self._csrf(visit), str(error))
+            return self._form(visit, ticket, str(error))
         return await self._given(visit, credentials, token)
 
     async def come_back(self, request: Request) -> Response:
         """Take what a browser comes back with from an authorization server."""
         settings, query = self._settings(), request.query_params
         cookie = request.cookies.get(_FLOW_COOKIE, "")
-        value = self._flow.value_of(query.get("state", ""), cookie)
-        if value is None:
+        flow = self._flow.returned(query.get("state", ""), cookie)
+        if flow is None:
             text = "This browser did not begin here, or too long ago. Open the link again."
             raise _StopError(400, "That did not work", text)
-        purpose, ticket = value
+        purpose, ticket = flow.value
         visit, credentials = self._wanted(ticket)
         if query.get("error"):
             text = f"The authorization server says: {jsonrpc.excerpt(query['error'])}. Nothing was stored."
@@ -134,13 +134,13 @@ class _Visits:
         source = credentials.source
         if purpose == _LOGIN and settings.login is not None:
             config = self._broker.config
-            source = TokenSource.build(settings.login, self._broker.http, config.broker, config.ca_bundle)
+            source = TokenSource.build(self._login(settings.login), self._broker.http, config.broker, config.ca_bundle)
         else:
             self._check_same(visit, await self._who(request))
         if source is None:
             raise _StopError(400, "That did not work", "The configuration has changed meanwhile. Open the link again.")
         try:
-            token = await self._flow.end(source, settings.url + CALLBACK, query.get("code", ""), cookie)
+            token = await self._flow.end(source, settings.url + CALLBACK, query.get("code", ""), flow.verifier)
         except CredentialError as error:
             logs.warning("user_token.failed", upstream=visit.upstream, problem=str(error))
             text = (
@@ -161,6 +161,12 @@ class _Visits:
         if settings is None:
             raise _StopError(404, "Not found", "This gateway asks nobody for tokens.")
         return settings
+
+    def _login(self, client: OAuthClient) -> OAuthClient:
+        """Return the client of logins: its tokens must be for this broker."""
+        if client.resource or client.audience:
+            return client
+        return replace(client, resource=self._broker.config.broker.auth.resource or None)
 
     def _wanted(self, ticket: str) -> tuple[Visit, TokenOfUser]:
         """Return what a link is for."""
@@ -211,8 +217,9 @@ class _Visits:
         secure = settings.url.startswith("https:")
         answer.set_cookie(name, value, int(seconds), path=PATH, secure=secure, httponly=True, samesite="lax")
 
-    def _csrf(self, visit: Visit) -> str:
-        return self._tickets.derive(_CSRF, visit.number)
+    def _form(self, visit: Visit, ticket: str, problem: str = "") -> Response:
+        # Only this page shows the ticket in the form, and only to the visit's principal: no other site can send one.
+        return pages.form(visit.upstream, ticket, self._tickets.make(_CSRF, visit.number, VISIT_WITHIN), problem)
 
     async def _given(self, visit: Visit, credentials: TokenOfUser, token: Token) -> Response:
         """Keep the token, and tell the client that its user is done."""
