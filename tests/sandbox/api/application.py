@@ -28,6 +28,7 @@ from .bodies import (
 from .deletion import delete
 from .errors import ApiError
 from .http import Request, Response, Stream
+from .identities import AccountTokens
 from .objects import Object, copy, encode, now_micro
 from .openapi import OpenApi
 from .options import DeleteOptions, WriteOptions
@@ -42,7 +43,7 @@ from .watching import Watch
 LOG = logging.getLogger(__name__)
 _REVIEW_GROUPS = ("authorization.k8s.io", "authentication.k8s.io")
 _CHANGES = ("update", "patch")
-_LEFT_OUT = ("attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize", "token")
+_LEFT_OUT = ("attach", "binding", "ephemeralcontainers", "eviction", "exec", "portforward", "proxy", "resize")
 _DEFAULT_WATCH_SECONDS = (1800, 3600)
 _CUSTOM_PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 _BUILTIN_PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
@@ -77,7 +78,10 @@ class Application:
         authenticator: Authenticator,
         authorizer: Authorizer,
         audit: AuditLog,
+        *,
+        accounts: AccountTokens,
     ) -> None:
+        self._accounts = accounts
         self._registry = registry
         self._catalog = registry.catalog
         self._pages = Pages(registry.catalog, openapi)
@@ -165,6 +169,8 @@ class Application:
             raise errors.not_found(context.resource, info.name)
         if info.subresource == "scale":
             return self._scale(context)
+        if info.subresource == "token":
+            return self._account_token(context)
         if info.subresource == "finalize" and info.verb != "update":
             raise errors.method_not_allowed()
         handlers: dict[str, Callable[[Context], Response | Stream]] = {
@@ -195,6 +201,14 @@ class Application:
             raise errors.method_not_allowed()
         body = read_object(request, info.resource)
         return Response(201, encode(self._reviews.answer(info.resource, body, user, info.namespace)))
+
+    def _account_token(self, context: Context) -> Response:
+        """A token of a service account (TokenRequest), as the kubelet asks for one for every Pod."""
+        if context.info.verb != "create" or not context.info.name:
+            raise errors.method_not_allowed()
+        body = read_object(context.request, "TokenRequest")
+        account = self._registry.get(context.target)
+        return Response(201, encode({**body, "status": self._accounts.issue(account, body.get("spec") or {})}))
 
     # reading
 

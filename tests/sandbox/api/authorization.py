@@ -53,7 +53,7 @@ class Authorizer:
     def check(self, user: User, info: RequestInfo) -> None:
         """Refuse a request that is not allowed; raises 403."""
         group, resource, part = info.group, info.resource, info.subresource
-        wanted = Attributes(user, info.verb, group, resource, part, info.namespace, info.name, info.path)
+        wanted = Attributes(user, info.verb, group, resource, part, info.namespace, info.name or info.only, info.path)
         decision = self.decide(wanted)
         if not decision.allowed:
             raise _refusal(wanted, decision.reason)

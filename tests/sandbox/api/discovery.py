@@ -103,12 +103,15 @@ def _described(plural: str, kind: Object, namespaced: bool, singular: str, verbs
 
 def _resource(resource: Resource) -> Object:
     own = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-    scale = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
-    verbs = {"finalize": ["update"], "log": ["get"]}
+    kinds = {
+        "scale": {"group": "autoscaling", "version": "v1", "kind": "Scale"},
+        "token": {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"},
+    }
+    verbs = {"finalize": ["update"], "log": ["get"], "token": ["create"]}
     parts = [
         {
             "subresource": name,
-            "responseKind": scale if name == "scale" else own,
+            "responseKind": kinds.get(name, own),
             "verbs": verbs.get(name, ["get", "patch", "update"]),
         }
         for name in resource.subresources

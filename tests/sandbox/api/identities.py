@@ -3,14 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two controllers without which roles and service accounts would be of little use.
 
-One writes the rules of aggregated cluster roles, the other fills in the token of a Secret of type
-kubernetes.io/service-account-token, and deletes it with its account.
+One writes the rules of aggregated cluster roles, the other makes the tokens of service accounts: it fills in that of a
+Secret of type kubernetes.io/service-account-token, and deletes it with its account.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -55,7 +57,8 @@ class RoleAggregator:
 
 
 class AccountTokens:
-    """The tokens of service accounts: made for Secrets that ask for one, good while both exist."""
+    """The tokens of service accounts: made for Secrets that ask for one, good while both exist, or asked for
+    (TokenRequest), good for a time."""
 
     def __init__(self, registry: Registry, authority: Path) -> None:
         self._registry = registry
@@ -67,10 +70,34 @@ class AccountTokens:
     def find(self, token: str) -> User | None:
         """The service account that a token stands for."""
         record = self._secrets.get(token)
-        account = self._account(record.load()) if record else None
+        account = self._account(record.load()) if record else self._asked_for(token)
         if account is None:
             return None
         return User.named(f"{SERVICE_ACCOUNT}{account.namespace}:{account.name}", account.uid)
+
+    def issue(self, account: Record, spec: Object) -> Object:
+        """The status of a TokenRequest. The token is signed, so that it outlives this server."""
+        end = datetime.now(UTC) + timedelta(seconds=int(spec.get("expirationSeconds") or 3600))
+        claims = {"exp": int(end.timestamp()), "ns": account.namespace, "name": account.name, "uid": account.uid}
+        payload = base64.urlsafe_b64encode(orjson.dumps(claims)).decode().rstrip("=")
+        token = f"{payload}.{self._signature(payload)}"
+        return {"token": token, "expirationTimestamp": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    def _asked_for(self, token: str) -> Record | None:
+        payload, dot, signature = token.partition(".")
+        if not dot or not hmac.compare_digest(self._signature(payload).encode(), signature.encode("utf-8", "replace")):
+            return None
+        claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        found = self._registry.store.get(_ACCOUNTS, claims["ns"], claims["name"])
+        alive = claims["exp"] > datetime.now(UTC).timestamp()
+        return found if alive and found and found.uid == claims["uid"] else None
+
+    def _signature(self, payload: str) -> str:
+        key = self._authority.with_name("account.key")
+        if not key.exists():
+            key.touch(mode=0o600)
+            key.write_bytes(secrets.token_bytes(32))
+        return hmac.new(key.read_bytes(), payload.encode("utf-8", "replace"), "sha256").hexdigest()
 
     def _account(self, secret: Object) -> Record | None:
         """The account that a secret is for, if it is there and the same one as ever."""

@@ -29,6 +29,8 @@ class RequestInfo:
     subresource: str = ""
     extra: tuple[str, ...] = ()
     """Path segments after the subresource."""
+    only: str = ""
+    """The one object that the field selector of a list names: a right to that object is enough for it."""
 
     @classmethod
     def of(cls, request: Request) -> RequestInfo:
@@ -46,11 +48,23 @@ class RequestInfo:
         name = rest[1] if len(rest) > 1 else ""
         subresource = rest[2] if len(rest) > 2 else ""
         verb = _VERBS.get(request.method, request.method.lower())
+        only = ""
         if not name:
+            only = _only(request.query.get("fieldSelector", ""))
             verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
             if verb == "list" and flag(request.query, "watch"):
                 verb = "watch"
-        return cls(verb, request.target, path, group, version, rest[0], namespace, name, subresource, tuple(rest[3:]))
+        return cls(
+            verb, request.target, path, group, version, rest[0], namespace, name, subresource, tuple(rest[3:]), only
+        )
+
+
+def _only(selector: str) -> str:
+    for part in selector.split(","):
+        field, _, name = part.replace("==", "=").partition("=")
+        if field == "metadata.name":
+            return name
+    return ""
 
 
 def _api(parts: list[str]) -> tuple[str, str, list[str]]:

@@ -76,7 +76,7 @@ def build(
         registry.restore(journal)
     furnish(registry)
     authenticator = Authenticator(users, accounts.find)
-    return Application(registry, OpenApi(catalog, definitions), authenticator, authorizer, audit)
+    return Application(registry, OpenApi(catalog, definitions), authenticator, authorizer, audit, accounts=accounts)
 
 
 async def serve(settings: Settings) -> None:

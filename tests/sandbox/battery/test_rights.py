@@ -323,3 +323,22 @@ def test_the_role_of_a_binding_is_for_good(reader: Person, space: Space) -> None
     refused = space.cluster.patch(path, {"roleRef": {"name": "other"}})
     assert refused.status == 422
     assert "cannot change roleRef" in refused.body["message"]
+
+
+def test_a_token_that_is_asked_for_stands_for_its_account(cluster: Cluster, space: Space) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "asking"}}
+    cluster.post(space.core("serviceaccounts"), account).ok()
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+
+    asked = cluster.post(f"{space.core('serviceaccounts')}/asking/token", request)
+
+    assert asked.status == 201
+    user = review(cluster, asked.ok()["status"]["token"])
+    assert user["username"] == f"system:serviceaccount:{space.name}:asking"
+    assert review(cluster, asked.ok()["status"]["token"][:-2] + "00") == {}
+
+
+def review(cluster: Cluster, token: str) -> Any:
+    """Whom a token stands for, by TokenReview."""
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+    return cluster.post("/apis/authentication.k8s.io/v1/tokenreviews", body).ok()["status"]["user"]

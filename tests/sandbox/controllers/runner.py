@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import yaml
 from sandbox.client import ApiError
 from sandbox.controllers import images, ports
 from sandbox.controllers.children import Supervisor
@@ -25,9 +26,11 @@ from sandbox.controllers.runner_kinds import NODE, Json, same_status
 from sandbox.controllers.runner_objects import address, pod_status, ports_text
 from sandbox.controllers.runner_volumes import Lookup
 from sandbox.controllers.runtime import Controller, Key, Watch, key_of
-from sandbox.kinds import CONFIG_MAPS, CRDS, PODS, SECRETS
+from sandbox.kinds import CONFIG_MAPS, CRDS, PODS, SECRETS, SERVICE_ACCOUNTS
 
 LOGS_ANNOTATION = "sandbox.mcpops.io/logs"
+TOKEN_SECONDS = 7 * 24 * 3600
+"""A sandbox does not live that long, so nothing renews the token."""
 KINDS = {"Secret": SECRETS, "ConfigMap": CONFIG_MAPS}
 
 
@@ -122,9 +125,11 @@ class RunnerController(Controller):
         if not (pod.get("status") or {}).get("startTime"):
             message = f"Successfully assigned {key[0]}/{key[1]} to {NODE}"
             await self._scheduler.normal(PODS, pod, "Scheduled", message)
+        env = await self._account(pod) if pod["spec"].get("automountServiceAccountToken") else {}
         instance = self._instances[pod["metadata"]["uid"]] = Instance(
             pod,
             local,
+            env=env,
             folder=self._folder / "pods" / f"{key[0]}_{key[1]}",
             logs=self._folder / "logs",
             proxy=self._proxy,
@@ -133,6 +138,28 @@ class RunnerController(Controller):
             changed=lambda: self.queue.add(key),
         )
         return pod, instance
+
+    async def _account(self, pod: Json) -> dict[str, str]:
+        """The Pod's service account. There is no /var/run/secrets of the Pod's own here, so it gets a kubeconfig."""
+        meta = pod["metadata"]
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": TOKEN_SECONDS, "audiences": []},
+        }
+        path = SERVICE_ACCOUNTS.path(meta["namespace"], pod["spec"]["serviceAccountName"], "token")
+        answer = await self.client.request("POST", path, body=body)
+        config = yaml.safe_load((self._folder / "kubeconfig").read_text(encoding="utf-8"))
+        for user in config["users"]:
+            user["user"] = {"token": answer["status"]["token"]}
+        for context in config["contexts"]:
+            context["context"]["namespace"] = meta["namespace"]
+        folder = self._folder / "pods" / f"{meta['namespace']}_{meta['name']}"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = folder / "kubeconfig"
+        file.touch(mode=0o600)
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        return {"KUBECONFIG": str(file)}
 
     async def _end(self, pod: Json) -> None:
         """Ends a Pod that is being deleted: its processes have their grace period, then the object goes."""

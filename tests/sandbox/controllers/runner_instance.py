@@ -88,6 +88,7 @@ class Instance:
         pod: Json,
         ports: Mapping[int, int],
         *,
+        env: Mapping[str, str],
         folder: Path,
         logs: Path,
         proxy: str,
@@ -97,6 +98,8 @@ class Instance:
     ) -> None:
         self.pod = pod
         self.ports = ports
+        self._env = env
+        """Of every container, beside its own."""
         old = {entry["name"]: entry for entry in (pod.get("status") or {}).get("containerStatuses") or []}
         self.containers = [Container(spec, old.get(spec["name"])) for spec in pod["spec"]["containers"]]
         self._folder = folder
@@ -180,7 +183,14 @@ class Instance:
                 program.command,
                 log=log_file,
                 env=processes.environment(
-                    {**proxy, "HOSTNAME": meta["name"], FOLDER: str(self._logs.parent), **env, **program.env}
+                    {
+                        **proxy,
+                        "HOSTNAME": meta["name"],
+                        FOLDER: str(self._logs.parent),
+                        **self._env,
+                        **env,
+                        **program.env,
+                    }
                 ),
                 on_exit=lambda code: self._on_exit(container, code),
                 restart=False,

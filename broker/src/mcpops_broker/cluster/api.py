@@ -178,7 +178,11 @@ def _explained(doing: str) -> Iterator[None]:
         raise ApiProblem(error.status.code or 0, f"{doing}: {error.status.message}") from None
     except httpx2.HTTPStatusError as error:
         code = error.response.status_code
-        raise ApiProblem(code, f"{doing}: the API server answered {code}") from None
+        said = f"the API server answered {code}"
+        if code == HTTPStatus.FORBIDDEN:  # a watch's answer is not read then
+            verb, _, resource = doing.partition(" ")
+            said = f'the broker\'s account cannot {verb} resource "{resource}"'
+        raise ApiProblem(code, f"{doing}: {said}") from None
     except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError) as error:
         raise ApiProblem(0, f"{doing}: no answer of the API server ({type(error).__name__})") from None
     except (ConfigError, OSError) as error:

@@ -18,6 +18,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before asking again after a failure; doubled each time."""
 SILENCE = WATCH_SECONDS + 30
 """Seconds without an event after which a watch begins anew: its connection may have died without a word."""
+STEADY = 1.0
+"""Seconds after which a watch that has not failed is one that works."""
 _ANSWERS = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
 
 
@@ -41,8 +43,6 @@ class Mirror:
         self.objects: dict[Key, Object] = {}
         self.kind: Kind | None = None
         """The version that is served."""
-        self.problem = ""
-        """Why the copy may not be what the API server has, as a sentence; empty when it is."""
         self.answered = False
         """Whether the API server has said what there is."""
         self._api = api
@@ -51,6 +51,7 @@ class Mirror:
         self._changed = changed
         self._name = name
         self._trim = trim
+        self._unlisted = self._unwatched = ""
 
     async def run(self) -> None:
         """Keep the copy up to date, until cancelled."""
@@ -58,14 +59,24 @@ class Mirror:
         while True:
             try:
                 version = await self._list()
-                pause = FIRST_PAUSE
-                await self._follow(version)
             except ApiProblem as problem:
-                if problem.code == HTTPStatus.GONE:  # the version is too old to watch from; nothing is wrong
-                    continue
-                self._failed(problem)
+                self._cannot_list(problem)
+            else:
+                try:
+                    await self._follow(version)
+                except ApiProblem as problem:
+                    if problem.code == HTTPStatus.GONE:  # the version is too old to watch from; nothing is wrong
+                        continue
+                    if not self._unwatched:
+                        pause = FIRST_PAUSE  # it went well before
+                    self._unwatched = self._told(self._unwatched, problem)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that replicas do not ask together
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    @property
+    def problem(self) -> str:
+        """Why the copy may not be what the API server has, as a sentence; empty when it is."""
+        return self._unlisted or self._unwatched
 
     async def _list(self) -> str:
         for kind in self._kinds:
@@ -76,19 +87,16 @@ class Mirror:
                     continue
                 raise
             self.kind = kind
-            if self.problem:
-                logs.info("cluster.read", kind=kind.plural, namespace=self._namespace)
             self._know({key_of(obj): self._trimmed(obj) for obj in found}, "")
             return version
         kind = self._kinds[0]
         raise ApiProblem(HTTPStatus.NOT_FOUND, f"the cluster does not serve the kind {kind.kind} of {kind.group}")
 
     async def _follow(self, version: str) -> None:
-        """Take over what happens; returns never, raises `ApiProblem` at the end of a watch."""
-        if self.kind is None:
-            return
-        while True:
+        """Take over what happens; raises `ApiProblem` at the end of a watch."""
+        while self.kind is not None:
             events = self._api.watch(self.kind, self._namespace, version, self._name)
+            steady = asyncio.get_running_loop().call_later(STEADY, self._watches)
             try:
                 async with asyncio.timeout(SILENCE) as silence, aclosing(events):  # type: ignore[type-var]
                     async for event, obj in events:
@@ -97,6 +105,11 @@ class Mirror:
                         self._happened(event, self._trimmed(obj))
             except TimeoutError:
                 continue
+            finally:
+                steady.cancel()
+
+    def _watches(self) -> None:
+        self._unwatched = ""
 
     def _happened(self, event: str, obj: Object) -> None:
         key = key_of(obj)
@@ -108,18 +121,22 @@ class Mirror:
             self.objects[key] = obj
         self._changed()
 
-    def _failed(self, problem: ApiProblem) -> None:
-        if self.problem != str(problem):
-            logs.warning("cluster.unread", problem=str(problem), namespace=self._namespace)
+    def _cannot_list(self, problem: ApiProblem) -> None:
+        said = self._told(self._unlisted, problem)
         if problem.code in _ANSWERS:
             self.kind = None
-            self._know({}, str(problem))
+            self._know({}, said)
         else:
-            self.problem = str(problem)
+            self._unlisted = said
+
+    def _told(self, before: str, problem: ApiProblem) -> str:
+        if str(problem) != before:
+            logs.warning("cluster.unread", problem=str(problem), namespace=self._namespace)
+        return str(problem)
 
     def _know(self, objects: dict[Key, Object], problem: str) -> None:
-        news = not self.answered or objects != self.objects or problem != self.problem
-        self.objects, self.problem, self.answered = objects, problem, True
+        news = not self.answered or objects != self.objects
+        self.objects, self._unlisted, self.answered = objects, problem, True
         if news:
             self._changed()
 
