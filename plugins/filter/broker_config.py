@@ -60,6 +60,10 @@ options:
     type: list
     elements: str
     default: []
+  cluster:
+    description: The broker's key C(cluster), when it serves registrations; the servers are not in the file then.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""

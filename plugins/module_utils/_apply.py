@@ -19,6 +19,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._errors import (
     FieldConflict,
     Invalid,
     NamespaceMissing,
+    NotFound,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._fields import held_together, released
 from ansible_collections.mcpops.gateway.plugins.module_utils._manifest import rank
@@ -30,6 +31,8 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._wait import CrdEst
 CRD_TIMEOUT = 60.0
 SERVED_PAUSE = 0.1
 RELEASE_ATTEMPTS = 5
+BINDINGS = ("RoleBinding", "ClusterRoleBinding")
+"""Who may not bind every role is refused one that does not exist; in a dry run those of the same plan do not."""
 NO_DRY_RUN = "does not support dry run"
 """What the API server says of an admission webhook with side effects."""
 
@@ -76,6 +79,10 @@ class Applier:
             now = self._write(resource, step)
         except NamespaceMissing:
             if self._check:
+                return self._predicted(step)
+            raise
+        except NotFound:
+            if self._check and step.kind in BINDINGS and step.live is None:
                 return self._predicted(step)
             raise
         except Invalid as error:

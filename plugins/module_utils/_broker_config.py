@@ -80,12 +80,16 @@ def broker_config(
     ca_cert: str,
     values: t.Mapping[str, str],
     public: t.Sequence[str] = (),
+    cluster: t.Mapping[str, str] | None = None,
 ) -> Json:
     """The content of ``config.yaml``. ``values`` are those of the Secrets (the first result of `credentials`).
 
+    With ``cluster`` (what the broker is told of it) the servers are registrations and not in the file.
     ``allowed_origins`` go to those of the settings: the broker refuses web pages of all others. ``public`` is what
     everybody who reaches the broker may read (``admin.public``), unless the settings say so.
     """
+    if cluster:
+        servers = virtual = []
     config: Json = {
         "servers": [
             _server(entry, namespace=namespace, cluster_domain=cluster_domain, values=values)
@@ -107,9 +111,17 @@ def broker_config(
         options["allowedOrigins"] = list(dict.fromkeys(origins))
     if public:
         options["admin"] = {"public": [*public], **structured(options.get("admin"), "dict")}
+    if cluster:
+        options["cluster"] = dict(cluster)
     if options:
         config["broker"] = options
     return config
+
+
+def watched_namespaces(servers: t.Any, *, namespace: str, own: str, more: t.Any) -> list[str]:
+    """The namespaces whose registrations a broker serves: those of the servers, its own, and ``more``."""
+    places = [str(entry.get("namespace") or namespace) for entry in _wanted(servers)] or [namespace]
+    return list(dict.fromkeys([*places, own, *(str(place) for place in structured(more, "list"))]))
 
 
 def _wanted(entries: t.Any) -> list[Json]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import SIGNING_KEY, environment
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_labels import labels, selector
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import MANAGER
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
 
@@ -33,11 +34,6 @@ LOG_LEVELS = {"warn": "warning"}
 """The operator's words that the broker has another one for."""
 
 
-def labels(name: str) -> dict[str, str]:
-    """Labels of every object."""
-    return {**_selector(name), "app.kubernetes.io/managed-by": "mcpops.gateway"}
-
-
 def broker_objects(config: str, settings: Settings) -> list[Object]:
     """All objects but the session key and the route.
 
@@ -45,7 +41,8 @@ def broker_objects(config: str, settings: Settings) -> list[Object]:
     public_host,
     log_level, resources, env, node_selector, tolerations, oauth_protected_resource, drain, autoscaling,
     network_policy, gateway_namespace, network_policy_namespaces, service_monitor, service_monitor_labels,
-    service_monitor_interval, session_key_version; numbers and booleans may be text.
+    service_monitor_interval, session_key_version, watched_namespaces (those whose registrations are served;
+    none: the servers are in the configuration); numbers and booleans may be text.
     """
     name, namespace = str(settings["name"]), str(settings["namespace"])
     objects = [
@@ -59,7 +56,7 @@ def broker_objects(config: str, settings: Settings) -> list[Object]:
         spec = _autoscaler(name, scaling, settings)
         objects.append(_object("autoscaling/v2", "HorizontalPodAutoscaler", name, settings, spec=spec))
     if least_replicas(scaling, settings["replicas"]) > 1:
-        spec = {"maxUnavailable": 1, "selector": {"matchLabels": _selector(name)}}
+        spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector(name)}}
         objects.append(_object("policy/v1", "PodDisruptionBudget", name, settings, spec=spec))
     if settings["network_policy"]:
         spec = _network_policy(name, settings)
@@ -71,10 +68,6 @@ def broker_objects(config: str, settings: Settings) -> list[Object]:
     return objects
 
 
-def _selector(name: str) -> dict[str, str]:
-    return {"app.kubernetes.io/name": "mcpops-broker", "app.kubernetes.io/instance": name}
-
-
 def _object(api_version: str, kind: str, name: str, settings: Settings, **content: t.Any) -> Object:
     metadata = {"name": name, "labels": labels(str(settings["name"]))}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
@@ -82,7 +75,7 @@ def _object(api_version: str, kind: str, name: str, settings: Settings, **conten
 
 def _service(name: str, settings: Settings) -> Object:
     port = {"name": "http", "port": int(settings["port"]), "targetPort": "http", "protocol": "TCP"}
-    return {"type": "ClusterIP", "selector": _selector(name), "ports": [port]}
+    return {"type": "ClusterIP", "selector": selector(name), "ports": [port]}
 
 
 def _deployment(name: str, settings: Settings) -> Object:
@@ -97,7 +90,7 @@ def _deployment(name: str, settings: Settings) -> Object:
         "revisionHistoryLimit": 3,
         # A new Pod serves before an old one goes.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-        "selector": {"matchLabels": _selector(name)},
+        "selector": {"matchLabels": selector(name)},
         "template": {"metadata": metadata, "spec": _pod(name, settings)},
     }
 
@@ -107,11 +100,11 @@ def _pod(name: str, settings: Settings) -> Object:
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": _selector(name)},
+        "labelSelector": {"matchLabels": selector(name)},
     }
     pod: Object = {
         "serviceAccountName": name,
-        "automountServiceAccountToken": False,
+        "automountServiceAccountToken": bool(structured(settings["watched_namespaces"], "list")),
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": STOP_PAUSE + int(float(settings["drain"] or DRAIN)) + 5,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -160,6 +153,8 @@ def _arguments(settings: Settings) -> list[str]:
     words += ["--workers", str(settings["workers"]), "--log-format", "json"]
     if settings["anonymous"]:
         words.append("--anonymous")
+    if watched := structured(settings["watched_namespaces"], "list"):
+        words += ["--cluster", *(word for place in watched for word in ("--namespace", str(place)))]
     level = str(settings["log_level"] or "")
     if level:
         words += ["--log-level", LOG_LEVELS.get(level, level)]
@@ -225,7 +220,7 @@ def owns_replicas_alone(deployment: t.Mapping[str, t.Any] | None) -> bool:
 
 def _service_monitor(name: str, settings: Settings) -> Object:
     endpoint = {"port": "http", "path": METRICS_PATH, "interval": str(settings["service_monitor_interval"])}
-    spec = {"selector": {"matchLabels": _selector(name)}, "endpoints": [endpoint]}
+    spec = {"selector": {"matchLabels": selector(name)}, "endpoints": [endpoint]}
     made = _object("monitoring.coreos.com/v1", "ServiceMonitor", name, settings, spec=spec)
     made["metadata"]["labels"] = {**structured(settings["service_monitor_labels"], "dict"), **labels(name)}
     return made
@@ -239,7 +234,7 @@ def _network_policy(name: str, settings: Settings) -> Object:
         for place in dict.fromkeys(places)
     ]
     return {
-        "podSelector": {"matchLabels": _selector(name)},
+        "podSelector": {"matchLabels": selector(name)},
         "policyTypes": ["Ingress"],
         "ingress": [{"from": peers, "ports": [{"port": int(settings["port"]), "protocol": "TCP"}]}],
     }

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_labels import labels
+
 Object = dict[str, t.Any]
 Rule = dict[str, list[str]]
 
@@ -48,18 +50,19 @@ def lease_rules(lease: str) -> list[Rule]:
 
 
 def rights(
-    name: str, namespace: str, *, namespaces: t.Sequence[str], gateway_namespace: str, gateway: str
+    namespaces: t.Sequence[str], *, name: str, namespace: str, gateway_namespace: str, gateway: str
 ) -> list[Object]:
-    """The Roles of a broker and their bindings. Brokers of several namespaces may watch the same ones."""
-    wanted = {
-        (place, f"{name}.{namespace}"): watching_rules() for place in dict.fromkeys([*namespaces, namespace])
-    }  # virtual servers are in its own namespace
+    """The Roles of a broker, and their bindings, for the namespaces that it watches.
+
+    Their names hold its own namespace: brokers of several namespaces may watch the same ones.
+    """
+    wanted = {(place, f"{name}.{namespace}"): watching_rules() for place in namespaces}
     wanted[gateway_namespace, f"{name}.{namespace}.gateway"] = gateway_rules(gateway)
     wanted[namespace, f"{name}.lease"] = lease_rules(name)
     account = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
     made: list[Object] = []
     for (place, role), rules in wanted.items():
-        metadata = {"name": role, "namespace": place}
+        metadata = {"name": role, "namespace": place, "labels": labels(name)}
         api = {"apiVersion": f"{RBAC}/v1"}
         made.append({**api, "kind": "Role", "metadata": dict(metadata), "rules": rules})
         reference = {"apiGroup": RBAC, "kind": "Role", "name": role}

@@ -97,6 +97,25 @@ RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "secrets",
         ),
     ),
+    ("rights", MANAGE, ("roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io")),
+    (
+        "rights",
+        "list watch",
+        (
+            "mcpserverregistrations.mcp.kuadrant.io",
+            "mcpvirtualservers.mcp.kuadrant.io",
+            "httproutes.gateway.networking.k8s.io",
+            "gateways.gateway.networking.k8s.io",
+            "services",
+        ),
+    ),
+    (
+        "rights",
+        "patch",
+        ("mcpserverregistrations/status.mcp.kuadrant.io", "mcpvirtualservers/status.mcp.kuadrant.io"),
+    ),
+    ("rights", "get", ("secrets",)),
+    ("rights", "get list watch create update delete", ("leases.coordination.k8s.io",)),
 )
 """ClusterRole without its prefix, verbs, resources as RBAC names them; the file says the same, and a test compares."""
 

@@ -31,6 +31,7 @@ SHAPES: dict[str, Shape] = {
     "broker_env": "list",
     "broker_autoscaling": "dict",
     "broker_network_policy_namespaces": "list",
+    "broker_registration_namespaces": "list",
     "broker_service_monitor_labels": "dict",
     "broker_settings": "dict",
     "broker_allowed_origins": "list",
@@ -124,6 +125,8 @@ def _host_problems(values: Values) -> Problems:
                     f"servers_list ({server.get('name')}): {option} names a Secret of a cluster; on a host give"
                     f" {option.removesuffix('_secret')} instead"
                 )
+    if values.get("broker_registrations"):
+        yield "broker_registrations needs a cluster, where the registrations are; leave it out on a host"
     if bool(values.get("broker_tls_certificate")) != bool(values.get("broker_tls_key")):
         yield "broker_tls_certificate and broker_tls_key need each other; give both files, or none"
 

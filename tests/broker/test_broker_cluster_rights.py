@@ -25,12 +25,14 @@ from sandbox.battery.support import Cluster, embedded_server
 from broker import cluster_objects as objects
 
 PLACE, OWN = "team-a", "mcp-system"
+WATCHED = [PLACE, OWN]
+BESIDE = {"namespace": OWN, "gateway_namespace": "gateways", "gateway": "front"}
 TEXT = yaml.safe_dump({"broker": {"cluster": {**objects.GATEWAY, "lease": "LEASE"}}})
 
 
 def each_right() -> Iterator[tuple[str, str]]:
     """Every verb on every resource that is given."""
-    for manifest in rights("x", OWN, namespaces=[PLACE], gateway_namespace="gateways", gateway="front"):
+    for manifest in rights(WATCHED, name="x", **BESIDE):
         for rule in manifest.get("rules") or []:
             for resource in rule["resources"]:
                 yield from ((resource, verb) for verb in rule["verbs"])
@@ -56,7 +58,7 @@ def account(cluster: Cluster, name: str, without: tuple[str, str], folder: Path)
     """A service account with all rights but one; returns its kubeconfig."""
     manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": OWN}}
     cluster.post(f"/api/v1/namespaces/{OWN}/serviceaccounts", manifest).ok()
-    for made in rights(name, OWN, namespaces=[PLACE], gateway_namespace="gateways", gateway="front"):
+    for made in rights(WATCHED, name=name, **BESIDE):
         if made["kind"] == "Role":
             made["rules"] = [
                 {**rule, "resources": [resource], "verbs": [verb]}
@@ -82,7 +84,7 @@ async def problems(name: str, wanted: str, folder: Path) -> list[str]:
     """What a broker has to say when it tells what is wanted, or when all is written that is to be written."""
     file = folder / "config.yaml"
     file.write_text(TEXT.replace("LEASE", name))
-    mode = ClusterMode([PLACE, OWN])
+    mode = ClusterMode(WATCHED)
     broker = Broker(Options(file, b"x" * 32), parse(file.read_bytes()), Bus(), mode)
     await broker.start()
     try:

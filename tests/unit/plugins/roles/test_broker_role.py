@@ -17,9 +17,11 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config impo
     broker_config,
     credentials,
     secret_references,
+    watched_namespaces,
 )
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import environment_file
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import broker_objects, owns_replicas_alone
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_rights import rights
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
 from mcpops_broker.config import auth, parse, secrets
 from sandbox.seed import self_signed
@@ -35,7 +37,7 @@ SETTINGS: dict[str, Any] = {
     "env": [], "oauth_protected_resource": {}, "drain": "", "network_policy": False,
     "gateway_namespace": "gateway-system", "autoscaling": {}, "network_policy_namespaces": [],
     "service_monitor": False, "service_monitor_labels": {}, "service_monitor_interval": "30s",
-    "session_key_version": "", "anonymous": False,
+    "session_key_version": "", "anonymous": False, "watched_namespaces": [],
 }  # fmt: skip
 
 
@@ -237,6 +239,26 @@ class TestObjects:
         assert [place["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for place in places] == [
             "gateway-system", "monitoring",
         ]  # fmt: skip
+
+    def test_with_registrations_it_has_an_account_with_rights_in_each_namespace(self) -> None:
+        pod = objects(watched_namespaces="[team-a, mcp-system]")["Deployment"]["spec"]["template"]["spec"]
+        watched = watched_namespaces([{"name": "a"}], namespace="team-a", own="mcp-system", more="[team-b, team-a]")
+        places = {"namespace": "mcp-system", "gateway_namespace": "gateway-system", "gateway": "front"}
+        made = rights(watched, name="mcp-broker", **places)
+        found = {(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]): one for one in made}
+
+        assert pod["automountServiceAccountToken"] is True
+        assert "--cluster --namespace team-a --namespace mcp-system" in " ".join(pod["containers"][0]["args"])
+        assert watched == ["team-a", "mcp-system", "team-b"]
+        assert {key[1:] for key in found if key[0] == "Role"} == {
+            *((place, "mcp-broker.mcp-system") for place in watched),
+            ("gateway-system", "mcp-broker.mcp-system.gateway"), ("mcp-system", "mcp-broker.lease"),
+        }  # fmt: skip
+        for (kind, place, name), binding in found.items():
+            if kind == "RoleBinding":
+                assert binding["roleRef"]["name"] == name and ("Role", place, name) in found
+                account = {"kind": "ServiceAccount", "name": "mcp-broker", "namespace": "mcp-system"}
+                assert binding["subjects"] == [account]
 
     def test_another_session_key_rolls_out(self) -> None:
         templates = [objects(session_key_version=version)["Deployment"]["spec"]["template"] for version in ("1", "2")]
