@@ -25,7 +25,7 @@ from mcpops_broker.catalogue.guard import ToolGuard
 from mcpops_broker.config.credentials import UserToken
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import ConfigError, parse
-from mcpops_broker.config.watch import NO_FILES, Files, signature, watch
+from mcpops_broker.config.watch import NO_FILES, Files, watch
 from mcpops_broker.credentials.tickets import Tickets
 from mcpops_broker.credentials.user_tokens import UserTokens
 from mcpops_broker.homes import Homes
@@ -158,7 +158,7 @@ class Broker:
 
     async def start(self) -> None:
         """Begin to connect to the upstreams and to watch the configuration."""
-        before = signature(self.options.config)
+        before = self.options.seen
         await self.apply(self.config)
         if self.cluster is not None:
             self.cluster.start(self)
@@ -241,7 +241,11 @@ class Broker:
             logs.warning("config.warning", problem=warning)
         if old.broker != config.broker:
             settings = config.broker
-            self._use_secrets(self.options.secrets(settings))
+            secrets = self.options.secrets(settings)
+            if secrets != self.options.secrets(old.broker):
+                users = self.user_tokens
+                for keeper in (self.sessions, self.parked.sealer, self.task_ids, users.tokens, users.tickets):
+                    keeper.use(secrets)
             self.authentication.configure(settings.auth)
             for clients in (self.sessions, self.stateless_clients):
                 clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle
@@ -263,11 +267,6 @@ class Broker:
         self._rebuild_now()
         for upstream in stopped:
             self.background.start(upstream.retire(CLOSE_GRACE), "retire upstream")
-
-    def _use_secrets(self, secrets: list[bytes]) -> None:
-        users = self.user_tokens
-        for sealer in (self.sessions.sealer, self.parked.sealer, self.task_ids, users.tokens, users.tickets):
-            sealer.use(secrets)
 
     def end_session(self, session_id: str) -> None:
         """End a client session here and in the other workers."""

@@ -16,6 +16,7 @@ from mcpops_broker.broker import load
 from mcpops_broker.config.auth import open_to_all
 from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError
+from mcpops_broker.config.watch import signature
 from mcpops_broker.settings import Options, secret_from, trusted_key_from
 
 EXIT_USAGE = 2
@@ -26,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "hash-key":
         return _hash_key(generate=options.generate)
+    seen = signature(options.config)
     try:
         config = load(options.config)
         secret, source = secret_from(os.environ, config)
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         logs.setup("error", "text")
         wanted = PinOptions(tuple(options.server), options.output, options.compare)
-        return pin(Options(options.config, secret, trusted_key=trusted_key), config, wanted)
+        return pin(Options(options.config, seen, secret, trusted_key=trusted_key), config, wanted)
 
     from mcpops_broker.serve import Tls, allow_many_files, listen, serve  # noqa: PLC0415 - `check` needs no server
     from mcpops_broker.workers import Workers  # noqa: PLC0415 - one process needs no supervisor
@@ -68,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     host, port = listener.getsockname()[:2]
     settings = Options(
         options.config,
+        seen,
         secret,
         public_host=options.public_host,
         allowed_origins=tuple(options.allowed_origin),

@@ -13,6 +13,7 @@ from mcpops_broker.access.token import BadKeyError, Verifier
 from mcpops_broker.config.auth import is_loopback, open_to_all
 from mcpops_broker.config.model import BrokerOptions, Config
 from mcpops_broker.config.parse import MIN_KEY_BYTES, ConfigError
+from mcpops_broker.config.watch import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,9 @@ class Options:
     """What the command line and the environment say; fixed while the process runs."""
 
     config: Path
+    seen: Signature = None
+    """What the configuration file looked like just before it was read: what has changed until a worker starts, also one
+    that takes the place of another, is read by it."""
     secret: bytes | None = field(default=None, repr=False)
     """From which keys are derived, above all that of session ids; None: the configuration's."""
     random: bytes = field(default_factory=lambda: os.urandom(32), repr=False)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from mcpops_broker.sealed_box import Secrets
 from mcpops_broker.sessions.capabilities import capabilities_of
 from mcpops_broker.sessions.seal import Sealer, SessionKey
 from mcpops_broker.upstream.exchange import Client
@@ -85,6 +86,13 @@ class SessionStore:
             return None
         session.used = now
         return session
+
+    def use(self, secrets: Secrets) -> None:
+        """Take other secrets; sessions whose ids they do not open are gone."""
+        self.sealer.use(secrets)
+        for session in list(self._sessions.values()):
+            if self.sealer.open(session.id) is None:
+                self._drop(session)
 
     def end(self, session_id: str) -> str | None:
         """End a session for good and return its identity; its id is refused from now on. None: it is no session."""
