@@ -341,14 +341,14 @@ class Broker:
         self.announcements.changed(self._catalogue)
 
     def _announce(self, old: Catalogue, new: Catalogue) -> None:
-        self.streams.catalogue_changed(old, new)
-        self.subscriptions.catalogue_changed(old, new)
+        self.streams.catalogue_changed(old, new, self.access.renewed)
+        self.subscriptions.catalogue_changed(old, new, self.access.renewed)
 
     def _resource_updated(self, upstream: Upstream, uri: str) -> None:
         """Take note that a resource which clients subscribed to has changed."""
         logs.debug("resource.updated", upstream=upstream.server.name, uri=uri)
         self.watched_resources.updated(upstream.server.name, uri)
-        self.subscriptions.resource_updated(upstream.server.name, uri)
+        self.subscriptions.resource_updated(self.catalogue, upstream.server.name, uri)
 
     def _session_dropped(self, session: Session) -> None:
         identity = session.key.identity

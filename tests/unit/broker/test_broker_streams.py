@@ -13,6 +13,7 @@ from mcpops_broker.catalogue.scope import EVERYTHING
 from mcpops_broker.mcp import streams as streams_module
 from mcpops_broker.mcp.event_log import EventLogs
 from mcpops_broker.mcp.streams import Feed, Streams
+from mcpops_broker.principal import ANONYMOUS
 
 
 class Worker:
@@ -23,7 +24,7 @@ class Worker:
 
     def open(self) -> Feed:
         """A client opens a stream."""
-        feed = self.streams.open("client", EVERYTHING, resumable=True, primes=True)
+        feed = self.streams.open("client", EVERYTHING, ANONYMOUS, resumable=True, primes=True)
         self.streams.join(feed)
         return feed
 
@@ -91,7 +92,7 @@ async def test_of_several_workers_the_one_with_the_last_opened_stream_tells() ->
 
 
 def test_a_message_that_waits_is_not_repeated() -> None:
-    feed = Feed("client", EVERYTHING, EventLogs("0").open("client"))
+    feed = Feed("client", EVERYTHING, ANONYMOUS, EventLogs("0").open("client"))
 
     feed.put(b"news")
     feed.put(b"news")
@@ -143,7 +144,7 @@ async def test_what_waits_for_a_lost_client_goes_to_its_new_stream() -> None:
 async def test_streams_without_a_client_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams_module, "MOST_PARKED", 3)
     (one,) = await workers(1)
-    feeds = [one.streams.open(str(number), EVERYTHING, resumable=True, primes=True) for number in range(5)]
+    feeds = [one.streams.open(str(number), EVERYTHING, ANONYMOUS, resumable=True, primes=True) for number in range(5)]
 
     assert [one.streams.feed_of(feed.log) is feed for feed in feeds] == [False, False, True, True, True]
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mcpops_broker.access.authorized import Authorization
 from mcpops_broker.access.policy import Policy
@@ -34,6 +35,14 @@ class Access:
         self.policy = Policy(settings.policy, config.servers) if settings.policy is not None else None
         key = self._trusted_key or settings.trusted_header_key
         self._authorization = Authorization(Verifier(key) if key else None, settings.enforce_capability_filtering)
+
+    def renewed(self, scope: Scope, principal: Principal) -> Scope:
+        """Return the scope of a request of this principal that was made before the configuration was read again."""
+        grants = self.policy.grants(principal, scope.virtual_server) if self.policy is not None else None
+        if grants is scope.grants:
+            return scope
+        other = replace(scope, grants=grants)
+        return EVERYTHING if other == EVERYTHING else other
 
     def scope(self, headers: Mapping[bytes, bytes], identity: str | None, principal: Principal) -> Scope:
         """Return what a request may see and use; `identity` is that of its session, None without one; `principal`

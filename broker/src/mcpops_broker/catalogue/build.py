@@ -44,6 +44,7 @@ class Builder:
             ttl=round(settings.check_interval * 1000),
             head=self._head,
             most_tools=settings.discovery_threshold,
+            rules=settings.policy.fingerprint() if settings.policy is not None else "",
         )
         catalogue = Catalogue(sources, config.virtual_servers, listings)
         self._report(catalogue)

@@ -54,7 +54,7 @@ class Catalogue:
 
     def digest(self) -> str:
         """Return a value that is equal for two catalogues exactly when all clients would see the same lists."""
-        digest = hashlib.blake2b(digest_size=16)
+        digest = hashlib.blake2b(self._listings.rules.encode(), digest_size=16)
         for kind in Kind:
             digest.update(self._everything.digest(kind))
             digest.update(self._everything.digest(kind, stateless=True))

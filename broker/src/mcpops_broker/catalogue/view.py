@@ -31,6 +31,8 @@ class Listings:
     most_tools: int = 0
     """With more tools of upstreams than this a client with a session sees the broker's own only, until it has chosen
     some. 0: no limit."""
+    rules: str = ""
+    """What scopes are made by, for telling whether two workers answer alike."""
 
 
 DEFAULT_LISTINGS = Listings()

@@ -43,6 +43,10 @@ class PolicyOptions:
 
     rules: tuple[Rule, ...] = ()
 
+    def fingerprint(self) -> str:
+        """Return a text that is equal in all processes for equal rules."""
+        return repr([(rule.name, rule.allows, rule.when.text, sorted(rule.scopes)) for rule in self.rules])
+
 
 def parse_policy(fields: Fields) -> PolicyOptions | None:
     """Read the mapping `broker`; None: there is no policy, so everything is allowed."""

@@ -18,6 +18,7 @@ from mcpops_broker.protocol.versions import PRIMING_VERSIONS, RESUMABLE_VERSIONS
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
     from mcpops_broker.catalogue.scope import Scope
+    from mcpops_broker.principal import Principal
     from mcpops_broker.sessions.seal import SessionKey
 
 ANSWER_TIMEOUT = 5.0
@@ -55,11 +56,12 @@ class Resumption:
     def __len__(self) -> int:
         return len(self._remote) + len(self._served)
 
-    def begin(self, key: SessionKey, scope: Scope) -> Source:
+    def begin(self, key: SessionKey, scope: Scope, principal: Principal) -> Source:
         """Begin a notification stream of a session."""
         feed = self._broker.streams.open(
             key.identity,
             scope,
+            principal,
             resumable=key.version in RESUMABLE_VERSIONS,
             primes=key.version in PRIMING_VERSIONS,
         )

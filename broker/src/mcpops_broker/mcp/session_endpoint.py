@@ -141,7 +141,7 @@ class SessionEndpoint:
             return
         last_event = headers.get(b"last-event-id")
         if last_event is None:
-            source = broker.resumption.begin(session.key, scope)
+            source = broker.resumption.begin(session.key, scope, request.principal)
         else:
             resumed = await broker.resumption.find(last_event.decode("latin-1"), session.key.identity)
             if resumed is None:

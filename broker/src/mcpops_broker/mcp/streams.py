@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 import orjson
@@ -18,11 +19,14 @@ from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp.event_log import RESUME_GRACE, EventLog, EventLogs
+from mcpops_broker.principal import Principal
 from mcpops_broker.protocol.jsonrpc import RpcError, notification
 from mcpops_broker.protocol.kinds import Kind
 
 CHANGED = {kind: orjson.dumps(notification(kind.changed)) for kind in Kind}
 """What tells a client that a list has changed. Resources and templates share one notification."""
+Renewed = Callable[[Scope, Principal], Scope]
+"""Returns the scope that a principal has now for one from before (`Access.renewed`)."""
 MOST_PARKED = 10_000
 """Streams without a connection that are kept; beyond that the one that lost its client first is dropped."""
 
@@ -30,11 +34,12 @@ MOST_PARKED = 10_000
 class Feed:
     """One notification stream of a session."""
 
-    __slots__ = ("identity", "log", "parked", "read_by", "scope")
+    __slots__ = ("identity", "log", "parked", "principal", "read_by", "scope")
 
-    def __init__(self, identity: str, scope: Scope, log: EventLog) -> None:
+    def __init__(self, identity: str, scope: Scope, principal: Principal, log: EventLog) -> None:
         self.identity = identity
         self.scope = scope
+        self.principal = principal
         self.log = log
         self.read_by = 0
         """Connections that read it; 0: its client may come back."""
@@ -68,9 +73,9 @@ class Streams:
     def __len__(self) -> int:
         return self._connected
 
-    def open(self, identity: str, scope: Scope, *, resumable: bool, primes: bool) -> Feed:
+    def open(self, identity: str, scope: Scope, principal: Principal, *, resumable: bool, primes: bool) -> Feed:
         """Add a stream of a session, to be joined. What waits in one that lost its client is sent on this one."""
-        feed = Feed(identity, scope, self._logs.open(identity, resumable=resumable, primes=primes))
+        feed = Feed(identity, scope, principal, self._logs.open(identity, resumable=resumable, primes=primes))
         for parked in self._without_reader(identity):
             for message in parked.log.unread():
                 feed.put(message)
@@ -140,14 +145,20 @@ class Streams:
             feed.scope = replace(feed.scope, selection=selection)
         self.send(identity, CHANGED[Kind.TOOLS])
 
-    def catalogue_changed(self, old: Catalogue, new: Catalogue) -> None:
+    def catalogue_changed(self, old: Catalogue, new: Catalogue, renewed: Renewed) -> None:
         """Tell every session whose view differs."""
         for identity in self._feeds:
             feed = self._speaker(identity)
             if feed is not None:
+                before, feed.scope = feed.scope, renewed(feed.scope, feed.principal)
                 for kind in Kind:
-                    if _digest(old, feed.scope, kind) != _digest(new, feed.scope, kind):
+                    if _digest(old, before, kind) != _digest(new, feed.scope, kind):
                         feed.put(CHANGED[kind])
+
+    def scope_of(self, identity: str) -> Scope | None:
+        """Return what the reader of a session's stream sees; None: the stream is not here."""
+        feed = self._speaker(identity)
+        return None if feed is None else feed.scope
 
     def worker_gone(self, address: str) -> None:
         """Forget the streams of a worker that died."""

@@ -23,6 +23,7 @@ from mcpops_broker.mcp.introduction import SERVER_INFO
 from mcpops_broker.mcp.methods import readable
 from mcpops_broker.mcp.outbox import Outbox
 from mcpops_broker.mcp.stateless_output import KEEP_ALIVE, StatelessOutput
+from mcpops_broker.mcp.streams import Renewed
 from mcpops_broker.principal import Principal
 from mcpops_broker.protocol import jsonrpc, meta
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, Id, RpcError
@@ -91,6 +92,7 @@ class Subscription:
 
     request_id: Id
     scope: Scope
+    principal: Principal
     granted: Filter
     outbox: Outbox
     watched: dict[str, str]
@@ -127,27 +129,28 @@ class Subscriptions:
             if not watchers:
                 self._watchers.pop((upstream, uri), None)
 
-    def resource_updated(self, upstream: str, uri: str) -> None:
-        """Tell every client that subscribed to a resource of an upstream, or to one that it is a part of."""
+    def resource_updated(self, catalogue: Catalogue, upstream: str, uri: str) -> None:
+        """Tell every client that subscribed to a resource of an upstream, or to one that it is a part of, and may still
+        read it."""
         told: set[Subscription] = set()
         for part in with_parents(uri):
             told |= self._watchers.get((upstream, part), set())
         for subscription in told:
-            subscription.put("notifications/resources/updated", uri=uri)
+            if may_read(catalogue, subscription.scope, upstream, uri):
+                subscription.put("notifications/resources/updated", uri=uri)
 
     def close(self) -> None:
         """End all streams, with the result that says so."""
         for subscription in self._open:
             subscription.outbox.close()
 
-    def catalogue_changed(self, old: Catalogue, new: Catalogue) -> None:
+    def catalogue_changed(self, old: Catalogue, new: Catalogue, renewed: Renewed) -> None:
         """Tell every client whose lists differ."""
         for subscription in self._open:
+            before, subscription.scope = subscription.scope, renewed(subscription.scope, subscription.principal)
             for name in subscription.granted.lists:
                 kinds = _LISTS[name]
-                if any(
-                    _digest(old, subscription.scope, kind) != _digest(new, subscription.scope, kind) for kind in kinds
-                ):
+                if any(_digest(old, before, kind) != _digest(new, subscription.scope, kind) for kind in kinds):
                     subscription.put(kinds[0].changed)
 
 
@@ -157,7 +160,7 @@ async def listen(request: ListenRequest, broker: Broker, output: StatelessOutput
     request_id, wanted = request.id, request.wanted
     watched = await _watch(broker, request.scope, wanted.uris)
     granted = Filter(wanted.lists, tuple(watched))
-    subscription = Subscription(request_id, request.scope, granted, Outbox(), watched)
+    subscription = Subscription(request_id, request.scope, request.principal, granted, Outbox(), watched)
     broker.subscriptions.add(subscription)
     try:
         acknowledged = {"notifications": granted.write()}
@@ -210,6 +213,14 @@ async def _unwatch(broker: Broker, watched: dict[str, str]) -> None:
             await upstream.unsubscribe(uri)
         except UpstreamError as error:
             logs.debug("unsubscribe.failed", upstream=error.upstream, problem=str(error))
+
+
+def may_read(catalogue: Catalogue, scope: Scope, upstream: str, uri: str) -> bool:
+    """Tell whether a resource of an upstream may be read: who may not is told nothing of it, either."""
+    try:
+        return catalogue.view(scope).decide_resource(uri, upstream).allowed
+    except RpcError:
+        return False  # the virtual server does not exist any more
 
 
 def _notification(request_id: Id, method: str, params: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from mcpops_broker import logs
-from mcpops_broker.mcp.subscriptions import with_parents
+from mcpops_broker.mcp.subscriptions import may_read, with_parents
 from mcpops_broker.protocol import jsonrpc
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError
@@ -116,12 +116,16 @@ class WatchedResources:
         ]
 
     def updated(self, upstream: str, uri: str) -> None:
-        """Tell everybody who subscribed to a resource that has changed, or to one that it is a part of."""
+        """Tell everybody who subscribed to a resource that has changed, or to one that it is a part of, and may still
+        read it."""
         identities = {one for part in with_parents(uri) for one in self._sessions.get((upstream, part), ())}
         if identities:
             message = orjson.dumps(jsonrpc.notification("notifications/resources/updated", {"uri": uri}))
+            streams, catalogue = self._broker.streams, self._broker.catalogue
             for identity in identities:
-                self._broker.streams.send(identity, message)
+                scope = streams.scope_of(identity)
+                if scope is not None and may_read(catalogue, scope, upstream, uri):
+                    streams.send(identity, message)
 
     def _has(self, identity: str, uri: str) -> bool:
         return uri in self._upstreams.get(identity, ())
