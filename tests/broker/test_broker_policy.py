@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from broker.harness import BrokerProcess, Json, Reply, rpc, run_broker, server, wait_until
 from broker.raw_upstream import RawUpstream
+from broker.session_client import listening
 
 from broker import stateless
 
@@ -144,3 +146,35 @@ def test_another_policy_holds_at_once_and_a_bad_one_not_at_all(running: BrokerPr
             "the unknown field 'server.nmae'; known are categories, hostname, name, prefix, tags"
         ]
         assert running.tools() == ["o_secret", "o_shared"]
+
+
+def test_streams_follow_the_policy(tmp_path: Path) -> None:
+    everything: Json = {"rules": [{"name": "all", "allow": True}]}
+    nothing_new: Json = {"rules": [{"name": "some", "allow": 'tool.originalName == "shared"'}]}
+    with RawUpstream("shared", "secret", list_changed=True) as one, RawUpstream("shared") as two:
+        one.results = {"resources/subscribe": {}, "resources/unsubscribe": {}}
+        with run_broker(tmp_path, configuration(one, two, everything), "--log-level", "debug") as running:
+            running.wait_ready("ns/one", "ns/two")
+            wait_until(lambda: one.listeners, "the broker listens to its upstream")
+            running.initialize()
+            running.post(rpc("resources/subscribe", {"uri": "file:///a"}))
+            wanted = {"toolsListChanged": True, "resourceSubscriptions": ["file:///a"]}
+            listen = stateless.message("subscriptions/listen", {"notifications": wanted})
+            with listening(running) as session, stateless.stream(running, listen) as other:
+                other.next()
+                updated = {
+                    "jsonrpc": "2.0",
+                    "method": "notifications/resources/updated",
+                    "params": {"uri": "file:///a"},
+                }
+                one.push(updated)
+                assert session.message()["method"] == other.next()["method"] == "notifications/resources/updated"
+
+                running.configure(configuration(one, two, nothing_new))
+                heard = [session.message()["method"], other.next()["method"]]
+                assert heard == ["notifications/tools/list_changed"] * 2
+                one.push(updated)
+                wait_until(lambda: running.log.count("resource.updated") == 2, "the broker has heard of the change")
+                running.configure(configuration(one, two, everything))
+                heard = [session.message()["method"], other.next()["method"]]
+                assert heard == ["notifications/tools/list_changed"] * 2, "nobody is told of what may not be read"

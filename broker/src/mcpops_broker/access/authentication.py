@@ -117,9 +117,10 @@ class Authentication:
         raise self._unauthorized(path, "say who you are")
 
     def insufficient_scope(self, scopes: Iterable[str], why: str, path: str = ENDPOINT) -> RefusalError:
-        """Build the refusal of a request whose token lacks scopes: its client may get a token with all of these and try
-        again (MCP basic/authorization, "Runtime Insufficient Scope Errors")."""
-        challenge = self.resource.challenge(path, "insufficient_scope", why, scopes)
+        """Build the refusal of a request whose token lacks scopes: its client may get a token with all of these, and
+        those that every request needs, and try again (MCP basic/authorization, "Runtime Insufficient Scope Errors")."""
+        wanted = dict.fromkeys((*self._options.scopes, *scopes))
+        challenge = self.resource.challenge(path, "insufficient_scope", why, wanted)
         return RefusalError(403, f"Forbidden: {why}", (_CHALLENGE, challenge))
 
     @contextmanager

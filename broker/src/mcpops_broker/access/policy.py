@@ -201,8 +201,10 @@ class Grants:
             return Decision(True, rule.name, f"the rule {rule.name!r} allows it")
         if not self._more_scopes:
             return None
-        wanted = tuple(sorted(rule.scopes))
-        why = f"the rule {rule.name!r} allows it with the scopes {' '.join(wanted)}; the token lacks some"
+        why = f"the rule {rule.name!r} allows it with more scopes: the token lacks {' '.join(sorted(lacking))}"
+        wanted = tuple(
+            sorted(rule.scopes | self._scopes)
+        )  # a token with new scopes only would lose what others ask for
         return Decision(False, rule.name, why, wanted)
 
 

@@ -8,6 +8,7 @@ for one is not for another. A token for the broker is for all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -43,7 +44,7 @@ class Resource:
         section 5.1)."""
         told = {
             "error": error,
-            "error_description": why.replace('"', "'").replace("\\", "/"),
+            "error_description": re.sub(r"[^ -~]", "?", why).replace('"', "'").replace("\\", "/"),
             "scope": " ".join(scopes),
             "resource_metadata": self._metadata_url(path) if self._options.issuers else "",
         }

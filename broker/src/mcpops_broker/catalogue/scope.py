@@ -34,7 +34,8 @@ class Decision:
     reason: str
     """The same in a sentence, for people who run the broker; never for its clients."""
     needs_scopes: tuple[str, ...] = ()
-    """Scopes of OAuth with which it would be allowed, sorted; empty: no scope would help."""
+    """Scopes of OAuth with which it would be allowed, with those of the principal that other rules ask for, sorted;
+    empty: no scope would help."""
 
     @property
     def listed(self) -> bool:

@@ -166,7 +166,7 @@ def resource_upstreams(broker: Broker, exchange: ClientExchange, uri: str) -> li
     upstreams, decision = readable(broker, exchange.scope, uri)
     exchange.record.decision = decision
     if decision is not None and decision.needs_scopes:
-        raise _more_scopes(broker, exchange, decision, uri)
+        raise _more_scopes(broker, exchange, decision)
     return upstreams
 
 
@@ -205,14 +205,16 @@ def _find(broker: Broker, exchange: ClientExchange, kind: Kind, named: Params) -
         if decision.allowed:
             return item
         if decision.needs_scopes:
-            raise _more_scopes(broker, exchange, decision, name)
+            raise _more_scopes(broker, exchange, decision)
     raise RpcError(jsonrpc.INVALID_PARAMS, f"Unknown {kind.noun}: {jsonrpc.excerpt(name)}")
 
 
-def _more_scopes(broker: Broker, exchange: ClientExchange, decision: Decision, name: str) -> RefusalError:
-    scopes = decision.needs_scopes
-    why = f"{jsonrpc.excerpt(name)} needs the scopes {' '.join(scopes)}"
-    return broker.authentication.insufficient_scope(scopes, why, exchange.record.path)
+def _more_scopes(broker: Broker, exchange: ClientExchange, decision: Decision) -> RefusalError:
+    """Build the refusal that tells a client for which scopes to ask. What it names stays out of it: names come from
+    servers, and this one goes into a header."""
+    return broker.authentication.insufficient_scope(
+        decision.needs_scopes, "this needs more scopes than the token has", exchange.record.path
+    )
 
 
 def _named(params: Params) -> str:
