@@ -60,6 +60,14 @@ def test_finding_by_words_in_any_part_and_by_page() -> None:
     assert tools.find(catalogue, Kind.TOOLS, "", "ns/other", 1).total == 0
 
 
+def test_a_definition_shows_what_nobody_would_see() -> None:
+    hidden = {"name": "t", "description": "a\u200bb\u202e", "inputSchema": {}}
+    item = tools.item(Catalogue([Source("ns/s", "", {Kind.TOOLS: [hidden]})]), Kind.TOOLS, "t")
+
+    assert item is not None
+    assert '"a\\u200bb\\u202e"' in tools.describe(item)["definition"]
+
+
 def test_a_prompt_has_arguments_and_a_resource_its_name_as_title() -> None:
     prompt = {"name": "p", "arguments": [{"name": "a", "required": True}, {"name": "b"}]}
     resource = {"uri": "x://1", "name": "One"}

@@ -52,7 +52,8 @@ class Live:
                 record.upstream,
                 record.principal.name,
                 record.outcome,
-                record.reason,
+                # by what it was denied, which says more than the code that its client got
+                (record.decision.rule or "") if record.decision and not record.decision.allowed else record.reason,
                 record.seconds,
             )
         )
@@ -68,7 +69,7 @@ class Live:
         self._servers = {name: history for name, history in self._servers.items() if name in names}
 
     def recent(self) -> list[Json]:
-        """Return the last requests, the newest first."""
+        """Return the last requests, the newest first. The `reason` of one that was denied is the policy's rule."""
         return [
             {
                 "ended": ended,

@@ -47,7 +47,7 @@ def headline(status: Status) -> Said:
 def state(server: ServerStatus) -> Said:
     """Say how a server is."""
     tone, text = _STATES[server["state"]]
-    if server["state"] == "ready" and (server["problems"] or server["hidden"]):
+    if server["state"] == "ready" and (server["problems"] or server["hidden"] or server["guarded"]):
         return Said(WARN, "Ready, with problems")
     return Said(tone, text)
 
@@ -57,6 +57,12 @@ def trouble(server: ServerStatus) -> list[str]:
     found = list(server["problems"])
     if server["state"] == "failed":
         found.insert(0, server["message"])
+    if server["hidden"]:
+        found.append(f"{len(server['hidden'])} hidden, since another server has the names")
+    if blocked := sum(one["blocked"] for one in server["guarded"]):
+        found.append(f"{blocked} blocked by the guard")
+    if warned := len(server["guarded"]) - blocked:
+        found.append(f"the guard warns of {warned}")
     return [sentence(problem, server["name"]) for problem in found]
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +99,7 @@ def describe(item: Item) -> dict[str, Any]:
         "own_name": item.name,
         "parameters": list(_arguments(arguments) if arguments is not None else members(schema)),
         "output": list(members(definition.get("outputSchema"))),
-        "definition": orjson.dumps(definition, option=orjson.OPT_INDENT_2).decode(),
+        "definition": _visible(orjson.dumps(definition, option=orjson.OPT_INDENT_2).decode()),
         "header_problem": item.header_problem if schema is not None else None,
     }
 
@@ -160,6 +161,11 @@ def _entry(item: Item) -> Entry:
 def _holds(entry: Entry, words: list[str]) -> bool:
     text = f"{entry.id}\n{entry.title}\n{entry.description}".casefold()
     return all(word in text for word in words)
+
+
+def _visible(text: str) -> str:
+    """Write characters that nobody sees (zero widths, directions, ...) as JSON can, since they may hide something."""
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def _text(value: object) -> str:

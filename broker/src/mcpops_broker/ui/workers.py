@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +61,8 @@ class Facts:
     """How many there are; with several workers at least so many."""
     calls: dict[str, int]
     """Calls in flight, by server."""
+    refused: dict[str, int]
+    """Requests that a rate limit refused, by its name."""
     in_flight: list[Json]
     """Requests that are being carried out, the oldest first: `method`, `name`, `upstream`, `principal`, `began`."""
     recent: list[Json]
@@ -80,7 +84,6 @@ class AllWorkers:
         """Ask all workers."""
         answers, missing = await self._facts.ask()
         sessions: dict[str, SessionFacts] = {}
-        calls: dict[str, int] = {}
         histories: dict[str, History] = {}
         now = time.time()
         for answer in answers:
@@ -90,8 +93,6 @@ class AllWorkers:
                 if known is not found:
                     known.who = known.who or found.who
                     known.last_used, known.busy = max(known.last_used, found.last_used), known.busy + found.busy
-            for name, number in answer["calls"].items():
-                calls[name] = calls.get(name, 0) + number
             for name, history in answer["servers"].items():
                 histories.setdefault(name, History(now)).add(history["points"], history["samples"])
         return Facts(
@@ -101,7 +102,8 @@ class AllWorkers:
             streams=sum(answer["streams"] for answer in answers),
             sessions=sorted(sessions.values(), key=lambda session: -session.last_used)[:SHOWN],
             session_count=max(len(sessions), *(answer["known"] for answer in answers)),
-            calls=calls,
+            calls=_sums(answer["calls"] for answer in answers),
+            refused=_sums(answer["refused"] for answer in answers),
             in_flight=sorted(
                 (call for answer in answers for call in answer["inFlight"]), key=lambda call: call["began"]
             ),
@@ -158,6 +160,7 @@ class AllWorkers:
                 for record in sorted(broker.observers.open, key=lambda record: record.began)[:SHOWN]
                 if record.name
             ],
+            "refused": broker.rate_limits.refused,
             "recent": broker.telemetry.live.recent(),
             "servers": broker.telemetry.live.servers(),
             "calls": {name: upstream.active for name, upstream in broker.upstreams.items() if upstream.active},
@@ -173,3 +176,11 @@ class AllWorkers:
         for session in self._broker.sessions.known():
             if session.key.identity == identity:
                 self._broker.end_session(session.id)
+
+
+def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up what workers have counted."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(total)
