@@ -102,3 +102,11 @@ def test_no_answer_can_be_framed_kept_or_taken_for_something_else(running: Broke
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["cache-control"].startswith("no-")
     assert ask(running, "/mcp").headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_of_another_site_may_read_an_answer(running: BrokerProcess, path: str) -> None:
+    reply = ask(running, path, origin="http://localhost:3000")  # a site that is allowed to ask, not to read
+
+    assert reply.status == 200
+    assert "access-control-allow-origin" not in reply.headers

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mcpops_broker.config.model import Config
 from mcpops_broker.web.guard import LARGEST_BODY, guarded
 from mcpops_broker.web.hosts import HostPolicy
 
@@ -89,8 +91,9 @@ async def ask(*pieces: bytes, host: bytes = b"localhost", sent: list[tuple[bytes
         await send({"type": "http.response.start", "status": 200, "headers": [(b"Cache-Control", b"max-age=5")]})
         await send({"type": "http.response.body", "body": body})
 
-    scope = {"headers": [(b"host", host), *(sent or [])]}
-    await guarded(app, LOCAL, scope, receive, answer.send)
+    scope = {"raw_path": b"/x", "query_string": b"", "headers": [(b"host", host), *(sent or [])]}
+    broker: Any = SimpleNamespace(hosts=LOCAL, config=Config())
+    await guarded(app, broker, scope, receive, answer.send)
     return answer
 
 
@@ -104,6 +107,10 @@ async def test_an_answer_says_what_browsers_may_do_with_it_unless_it_says_so_its
         b"referrer-policy": b"no-referrer",
         b"x-frame-options": b"DENY",
     }
+
+
+async def test_too_long_a_head_is_refused() -> None:
+    assert (await ask(sent=[(b"x", b"x" * 65_536)])).status == 431
 
 
 async def test_another_host_and_too_large_a_body_are_refused() -> None:

@@ -68,6 +68,13 @@ def test_a_definition_shows_what_nobody_would_see() -> None:
     assert '"a\\u200bb\\u202e"' in tools.describe(item)["definition"]
 
 
+@pytest.mark.parametrize(
+    ("text", "number"), [("", 1), ("7", 7), ("-1", 1), ("x", 1), ("\u0663", 3), ("9" * 9, 999_999_999), ("9" * 5000, 1)]
+)
+def test_the_number_of_a_page_may_be_anything(text: str, number: int) -> None:
+    assert tools.page_number(text) == number
+
+
 def test_a_prompt_has_arguments_and_a_resource_its_name_as_title() -> None:
     prompt = {"name": "p", "arguments": [{"name": "a", "required": True}, {"name": "b"}]}
     resource = {"uri": "x://1", "name": "One"}

@@ -72,7 +72,7 @@ class Counters:
     def use(self, limit: RateLimit, key: Key) -> None:
         """Count one."""
         self._add(limit, key, 1)
-        if self._bus.others:
+        if not self._bus.alone:
             if not self._untold:
                 after(SHARE_EVERY, self._tell)
             self._untold[key] = self._untold.get(key, 0) + 1

@@ -27,6 +27,7 @@ from mcpops_broker.web.asgi import (
     Receive,
     Scope,
     Send,
+    head_size,
     read_body,
     read_headers,
     respond,
@@ -98,7 +99,7 @@ class McpEndpoint:
 
     def _check_headers(self, scope: Scope, headers: Headers) -> None:
         limit = self._broker.config.broker.limits.headers
-        if sum([len(name) + len(value) for name, value in scope["headers"]]) > limit:
+        if head_size(scope) > limit:
             raise bad(431, f"the headers are longer than the limit of {limit} bytes")
         if not self._broker.hosts.accepts(headers.get(b"host")):
             raise bad(MISDIRECTED, NOT_SERVED)

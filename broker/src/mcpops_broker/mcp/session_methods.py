@@ -82,6 +82,7 @@ async def _subscribe(broker: Broker, exchange: SessionExchange, params: Params) 
     uri = _uri(params)
     refusal: UpstreamError | None = None
     for upstream in methods.resource_upstreams(broker, exchange, uri):
+        broker.rate_limits.call(exchange.principal, "resources/subscribe", upstream.server.name, "")
         try:
             await broker.watched_resources.add(exchange.session, upstream.server.name, uri)
         except UpstreamError as error:

@@ -18,6 +18,8 @@ from mcpops_broker.protocol.kinds import Kind
 
 PAGE = 100
 """Elements on one page of results."""
+LONGEST_NUMBER = 10
+"""Digits: Python refuses to read a number of more than 4,300."""
 KINDS = {
     "tools": Kind.TOOLS,
     "prompts": Kind.PROMPTS,
@@ -82,6 +84,11 @@ def find(catalogue: Catalogue, kind: Kind, words: str, upstream: str, page: int)
     page = min(max(page, 1), pages)
     first = (page - 1) * PAGE
     return Found(entries[first : first + PAGE], len(entries), first + 1, page, pages)
+
+
+def page_number(text: str) -> int:
+    """Read the number of a page as an address has it; 1 when it is none."""
+    return int(text) if text.isdecimal() and len(text) < LONGEST_NUMBER else 1
 
 
 def item(catalogue: Catalogue, kind: Kind, name: str) -> Item | None:

@@ -21,9 +21,8 @@ from mcpops_broker.web.oauth import oauth_router
 from mcpops_broker.web.ui import Pages
 from mcpops_broker.web.user_tokens import user_token_routes
 
-_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 _STATUS_CORS = {
-    **_ANY_ORIGIN,
+    "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, OPTIONS",
     "Access-Control-Allow-Headers": "Content-Type",
 }
@@ -36,6 +35,11 @@ def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
     def for_readers(request: Request) -> None:
         if not access.may_read("status", read_headers(request.scope)):
             raise HTTPException(401, _NOT_PUBLIC, {"WWW-Authenticate": "Bearer"})
+
+    def cors() -> dict[str, str]:
+        """Let pages of any site read the status where it is said to be for everybody; not where the broker serves its
+        own machine: a page in a browser there is somebody else's."""
+        return _STATUS_CORS if "status" in (broker.config.broker.admin.public or ()) else {}
 
     app = FastAPI(
         title="mcpops-broker",
@@ -56,7 +60,7 @@ def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
     @status_routes.get("/status/", include_in_schema=False)
     async def whole_status(response: Response) -> Status:
         """Describe the broker and all its upstreams. Always 200: being unhealthy is in the body."""
-        response.headers.update(_STATUS_CORS)
+        response.headers.update(cors())
         return status(broker)
 
     @status_routes.get("/status/{name:path}", responses={404: {}})
@@ -68,7 +72,7 @@ def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
                 404,
                 f"Server '{name}' not found. Use format 'namespace/route-name' or check available servers at /status",
             )
-        response.headers.update(_STATUS_CORS)
+        response.headers.update(cors())
         return server_status(broker, upstream)
 
     app.include_router(status_routes)
@@ -82,7 +86,7 @@ def admin_app(broker: Broker, access: AdminAccess) -> FastAPI:
         headers = dict(error.headers or {})
         text = error.detail
         if request.url.path.startswith("/status"):
-            headers |= _STATUS_CORS
+            headers |= cors()
             if error.status_code == 405:
                 text = "Method not allowed. Supported methods: GET"
         return JSONResponse({"error": text}, status_code=error.status_code, headers=headers)

@@ -62,12 +62,12 @@ class App:
             await respond(send, status, text.encode(), plain, head=scope["method"] == "HEAD")
             return
         if scope["path"] == METRICS and self._metrics is not None and scope["method"] in ("GET", "HEAD"):
-            await guarded(self._metrics, self.broker.hosts, scope, receive, send)
+            await guarded(self._metrics, self.broker, scope, receive, send)
             return
         if self._admin is None:
             self._admin = asyncio.create_task(_load_admin(self.broker))
         admin = await asyncio.shield(self._admin)
-        await guarded(admin, self.broker.hosts, scope, receive, send)
+        await guarded(admin, self.broker, scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

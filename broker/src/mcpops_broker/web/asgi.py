@@ -44,6 +44,12 @@ def read_headers(scope: Scope) -> Headers:
     return headers
 
 
+def head_size(scope: Scope) -> int:
+    """Return the bytes of a request's address and headers, without what is between them."""
+    address = len(scope["raw_path"]) + len(scope["query_string"])
+    return address + sum([len(name) + len(value) for name, value in scope["headers"]])
+
+
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """Return the body; raise `BodyError` when it is larger than `limit` bytes or too slow."""
     length = headers.get(b"content-length", b"0")

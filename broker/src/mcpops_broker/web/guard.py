@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from mcpops_broker.broker import Broker
 from mcpops_broker.web.asgi import (
     JSON,
     BodyError,
@@ -17,11 +18,12 @@ from mcpops_broker.web.asgi import (
     Receive,
     Scope,
     Send,
+    head_size,
     read_body,
     read_headers,
     respond,
 )
-from mcpops_broker.web.hosts import MISDIRECTED, NOT_SERVED, HostPolicy
+from mcpops_broker.web.hosts import MISDIRECTED, NOT_SERVED
 
 LARGEST_BODY = 64 * 1024
 """Bytes of a request: forms and small JSON."""
@@ -39,7 +41,7 @@ _UNLESS_SET = (
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-async def guarded(app: Asgi, hosts: HostPolicy, scope: Scope, receive: Receive, send: Send) -> None:
+async def guarded(app: Asgi, broker: Broker, scope: Scope, receive: Receive, send: Send) -> None:
     """Have an application answer a request, if it may."""
 
     async def send_safely(message: MutableMapping[str, Any]) -> None:
@@ -50,7 +52,11 @@ async def guarded(app: Asgi, hosts: HostPolicy, scope: Scope, receive: Receive, 
         await send(message)
 
     headers = read_headers(scope)
-    if not hosts.accepts(headers.get(b"host")):
+    limit = broker.config.broker.limits.headers
+    if head_size(scope) > limit:
+        await _refuse(send_safely, 431, f"address and headers are longer than the limit of {limit} bytes")
+        return
+    if not broker.hosts.accepts(headers.get(b"host")):
         await _refuse(send_safely, MISDIRECTED, NOT_SERVED)
         return
     try:

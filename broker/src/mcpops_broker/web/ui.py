@@ -130,11 +130,9 @@ class Pages:
     async def _tools(self, request: Request) -> Response:
         query = request.query_params
         kind = query.get("kind", "tools") if query.get("kind") in tools.KINDS else "tools"
-        number = query.get("page", "1")
         words, upstream = query.get("q", ""), query.get("server", "")
-        found = tools.find(
-            self._broker.catalogue, tools.KINDS[kind], words, upstream, int(number) if number.isdecimal() else 1
-        )
+        number = tools.page_number(query.get("page", ""))
+        found = tools.find(self._broker.catalogue, tools.KINDS[kind], words, upstream, number)
         return self._page(
             request,
             "tools.html",
