@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026, mcpops contributors
-"""What was found out about tokens, kept while there is room: checking a signature costs a tenth of a millisecond."""
+"""What was found out about tokens, kept while there is room: checking one takes a quarter of a millisecond."""
 
 from __future__ import annotations
 
