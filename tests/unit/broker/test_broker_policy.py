@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.principal import ANONYMOUS, How, Principal
 from mcpops_broker.protocol.kinds import Kind
 
+README = Path(__file__).resolve().parents[3] / "broker" / "README.md"
 SERVERS = """
 servers:
 - {name: ns/files, url: "http://127.0.0.1:1", prefix: f_, tags: [disk]}
@@ -243,6 +245,23 @@ def test_a_rule_may_look_at_the_virtual_server() -> None:
 
     assert names(catalogue, access.scope({}, None, user())) == []
     assert names(catalogue, access.scope({b"x-mcp-virtualserver": b"ns/v"}, None, user())) == ["f_rm"]
+
+
+def test_the_policy_of_the_readme_says_what_it_says() -> None:
+    text = README.read_text().partition("### Policy")[2].partition("\n    broker:")[2].partition("\n\n")[0]
+    config = parse("broker:" + text)
+    assert config.broker.policy is not None
+    policy = Policy(config.broker.policy, [])
+
+    def rule(principal: Principal, item: Item, virtual_server: str | None = None) -> str:
+        return policy.grants(principal, virtual_server).decide(item, keep=True).rule
+
+    writer = user("bob", "operators", scopes="mcp:write", team="blue")
+    assert rule(user(), tool("ls", readOnlyHint=True)) == "everybody reads"
+    assert rule(writer, tool("rm")) == "operators write"
+    assert rule(writer, tool("ls", readOnlyHint=True), "ns/red") == "red team only"
+    assert rule(user(), tool("ls", readOnlyHint=True), "ns/red") == "red team only", "without the claim"
+    assert rule(user(team="red"), tool("ls", readOnlyHint=True), "ns/red") == "everybody reads"
 
 
 def test_without_policy_nothing_is_restricted() -> None:
