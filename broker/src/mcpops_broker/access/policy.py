@@ -17,8 +17,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
-
 from mcpops_broker import logs
 from mcpops_broker.access.expression import HINTS, Expression, ExpressionError, engine
 from mcpops_broker.catalogue.scope import Decision, Scope
@@ -75,16 +73,17 @@ class Policy:
         self._known[key] = (principal, grants)
         return grants
 
-    def look_at(self, item: Item, context: Any) -> None:
-        """Set the engine's variables for something that an upstream offers."""
+    def look_at(self, item: Item, context: Any, server: str | None) -> None:
+        """Set the engine's variables for something that an upstream offers; `server` is the upstream for which they are
+        set already, since setting them costs more than all rules do."""
         variable = _VARIABLES[item.kind]
         fields = self._uses.get(variable)
         if fields:
             context.add_variable(variable, {name: _FIELDS[name](item) for name in fields})
         fields = self._uses.get("server")
-        if fields:
-            server = self._servers.get(item.upstream, {})
-            context.add_variable("server", {name: server[name] for name in fields if name in server})
+        if fields and item.upstream != server:
+            values = self._servers.get(item.upstream, {})
+            context.add_variable("server", {name: values[name] for name in fields if name in values})
 
     def odd(self, item: Item) -> bool:
         """Tell whether rules look at a URI that its upstream may read in another way. Of one that the upstream lists
@@ -139,14 +138,18 @@ class Policy:
 class Grants:
     """What principals in whom the rules see no difference may use."""
 
-    __slots__ = ("_context", "_decisions", "_more_scopes", "_policy", "_scopes", "scope")
+    __slots__ = ("_context", "_decisions", "_fixed", "_more_scopes", "_policy", "_scopes", "_server", "scope")
 
     def __init__(self, policy: Policy, context: Any, scopes: frozenset[str], *, more_scopes: bool) -> None:
         self._policy = policy
         self._context = context
         self._scopes = scopes
         self._more_scopes = more_scopes
+        self._server: str | None = None
+        """The upstream whose variables the context has."""
         self._decisions: dict[_Key, Decision] = {}
+        self._fixed: dict[str, Decision | None] = {}
+        """What rules say that look at the principal only, by their names."""
         self.scope = Scope(grants=self)
         """The scope of requests that nothing else restricts."""
 
@@ -165,16 +168,18 @@ class Grants:
     def _decide(self, item: Item) -> Decision:
         if item.upstream == OWN:
             return _OWN
-        policy = self._policy
-        try:
-            policy.look_at(item, self._context)
-        except Exception as error:  # a value that the engine cannot take: nothing is known of it, so it is denied
-            return Decision(False, "failed", f"rules cannot look at it ({type(error).__name__})")
         best: Decision | None = None
-        for rule in policy.rules:
+        seen = False
+        for rule in self._policy.rules:
             if item.kind not in rule.kinds:
                 continue
-            decision = self._ask(rule, item)
+            if rule.looks_at_items and not seen:
+                try:
+                    self._look_at(item)
+                except Exception as error:  # a value that the engine cannot take: nothing is known of it
+                    return Decision(False, "failed", f"rules cannot look at it ({type(error).__name__})")
+                seen = True
+            decision = self._ask(rule, item) if rule.looks_at_items else self._ask_once(rule, item)
             if decision is None:
                 continue
             if not rule.allows:
@@ -182,6 +187,16 @@ class Grants:
             if best is None or not best.allowed:  # the first that allows, or else the first that would with more scopes
                 best = decision if best is None or decision.allowed else best
         return best or _NO_RULE
+
+    def _look_at(self, item: Item) -> None:
+        server, self._server = self._server, None  # unknown, should it fail halfway
+        self._policy.look_at(item, self._context, server)
+        self._server = item.upstream
+
+    def _ask_once(self, rule: Rule, item: Item) -> Decision | None:
+        if rule.name not in self._fixed:
+            self._fixed[rule.name] = self._ask(rule, item)
+        return self._fixed[rule.name]
 
     def _ask(self, rule: Rule, item: Item) -> Decision | None:
         """Return what a rule says; None: nothing."""
@@ -236,7 +251,7 @@ def _used_claims(expressions: Iterable[Expression]) -> frozenset[str] | None:
 
 
 def _annotations(item: Item) -> dict[str, Any]:
-    said = orjson.loads(item.annotations)
+    said = item.definition.get("annotations")
     said = said if isinstance(said, dict) else {}
     if item.kind is not Kind.TOOLS:
         return said

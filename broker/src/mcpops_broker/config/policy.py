@@ -33,6 +33,8 @@ class Rule:
     when: Expression
     kinds: frozenset[Kind] = _EVERY_KIND
     """What it is about: the kind whose variable its expression uses, or all."""
+    looks_at_items: bool = True
+    """Whether it depends on what is used, and not on the principal and the virtual server alone."""
     scopes: frozenset[str] = frozenset()
     """What a token must be good for, beside the expression, that the rule allows."""
 
@@ -99,4 +101,5 @@ def _rule(name: str, fields: Fields) -> Rule | None:
     if len(about) > 1:
         fields.problem(key, text, f"it is about {' and '.join(about)} at once, and nothing is both: write two rules")
         return None
-    return Rule(name, allows, when, _KINDS[about[0]] if about else _EVERY_KIND, frozenset(scopes))
+    looks_at_items = bool(about) or "server" in when.uses
+    return Rule(name, allows, when, _KINDS[about[0]] if about else _EVERY_KIND, looks_at_items, frozenset(scopes))
