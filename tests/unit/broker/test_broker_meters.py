@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
 from mcpops_broker.seen import meters, metrics
-from mcpops_broker.seen.meters import MOST_SERIES, OTHER, Counter, Histogram
+from mcpops_broker.seen.meters import MOST_SERIES, OTHER, SECONDS, Counter, Histogram
 from mcpops_broker.seen.record import Record
 from mcpops_broker.upstream.errors import UpstreamError
 
@@ -51,10 +51,13 @@ def test_more_series_than_there_may_be_are_counted_together() -> None:
 
 
 def test_a_histogram_counts_up_to_and_with_its_bounds() -> None:
-    times = Histogram("test_seconds", "A test.", "server", bounds=(1.0, 2.0))
-    for seconds in (0.5, 1.0, 1.5, 99.0):
+    times = Histogram("test_seconds", "A test.", "server")
+    for seconds in (SECONDS[0] / 2, SECONDS[0], SECONDS[1], SECONDS[-1] + 1):
         times.observe(seconds, "a")
-    assert times.samples() == [(("a",), [2.0, 1.0, 1.0, 102.0])]
+    ((labels, (first, second, *between, above, total)),) = times.samples()
+    assert (labels, first, second, above) == (("a",), 2, 1, 1)
+    assert not any(between)
+    assert total == pytest.approx(SECONDS[0] * 1.5 + SECONDS[1] + SECONDS[-1] + 1)
 
 
 def test_what_has_gone_is_forgotten() -> None:
@@ -102,6 +105,26 @@ def test_a_call_of_a_tool_counts_for_its_server_and_a_refused_one_for_none() -> 
     assert sample(metrics.UPSTREAM_ERRORS, "ns/metered", "timeout") == before + 1
     assert sample(metrics.TOOL_CALLS, "ns/metered", "metered_t", "upstream") == 1
     assert sample(metrics.TOOL_CALLS, "", "metered_t", "upstream") == 0
+
+
+def test_a_server_that_has_gone_counts_from_zero_when_it_comes_back() -> None:
+    record = Record("1", "", {})
+    record.method, record.era, record.name, record.upstream = "tools/call", "session", "t", "ns/comes-and-goes"
+    metrics.observe(record)
+    metrics.keep_servers({"ns/other"})
+    assert sample(metrics.TOOL_CALLS, "ns/comes-and-goes", "t", "ok") == 0
+    metrics.observe(record)
+    assert sample(metrics.TOOL_CALLS, "ns/comes-and-goes", "t", "ok") == 1
+
+
+def test_requests_of_more_kinds_than_are_remembered_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "MOST_KINDS", 2)
+    before = sample(metrics.REQUESTS, "prompts/get", "session", "ok")
+    for number in (1, 2, 3, 4, 1):
+        record = Record("1", "", {})
+        record.method, record.era, record.name, record.upstream = "prompts/get", "session", f"p{number}", "ns/kinds"
+        metrics.observe(record)
+    assert sample(metrics.REQUESTS, "prompts/get", "session", "ok") == before + 5
 
 
 def test_a_stream_is_counted_but_its_length_is_no_duration() -> None:

@@ -219,7 +219,9 @@ def _more_scopes(broker: Broker, exchange: ClientExchange, decision: Decision) -
 
 def _named(params: Params) -> str:
     """Return what a request names: a tool, a prompt, or the URI of a resource; empty when it names nothing."""
-    name = params.get("name", params.get("uri"))
+    name = params.get("name")
+    if name is None:
+        name = params.get("uri")
     return name if isinstance(name, str) else ""
 
 

@@ -157,7 +157,7 @@ def _described(record: Record, *, arguments: bool) -> dict[str, Any]:
         "outcome": record.outcome,
         "reason": record.reason,
         "rule": None if decision is None else decision.rule,
-        "seconds": round(record.seconds, 6),
+        "seconds": round(record.duration, 6),
     }
     if arguments and "arguments" in record.params:
         raw = orjson.dumps(record.params["arguments"])

@@ -40,7 +40,9 @@ class Live:
 
     def observe(self, record: Record) -> None:
         """Remember a request that used something, or was refused."""
-        if not record.name and (record.outcome is Outcome.OK or record.outcome not in _REFUSED):
+        outcome, server = record.outcome, record.upstream
+        well = outcome is Outcome.OK
+        if not record.name and (well or outcome not in _REFUSED):
             return
         now = time.time()
         self._recent.append(
@@ -49,20 +51,19 @@ class Live:
                 record.id,
                 record.method[:LONGEST_NAME],
                 record.name[:LONGEST_NAME],
-                record.upstream,
+                server,
                 record.principal.name,
-                record.outcome,
+                outcome,
                 # by what it was denied, which says more than the code that its client got
-                (record.decision.rule or "") if record.decision and not record.decision.allowed else record.reason,
-                record.seconds,
+                (record.decision.rule or "") if outcome is Outcome.DENIED and record.decision else record.reason,
+                record.duration,
             )
         )
-        if record.upstream:
-            history = self._servers.get(record.upstream)
+        if server:
+            history = self._servers.get(server)
             if history is None:
-                history = self._servers[record.upstream] = _History()
-            failed = record.outcome is not Outcome.OK and record.outcome in _FAILED
-            history.add(now, record.upstream_seconds, failed)
+                history = self._servers[server] = _History()
+            history.add(now, record.upstream_seconds, not well and outcome in _FAILED)
 
     def keep_servers(self, names: Collection[str]) -> None:
         """Forget all servers but these."""

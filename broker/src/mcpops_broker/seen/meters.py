@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection
-from typing import TypeVar
 
 MOST_SERIES = 2000
 """Combinations of labels that a metric keeps apart."""
@@ -23,8 +22,6 @@ Labels = tuple[str, ...]
 Sample = tuple[Labels, list[float]]
 """The values of a metric's labels, and its number; of a histogram the counts of all buckets (the last one is for what
 is above all bounds) and the sum."""
-
-_Value = TypeVar("_Value")
 
 _all: dict[str, Meter] = {}
 
@@ -50,64 +47,68 @@ class Gauge(Meter):
     kind = "gauge"
 
 
-class Counter(Meter):
+class _Kept(Meter):
+    """A metric whose numbers are kept here, a list of them for each combination of labels."""
+
+    _size = 1
+    """How many numbers there are for a combination."""
+
+    def __init__(self, name: str, help_text: str, *labels: str) -> None:
+        super().__init__(name, help_text, *labels)
+        self._cells: dict[Labels, list[float]] = {}
+
+    def cell(self, labels: Labels) -> list[float]:
+        """Return the numbers for values of the labels, to be counted up. Valid until `keep` is called."""
+        found = self._cells.get(labels)
+        if found is None:
+            labels = labels if len(self._cells) < MOST_SERIES else (OTHER,) * len(labels)
+            found = self._cells.setdefault(labels, [0.0] * self._size)
+        return found
+
+    def samples(self) -> list[Sample]:
+        """Return all series."""
+        return [(labels, list(numbers)) for labels, numbers in self._cells.items()]
+
+    def keep(self, label: str, values: Collection[str]) -> None:
+        """Forget the series in which a label has another value than these: what has gone is measured no more."""
+        at = self.labels.index(label)
+        kept = {labels: cell for labels, cell in self._cells.items() if labels[at] in values or labels[at] == OTHER}
+        self._cells = kept
+
+
+class Counter(_Kept):
     """A number that only grows. Its name ends with `_total`."""
 
     kind = "counter"
 
     def __init__(self, name: str, help_text: str, *labels: str) -> None:
         super().__init__(name, help_text, *labels)
-        self._values: dict[Labels, float] = {} if labels else {(): 0.0}
+        if not labels:
+            self.cell(())
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count."""
-        try:
-            self._values[labels] += by
-        except KeyError:
-            labels = labels if len(self._values) < MOST_SERIES else (OTHER,) * len(labels)
-            self._values[labels] = self._values.get(labels, 0.0) + by
-
-    def samples(self) -> list[Sample]:
-        """Return all series."""
-        return [(labels, [value]) for labels, value in self._values.items()]
-
-    def keep(self, label: str, values: Collection[str]) -> None:
-        """Forget the series in which a label has another value than these: what has gone is measured no more."""
-        self._values = _kept(self._values, self.labels.index(label), values)
+        self.cell(labels)[0] += by
 
 
-class Histogram(Meter):
-    """How often a number was how large."""
+class Histogram(_Kept):
+    """How often a number was how large. Its cells are as `count` wants them."""
 
     kind = "histogram"
+    bounds = SECONDS
+    _size = len(SECONDS) + 2
 
-    def __init__(self, name: str, help_text: str, *labels: str, bounds: tuple[float, ...] = SECONDS) -> None:
-        super().__init__(name, help_text, *labels)
-        self.bounds = bounds
-        self._values: dict[Labels, list[float]] = {}
+    def observe(self, seconds: float, *labels: str) -> None:
+        """Take note of a duration."""
+        count(self.cell(labels), seconds)
 
-    def observe(self, number: float, *labels: str) -> None:
-        """Take note of a number."""
-        counts = self._values.get(labels)
-        if counts is None:
-            labels = labels if len(self._values) < MOST_SERIES else (OTHER,) * len(labels)
-            counts = self._values.setdefault(labels, [0.0] * (len(self.bounds) + 2))
-        counts[bisect_left(self.bounds, number)] += 1
-        counts[-1] += number
 
-    def samples(self) -> list[Sample]:
-        """Return all series."""
-        return [(labels, list(counts)) for labels, counts in self._values.items()]
-
-    def keep(self, label: str, values: Collection[str]) -> None:
-        """Forget the series in which a label has another value than these."""
-        self._values = _kept(self._values, self.labels.index(label), values)
+def count(cell: list[float], seconds: float) -> None:
+    """Count a duration in a histogram's cell: the counts of all buckets, and the sum."""
+    cell[bisect_left(SECONDS, seconds)] += 1
+    cell[-1] += seconds
 
 
 def meters() -> Collection[Meter]:
     """Return all metrics, in the order in which they were declared."""
     return _all.values()
-
-
-def _kept(series: dict[Labels, _Value], at: int, values: Collection[str]) -> dict[Labels, _Value]:
-    return {labels: value for labels, value in series.items() if labels[at] in values or labels[at] == OTHER}

@@ -8,8 +8,10 @@ bounded number (`meters.MOST_SERIES`). Whoever makes a request is no label, and 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mcpops_broker.config.limits import METHODS as MCP_METHODS
-from mcpops_broker.seen.meters import Counter, Gauge, Histogram
+from mcpops_broker.seen.meters import OTHER, Counter, Gauge, Histogram, count
 from mcpops_broker.seen.record import Outcome, Record
 
 REQUESTS = Counter(
@@ -76,15 +78,50 @@ METHODS = MCP_METHODS | {
 """The values of the label `method`; any other method is `other`."""
 
 
+MOST_KINDS = 4096
+"""Kinds of requests whose cells are remembered."""
+
+_Kind = tuple[str, str, str, str, str]
+"""What decides where a request is counted: method, era, outcome, server, name."""
+_Cells = tuple[list[float], list[float] | None, list[float] | None, list[float] | None]
+"""Where a request is counted: requests, durations, durations of its server, calls of its tool."""
+
+_cells: dict[_Kind, _Cells] = {}
+
+
 def observe(record: Record) -> None:
-    """Count a request."""
-    method = record.method if record.method in METHODS else "other"
-    REQUESTS.add(method, record.era, record.outcome)
-    if not record.stream:
-        DURATION.observe(record.seconds, method)
-    if record.upstream:
-        UPSTREAM_DURATION.observe(record.upstream_seconds, record.upstream)
-        if method == "tools/call":
-            TOOL_CALLS.add(record.upstream, record.name, record.outcome)
+    """Count a request. Where it is counted is looked up once for all requests of its kind."""
+    server = record.upstream
+    kind = (record.method, record.era, record.outcome, server, record.name if server else "")
+    requests, durations, durations_there, calls = _cells.get(kind) or _find(kind, stream=record.stream)
+    requests[0] += 1
+    if durations is not None:
+        count(durations, record.duration)
+    if durations_there is not None:
+        count(durations_there, record.upstream_seconds)
+        if calls is not None:
+            calls[0] += 1
         if record.outcome is Outcome.UPSTREAM:
-            UPSTREAM_ERRORS.add(record.upstream, record.reason)
+            UPSTREAM_ERRORS.add(server, record.reason)
+
+
+def keep_servers(names: Collection[str]) -> None:
+    """Forget the figures of all servers but these."""
+    for meter in (TOOL_CALLS, UPSTREAM_DURATION, UPSTREAM_ERRORS):
+        meter.keep("server", names)
+    _cells.clear()
+
+
+def _find(kind: _Kind, *, stream: bool) -> _Cells:
+    method, era, outcome, server, name = kind
+    method = method if method in METHODS else OTHER
+    cells = (
+        REQUESTS.cell((method, era, outcome)),
+        None if stream else DURATION.cell((method,)),
+        UPSTREAM_DURATION.cell((server,)) if server else None,
+        TOOL_CALLS.cell((server, name, outcome)) if server and method == "tools/call" else None,
+    )
+    if len(_cells) >= MOST_KINDS:
+        _cells.clear()
+    _cells[kind] = cells
+    return cells

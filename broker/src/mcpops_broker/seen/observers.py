@@ -55,7 +55,7 @@ class Observers:
 
     def end(self, record: Record) -> None:
         """End a request."""
-        record.ended = perf_counter()
+        record.duration = perf_counter() - record.began
         self.open.discard(record)
         for observer in self._observers:
             observer(record)

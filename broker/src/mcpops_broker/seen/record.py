@@ -108,8 +108,8 @@ class Record:
     outcome: Outcome = Outcome.OK
     reason: str = ""
     """One word or number for programs: an upstream error's reason, or a JSON-RPC code. Never text from outside."""
-    ended: float | None = None
-    """As `began`; None: it is still being carried out."""
+    duration: float = 0.0
+    """Seconds that it took, once it has ended."""
     trace: Any = None
     """The span of the request, where it is traced."""
     sent: Any = None
@@ -128,7 +128,7 @@ class Record:
     @property
     def seconds(self) -> float:
         """How long the request took, or has taken until now."""
-        return (perf_counter() if self.ended is None else self.ended) - self.began
+        return self.duration or perf_counter() - self.began
 
     @property
     def stream(self) -> bool:

@@ -16,7 +16,6 @@ from mcpops_broker.config.seen import AuditOptions, TraceOptions
 from mcpops_broker.seen import metrics
 from mcpops_broker.seen.audit import AuditLog
 from mcpops_broker.seen.live import Live
-from mcpops_broker.seen.meters import Counter, Histogram, meters
 from mcpops_broker.seen.observers import Observer, Observers
 from mcpops_broker.seen.record import Record
 from mcpops_broker.seen.trace_context import NOTHING, of_headers
@@ -84,9 +83,7 @@ class Telemetry:
 
     def keep_servers(self, names: Collection[str]) -> None:
         """Forget the figures of all servers but these."""
-        for meter in meters():
-            if isinstance(meter, Counter | Histogram) and "server" in meter.labels:
-                meter.keep("server", names)
+        metrics.keep_servers(names)
         self.live.keep_servers(names)
 
     async def close(self) -> None:
@@ -122,5 +119,5 @@ def _log(record: Record) -> None:
         principal=record.principal.id,
         outcome=record.outcome,
         reason=record.reason or None,
-        ms=round(record.seconds * 1000, 2),
+        ms=round(record.duration * 1000, 2),
     )
