@@ -41,9 +41,11 @@ class Live:
     def observe(self, record: Record) -> None:
         """Remember a request that used something, or was refused."""
         outcome, server = record.outcome, record.upstream
-        well = outcome is Outcome.OK
+        well, reason = outcome is Outcome.OK, record.reason
         if not record.name and (well or outcome not in _REFUSED):
             return
+        if not well and record.decision is not None and not record.decision.allowed:
+            reason = record.decision.rule or ""  # says more than the code that its client got
         now = time.time()
         self._recent.append(
             (
@@ -54,8 +56,7 @@ class Live:
                 server,
                 record.principal.name,
                 outcome,
-                # by what it was denied, which says more than the code that its client got
-                (record.decision.rule or "") if outcome is Outcome.DENIED and record.decision else record.reason,
+                reason,
                 record.duration,
             )
         )
