@@ -23,7 +23,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._role_servers impor
 Server = t.Mapping[str, t.Any]
 Json = dict[str, t.Any]
 
-DEFAULT_KEYS = {"credential_secret": "token", "ca_cert_secret": "ca.crt"}
+DEFAULT_KEYS = {"credential_secret": "token", "auth_secret": "token", "ca_cert_secret": "ca.crt"}
 """Options of a server that refer to a Secret, and the key when none is given (as in MCPServerRegistration)."""
 
 
@@ -140,6 +140,12 @@ def _server(entry: Server, *, namespace: str, cluster_domain: str, values: t.Map
     credential = entry.get("credential") or _value(entry, "credential_secret", place, values)
     if credential:
         server["credential"] = str(credential).strip()
+    auth = dict(structured(entry.get("auth"), "dict"))
+    if auth:
+        secret = _value(entry, "auth_secret", place, values)
+        if secret:
+            auth["value" if auth.get("type") == "header" else "clientSecret"] = secret.strip()
+        server["auth"] = auth
     authority = entry.get("ca_cert") or _value(entry, "ca_cert_secret", place, values)
     if authority:
         server["caCert"] = authority

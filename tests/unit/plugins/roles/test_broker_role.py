@@ -24,6 +24,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects imp
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_rights import rights
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
 from mcpops_broker.config import auth, parse, secrets
+from mcpops_broker.config.credentials import ClientCredentials, OAuthClient, StaticHeader
 from sandbox.seed import self_signed
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -144,6 +145,18 @@ class TestConfiguration:
         assert set(access["issuers"]["options"]) == auth._ISSUER_KEYS
         assert set(access["apiKeys"]["options"]) == auth._API_KEY_KEYS
         assert set(access["certificates"]["options"]) == auth._CERTIFICATE_KEYS
+
+    def test_with_what_a_server_is_asked(self) -> None:
+        grant = {"type": "clientCredentials", "tokenUrl": "https://as.test/t", "clientId": "me"}
+        servers = [
+            {"name": "a", "auth": grant, "auth_secret": {"name": "tok"}},
+            {"name": "b", "auth": "{type: header, name: X-Key}", "auth_secret": {"name": "tok", "key": "k"}},
+        ]
+
+        found = config(servers, values={"mcp-servers/tok/token": "hush\n", "mcp-servers/tok/k": "value"})
+
+        oauth = OAuthClient("https://as.test/t", "me", "hush", "basic")
+        assert [server.auth for server in found.servers] == [ClientCredentials(oauth), StaticHeader("x-key", "value")]
 
 
 class TestSecrets:
