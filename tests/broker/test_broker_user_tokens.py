@@ -35,6 +35,8 @@ class Setup:
     tokens: TokenServer
     typed: RawUpstream
     agreed: RawUpstream
+    other: RawUpstream
+    """That is asked in three more ways, by three names."""
 
     def user(self, name: str) -> dict[str, str]:
         """Return what shows the broker who a user is."""
@@ -111,13 +113,22 @@ class Browser:
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     """Start them once for the tests of this file."""
-    with Issuer() as issuer, TokenServer() as tokens, RawUpstream() as typed, RawUpstream() as agreed:
+    with (
+        Issuer() as issuer,
+        TokenServer() as tokens,
+        RawUpstream() as typed,
+        RawUpstream() as agreed,
+        RawUpstream() as other,
+    ):
         oauth = tokens.client(authorizationUrl=f"{tokens.url}/authorize?from=broker", scopes=["repo"])
         login = {**tokens.client(authorizationUrl=f"{tokens.url}/authorize"), "clientId": "login"}
         config = {
             "servers": [
                 server("typed", typed.url, "t_", tokenURLElicitation={"url": ""}),
                 server("agreed", agreed.url, "a_", auth={"type": "userToken", **oauth}),
+                server("exchanged", other.url, "e_", auth={"type": "tokenExchange", **tokens.client()}),
+                server("passed", other.url, "p_", auth={"type": "passthrough"}),
+                server("personal", other.url, "u_", userSpecificList=True, credential="Bearer broker"),
             ],
             "broker": {
                 "auth": {"resource": f"{PUBLIC}/mcp", "issuers": [{"issuer": issuer.url}]},
@@ -125,8 +136,8 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
             },
         }
         with run_broker(tmp_path_factory.mktemp("user-tokens"), config, "--workers", "2") as broker:
-            broker.wait_ready("typed", "agreed")
-            yield Setup(broker, issuer, tokens, typed, agreed)
+            broker.wait_ready("typed", "agreed", "exchanged", "passed", "personal")
+            yield Setup(broker, issuer, tokens, typed, agreed, other)
 
 
 def text_of(page: Reply) -> str:
@@ -297,3 +308,17 @@ def test_a_user_who_does_not_agree_is_told_that_nothing_was_stored(setup: Setup)
     assert page.status == 400
     assert "access_denied&lt;b&gt;. Nothing was stored." in page.body.decode()
     wait_until(lambda: "error" in setup.client("kim").call("a_echo"), "nothing was stored")
+
+
+def test_the_token_that_a_user_is_known_by_goes_only_where_the_configuration_says_so(setup: Setup) -> None:
+    client = setup.client("lea")
+    token = client.headers["authorization"]
+    used = {}
+    for tool in ("p_echo", "u_echo", "e_echo"):
+        assert "result" in client.call(tool)
+        used[tool] = setup.other.calls[-1]["headers"].get("authorization")
+
+    assert used["p_echo"] == token
+    assert used["u_echo"] is None
+    assert (used["e_echo"] or "").startswith(f"{token}@")  # what the stand-in makes of it
+    assert setup.tokens.asked[-1]["subject_token"] == token.removeprefix("Bearer ")

@@ -153,6 +153,20 @@ def test_other_servers_need_no_new_pod(sandbox: Sandbox, account: dict[str, Any]
     assert config(sandbox)["broker"] == {"instructions": "Ask politely."}
 
 
+@pytest.mark.usefixtures("first")
+def test_the_route_leads_to_the_page_for_tokens_when_there_is_one(sandbox: Sandbox, account: dict[str, Any]) -> None:
+    asked = {**account, "mcp_gateway_broker_settings": "userTokens: {url: 'https://mcp.example.com'}"}
+
+    first, second = (sandbox.play("site", variables=asked) for _ in range(2))
+
+    assert first.exit_code == 0, first.output
+    assert "mcpops.gateway.broker : present | Lead the Gateway's listener to the broker" in changed_tasks(first)
+    routes = sandbox.client.resources.get(api_version="gateway.networking.k8s.io/v1", kind="HTTPRoute")
+    rules = routes.get(name="mcp-broker", namespace=NAMESPACE).spec.rules
+    assert "/tokens" in [match.path.value for rule in rules for match in rule.matches]
+    assert second.exit_code == 0 and second.recap()["changed"] == 0, second.output
+
+
 @pytest.fixture(scope="module")
 def role(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A play with the role alone."""

@@ -105,7 +105,11 @@ def test_the_operators_words_for_it() -> None:
         ({"type": "userToken"}, "key 'type' has the value 'userToken': it needs broker.userTokens"),
         (
             {"type": "clientCredentials", **CLIENT, "tokenUrl": "https://u:hush@as.test/"},
-            "key 'tokenUrl' has a secret value (not shown): it must be an http:// or https:// address",
+            "key 'tokenUrl' has a secret value (not shown): it must be an https:// address with a host, and",
+        ),
+        (
+            {"type": "clientCredentials", **CLIENT, "tokenUrl": "http://as.test/"},
+            "key 'tokenUrl' has a secret value (not shown): it must be an https:// address (http:// only on",
         ),
         (
             {"type": "clientCredentials", "tokenUrl": "https://as.test/", "clientId": "me"},
@@ -125,6 +129,13 @@ def test_mistakes_are_named(auth: Json, problem: str) -> None:
     assert [found[: len(problem)] for found in problems(auth)] == [problem]
 
 
+def test_the_operators_page_has_the_operators_rule() -> None:
+    assert read(None, PAGE, tokenURLElicitation={"url": "http://page.test/"}).servers[0].auth == UserToken(
+        url="http://page.test/"
+    )
+    assert "must be an http:// or https:// addr" in problems(None, PAGE, tokenURLElicitation={"url": "page"})[0]
+
+
 def test_two_ways_at_once_are_refused() -> None:
     both = problems({"type": "passthrough"}, tokenURLElicitation={"url": ""})
 
@@ -135,7 +146,7 @@ def test_the_page_has_an_address_without_a_path() -> None:
     assert (
         "must be the broker's address without a path" in problems(None, {"userTokens": {"url": "https://gw.test/x"}})[0]
     )
-    assert "it is needed here" in problems(None, {"userTokens": {}})[0]
+    assert "must be given here, an https:// address" in problems(None, {"userTokens": {}})[0]
 
 
 def test_addresses_that_are_refused_and_allowed() -> None:

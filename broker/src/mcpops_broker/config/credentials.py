@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from mcpops_broker.config.auth import address_problem
 from mcpops_broker.config.fields import Fields
 from mcpops_broker.config.secrets import secret, spellings
 from mcpops_broker.net.guard import GROUPS, Guard, is_rule
@@ -128,7 +129,7 @@ def parse_user_tokens(broker: Fields) -> UserTokens | None:
     fields = Fields(f"{broker.place}.userTokens", broker.raw("userTokens"), broker.problems)
     fields.refuse_unknown({"url", "lifetime", "login"})
     default = UserTokens("")
-    url = web_address(fields, "url", required=True)
+    url = _address(fields, "url", required=True)
     if url and urlsplit(url).path not in ("", "/"):
         fields.problem(
             "url", url, "it must be the broker's address without a path, such as https://gateway.example.com"
@@ -154,20 +155,15 @@ def parse_addresses(broker: Fields) -> Guard:
     return Guard(**rules)
 
 
-def web_address(fields: Fields, key: str, *, required: bool = False) -> str:
-    """Return an http(s) address without user name and fragment; empty when it is not given."""
+def _address(fields: Fields, key: str, *, required: bool = False) -> str:
+    """Return an address that is trusted with secrets; empty when it is not given. A wrong one may hold a password and
+    is not repeated."""
     url = fields.text(key)
-    if not url:
-        if required:
-            fields.problem(key, url, "it is needed here")
-        return ""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not match
-        valid = False
-    if not valid or re.search(r"[\x00-\x20\x7f]", url) or "@" in urlsplit(url).netloc or "#" in url:
-        fields.secret_problem(key, "it must be an http:// or https:// address without user name, password or fragment")
+    problem = address_problem(url) if url else "given here, an https:// address" if required else None
+    if problem is None and "#" in url:
+        problem = "an address without a fragment"
+    if problem is not None:
+        fields.secret_problem(key, f"it must be {problem}")
         return ""
     return url
 
@@ -177,7 +173,10 @@ def _operators_user_token(server: Fields, warnings: list[str], *, asks_users: bo
     asked = server.raw("tokenURLElicitation")
     if not isinstance(asked, dict):
         return None
-    url = web_address(Fields(f"{server.place}: tokenURLElicitation", asked, server.problems), "url") or None
+    fields = Fields(f"{server.place}: tokenURLElicitation", asked, server.problems)
+    url = fields.optional_text("url")
+    if url and not url.startswith(("http://", "https://")):  # the operator's rule
+        fields.problem("url", url, "it must be an http:// or https:// address")
     if url and not asks_users:
         warnings.append(
             f"{server.place}: key 'tokenURLElicitation' has no effect here: users are asked with broker.userTokens"
@@ -217,7 +216,7 @@ def _token_exchange(fields: Fields) -> ServerAuth | None:
 
 def _user_token(fields: Fields) -> ServerAuth | None:
     fields.refuse_unknown({"type", "url", "authorizationUrl", *_CLIENT_KEYS})
-    page = web_address(fields, "url") or None
+    page = _address(fields, "url") or None
     if not any(fields.has(key) for key in ("authorizationUrl", "tokenUrl", "clientId")):
         return UserToken(url=page)
     if page:
@@ -233,8 +232,8 @@ def _passthrough(fields: Fields) -> ServerAuth | None:
 
 def _client(fields: Fields, *, with_page: bool = False) -> OAuthClient | None:
     """Read what the broker is to an authorization server; `with_page` when people are sent there."""
-    token_url = web_address(fields, "tokenUrl", required=True)
-    page = web_address(fields, "authorizationUrl", required=True) if with_page else ""
+    token_url = _address(fields, "tokenUrl", required=True)
+    page = _address(fields, "authorizationUrl", required=True) if with_page else ""
     client_id = fields.text("clientId")
     if not client_id:
         fields.problem("clientId", client_id, "it is needed here: the broker's name at the authorization server")
