@@ -81,5 +81,7 @@ async def _read(upstream: Upstream, asking: Exchange, kind: Kind, guard: ToolGua
             kept, _ = guard.sort_out(name, kind, (await read_kind(name, kind, call, era)).valid)
             return Source(name, prefix, {kind: kept})
     except (UpstreamError, TimeoutError) as error:
+        if isinstance(error, UpstreamRpcError) and error.code == jsonrpc.URL_ELICITATION_REQUIRED:
+            return Source(name, prefix, {})  # a user who has given no token yet; a call would ask for it
         logs.warning("personal.list.failed", upstream=name, kind=kind.key, problem=str(error) or "no answer in time")
         return Source(name, prefix, {})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mcpops_broker import logs
 from mcpops_broker.credentials.token_endpoint import CredentialError, Token
+from mcpops_broker.seen import metrics
 
 EARLY = 60.0
 """Seconds before its end at which the next token is fetched, or a fifth of its life when that is shorter."""
@@ -94,12 +95,14 @@ class TokenKeeper:
             token = await fetch()
         except CredentialError as error:
             logs.warning("credential.failed", upstream=self._name, problem=str(error))
+            metrics.TOKENS.add(self._name, "error")
             self._failed[key] = (self._clock() + PAUSE, error)
             if len(self._failed) > MOST:
                 del self._failed[next(iter(self._failed))]
             raise
         finally:
             del self._fetching[key]
+        metrics.TOKENS.add(self._name, "ok")
         now = self._clock()
         ends = now + UNKNOWN_LIFE if token.expires is None else token.expires
         self._kept.pop(key, None)

@@ -38,6 +38,12 @@ UPSTREAM_ERRORS = Counter(
     "server", "reason",
 )  # fmt: skip
 RATE_LIMITED = Counter("mcpops_broker_rate_limited_total", "Requests that a rate limit or quota refused.", "limit")
+TOKENS = Counter(
+    "mcpops_broker_server_tokens_total",
+    "Tokens for a server that an authorization server gave, or did not.",
+    "server",
+    "outcome",
+)
 AUDIT_LOST = Counter("mcpops_broker_audit_lost_total", "Lines of the audit log that could not be written.")
 
 BUILD = Gauge("mcpops_broker_build_info", "Always 1; the release is a label.", "version")

@@ -18,7 +18,7 @@ LONGEST_PAUSE = 30.0
 
 _FAILURES = frozenset({"unreachable", "timeout", "broken", "server"})
 """Reasons of errors that say that the upstream is down. An odd or unwelcome answer is still an answer."""
-_NOTHING = frozenset({"cancelled", "closed"})
+_NOTHING = frozenset({"cancelled", "closed", "credential"})
 """Reasons of errors that say nothing of it."""
 
 

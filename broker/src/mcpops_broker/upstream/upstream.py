@@ -160,6 +160,11 @@ class Upstream:
                 reply = await self._request_of_user(exchange, method, params)
             else:
                 reply = await self._eras.for_client(exchange.client).request(exchange, method, params)
+        except UserNeededError as error:
+            breaker.left()
+            if error.can_show or method != "tools/call":
+                return error_reply(exchange.request_id, error)
+            return failed_call(exchange.request_id, f"{self.server.name} needs a token of its user: {error.url}")
         except UpstreamError as error:
             breaker.failed(error)
             raise
@@ -189,10 +194,6 @@ class Upstream:
                     raise
             exchange.client = replace(client, authorization=await self._authorization_of(client, principal))
             return await link.request(exchange, method, params)
-        except UserNeededError as error:
-            if error.can_show or method != "tools/call":
-                return error_reply(exchange.request_id, error)
-            return failed_call(exchange.request_id, f"{self.server.name} needs a token of its user: {error.url}")
         finally:
             exchange.client = client
 
