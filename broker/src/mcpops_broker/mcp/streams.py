@@ -17,10 +17,11 @@ import orjson
 
 from mcpops_broker.bus import Bus
 from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.changes import Changes
 from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp.event_log import RESUME_GRACE, EventLog, EventLogs
 from mcpops_broker.principal import Principal
-from mcpops_broker.protocol.jsonrpc import RpcError, notification
+from mcpops_broker.protocol.jsonrpc import notification
 from mcpops_broker.protocol.kinds import Kind
 
 CHANGED = {kind: orjson.dumps(notification(kind.changed)) for kind in Kind}
@@ -147,12 +148,14 @@ class Streams:
 
     def catalogue_changed(self, old: Catalogue, new: Catalogue, renewed: Renewed) -> None:
         """Tell every session whose view differs."""
+        changes = Changes(old, new, stateless=False)
         for identity in self._feeds:
             feed = self._speaker(identity)
             if feed is not None:
                 before, feed.scope = feed.scope, renewed(feed.scope, feed.principal)
+                differ = changes.kinds(before, feed.scope)
                 for kind in Kind:
-                    if _digest(old, before, kind) != _digest(new, feed.scope, kind):
+                    if kind in differ:
                         feed.put(CHANGED[kind])
 
     def scope_of(self, identity: str) -> Scope | None:
@@ -230,10 +233,3 @@ class Streams:
             if not feeds:
                 del self._feeds[feed.identity]
                 self._listeners.pop(feed.identity, None)
-
-
-def _digest(catalogue: Catalogue, scope: Scope, kind: Kind) -> bytes | None:
-    try:
-        return catalogue.view(scope).digest(kind)
-    except RpcError:
-        return None  # the virtual server does not exist in this catalogue

@@ -18,6 +18,7 @@ import orjson
 
 from mcpops_broker import logs
 from mcpops_broker.catalogue.catalogue import Catalogue
+from mcpops_broker.catalogue.changes import Changes
 from mcpops_broker.catalogue.scope import Scope
 from mcpops_broker.mcp.introduction import SERVER_INFO
 from mcpops_broker.mcp.methods import readable
@@ -146,11 +147,13 @@ class Subscriptions:
 
     def catalogue_changed(self, old: Catalogue, new: Catalogue, renewed: Renewed) -> None:
         """Tell every client whose lists differ."""
+        changes = Changes(old, new, stateless=True)
         for subscription in self._open:
             before, subscription.scope = subscription.scope, renewed(subscription.scope, subscription.principal)
+            differ = changes.kinds(before, subscription.scope)
             for name in subscription.granted.lists:
                 kinds = _LISTS[name]
-                if any(_digest(old, before, kind) != _digest(new, subscription.scope, kind) for kind in kinds):
+                if not differ.isdisjoint(kinds):
                     subscription.put(kinds[0].changed)
 
 
@@ -225,13 +228,6 @@ def may_read(catalogue: Catalogue, scope: Scope, upstream: str, uri: str) -> boo
 
 def _notification(request_id: Id, method: str, params: dict[str, Any]) -> bytes:
     return orjson.dumps(jsonrpc.notification(method, {"_meta": {meta.SUBSCRIPTION_ID: request_id}, **params}))
-
-
-def _digest(catalogue: Catalogue, scope: Scope, kind: Kind) -> bytes | None:
-    try:
-        return catalogue.view(scope).digest(kind, stateless=True)
-    except RpcError:
-        return None  # the virtual server does not exist in this catalogue
 
 
 def with_parents(uri: str) -> Iterator[str]:
