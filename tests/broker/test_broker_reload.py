@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 from itertools import count
 from pathlib import Path
@@ -28,6 +29,17 @@ def test_added_and_removed_servers_come_and_go(broker: StartBroker, upstream: St
     wait_until(lambda: running.tools() == ["b_echo"], "the removed server's tool is gone")
 
     assert running.request("GET", "/status/a").status == 404
+
+
+def test_a_worker_that_starts_again_reads_the_file_as_it_is_now(broker: StartBroker) -> None:
+    running = broker({"broker": {"instructions": "old"}}, "--workers", "2")
+    running.configure({"broker": {"instructions": "new"}})
+    wait_until(lambda: running.log.count("config.loaded") == 2, "both workers read it")
+    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
+
+    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+
+    wait_until(lambda: running.log.count("config.loaded") == 3, "the worker in its place reads it")
 
 
 def test_servers_that_did_not_change_keep_their_sessions(broker: StartBroker, upstream: StartUpstream) -> None:

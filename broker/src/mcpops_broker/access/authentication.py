@@ -35,6 +35,8 @@ LONGEST_TIMER = 86_400.0
 """Seconds after which a stream whose end is far away is looked at again."""
 RETRY_AFTER = 5
 """Seconds after which a client may try again when the keys of its issuer cannot be had."""
+TELL_AGAIN = 10.0
+"""Seconds between two log lines about the same reason for a refusal."""
 _AUTHORIZATION = b"authorization"
 _CHALLENGE = b"www-authenticate"
 
@@ -48,6 +50,8 @@ class Authentication:
         self._known: Kept[Principal] = Kept(MAX_KEPT)
         """By the Authorization header, followed by the path for a virtual server's."""
         self._streams: set[_Stream] = set()
+        self._told: dict[str, float] = {}
+        """When each reason for a refusal was logged last, in monotonic seconds. There are few of them."""
         self._tokens: AccessTokens | None = None
         self._configure(options)
 
@@ -107,7 +111,7 @@ class Authentication:
                 if found is not None:
                     return found
         except TokenError as error:
-            logs.info("auth.refused", problem=error, path=path)
+            self._tell(str(error))
             raise self._unauthorized(path, f"the credential {error}", "invalid_token") from None
         except KeysUnavailableError as error:
             text = f"Service unavailable: {error}; try again"
@@ -150,6 +154,13 @@ class Authentication:
             why = f"the token lacks the scope {' '.join(lacking)}"
             raise self.insufficient_scope(self._options.scopes, why, path)
         return principal
+
+    def _tell(self, why: str) -> None:
+        """Log that a credential was refused: each reason now and then, since whoever wants to can cause any number."""
+        now = time.monotonic()
+        if now - self._told.get(why, -TELL_AGAIN) >= TELL_AGAIN:
+            self._told[why] = now
+            logs.info("auth.refused", problem=why)
 
     def _unauthorized(self, path: str, why: str, error: str = "") -> RefusalError:
         """Build the refusal of a request that nobody is known to make. Who sends no credentials is told of no error
