@@ -249,6 +249,12 @@ def test_metadata_of_each_resource() -> None:
     assert b'resource_metadata="https://h/.well-known/oauth-protected-resource"' in origin.challenge("/mcp")
 
 
+def test_a_challenge_is_one_header_whatever_it_tells() -> None:
+    told = Resource(AuthOptions()).challenge("/mcp", "insufficient_scope", 'a "b"\r\nx: \\ \u00e9', ["c"])
+
+    assert told == b"""Bearer error="insufficient_scope", error_description="a 'b'??x: / ?", scope="c\""""
+
+
 def test_a_task_belongs_to_who_began_it() -> None:
     old, new = b"a" * 32, b"b" * 32
     ids = TaskIds([old])
