@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 
 from broker import stateless
 
-TOOLS = ("echo", "echo_flood", "echo_bare", "echo_batch", "echo_sdk")
+TOOLS = ("echo", "echo_soft", "echo_flood", "echo_bare", "echo_batch", "echo_sdk")
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BrokerPro
         {"name": "flood", "tools": ["r_*_flood"], "rate": 0.001, "burst": 7},
         {"name": "bare", "tools": ["r_echo_bare"], "quota": 2, "period": "month"},
         {"name": "batch", "tools": ["r_echo_batch"], "quota": 3, "period": "month"},
+        {"name": "soft", "tools": ["r_echo_soft"], "quota": 1, "period": "month", "status": 200},
         {"name": "sdk", "tools": ["r_echo_sdk"], "quota": 1, "period": "month"},
     ]
     with (
@@ -92,6 +93,15 @@ def test_the_parts_of_a_batch_are_counted(running: BrokerProcess) -> None:
     assert reply.status == 200
     assert sum("result" in answer for answer in reply.json) == 3
     assert [answer["error"]["code"] for answer in reply.json if "error" in answer] == [429, 429]
+
+
+def test_a_client_that_does_not_stand_429_gets_the_error_only(running: BrokerProcess) -> None:
+    bare = stateless.message("tools/call", {"name": "r_echo_soft", "arguments": {}})
+    assert not refused(running.post(call("r_echo_soft")))
+
+    for reply in (running.post(call("r_echo_soft")), stateless.send(running, bare)):
+        assert (reply.status, reply.error["code"]) == (200, 429)
+        assert int(reply.headers["retry-after"]) == reply.error["data"]["retryAfter"]
 
 
 async def test_the_official_client_learns_why_and_goes_on(running: BrokerProcess) -> None:

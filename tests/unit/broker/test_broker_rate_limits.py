@@ -97,6 +97,15 @@ def test_a_refusal_says_which_limit_and_when_to_come_again() -> None:
     assert allowed(call) == 1
 
 
+def test_a_refusal_may_have_the_status_of_an_answer() -> None:
+    call = calling(limits(made(quota=1, status=200)))
+    call()
+
+    error = refusal(call)
+
+    assert (error.status, error.code, error.headers[0][0]) == (200, 429, b"retry-after")
+
+
 def test_who_keeps_asking_waits_no_longer() -> None:
     clock = Clock()
     call = calling(limits(made(rate=1.0, burst=1), clock=clock))
@@ -306,6 +315,7 @@ def test_limits_are_read() -> None:
         ("[{name: a, quota: 1, methods: [tool/call]}]", "key 'methods' has the value ['tool/call']: it must be of *"),
         ("[{name: a, quota: 1, methods: []}]", "key 'methods' has the value []: it must name methods"),
         ("[{name: a, quota: 1, tools: [x], methods: '*'}]", "it is for the method tools/call only"),
+        ("[{name: a, quota: 1, status: 300}]", "key 'status' has the value 300: it must be 429 (RFC 6585), or 200"),
         ("[{name: a, quota: 1, toolz: [x]}]", "key 'toolz' is not known; known are burst, groups"),
         ("{name: a}", "broker: key 'rateLimits' has the value {'name': 'a'}: it must be a list"),
     ],

@@ -64,6 +64,7 @@ def test_an_answer_says_how_the_request_ended(message: dict[str, Any], outcome: 
         (RpcError(jsonrpc.INVALID_REQUEST, "secret", status=401), "unauthenticated", "-32600"),
         (RpcError(jsonrpc.INVALID_REQUEST, "secret", status=403), "denied", "-32600"),
         (RpcError(jsonrpc.INVALID_REQUEST, "secret", status=429), "limited", "-32600"),
+        (RpcError(429, "secret"), "limited", "429"),
         (RpcError(jsonrpc.INVALID_REQUEST, "secret", status=503), "busy", "-32600"),
         (RpcError(jsonrpc.INTERNAL_ERROR, "secret", status=500), "failed", "-32603"),
         (RpcError(jsonrpc.INTERNAL_ERROR, "the broker is stopping"), "busy", "-32603"),

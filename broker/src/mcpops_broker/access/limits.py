@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from mcpops_broker import logs
-from mcpops_broker.access.counters import Counters, Key
+from mcpops_broker.access.counters import Counters
 from mcpops_broker.config.limits import ANY, Per, RateLimit
 from mcpops_broker.principal import Principal
 from mcpops_broker.protocol.jsonrpc import RefusalError
@@ -29,6 +29,8 @@ MOST_KINDS = 10_000
 Limits = tuple[RateLimit, ...]
 Kind = tuple[str, str, str]
 """Method, server and tool; the last two may be empty."""
+Concerned = tuple[tuple[RateLimit, bool, str, str], ...]
+"""Limits, whether each counts principals apart, and the server and the tool that it counts apart."""
 
 
 class RateLimits:
@@ -48,7 +50,7 @@ class RateLimits:
         self.refused = {limit.name: self.refused.get(limit.name, 0) for limit in limits}
         self._of_calls = tuple(limit for limit in limits if _is_of_calls(limit))
         self._of_requests = tuple(limit for limit in limits if not _is_of_calls(limit))
-        self._by_kind: dict[Kind, Limits] = {}
+        self._by_kind: dict[Kind, Concerned] = {}
 
     def request(self, principal: Principal, method: str) -> None:
         """Count a request of a client; raise `RefusalError` (HTTP 429) when a limit does not allow it."""
@@ -69,14 +71,20 @@ class RateLimits:
         if concerned is None:
             if len(self._by_kind) >= MOST_KINDS:
                 self._by_kind.clear()
-            concerned = self._by_kind[kind] = tuple(limit for limit in limits if _is_for(limit, kind))
-        uses = [(limit, _key(limit, principal, kind)) for limit in concerned if _is_for_principal(limit, principal)]
-        waits = [(self.counters.wait(limit, key), limit) for limit, key in uses]
-        refusing = [(wait, limit) for wait, limit in waits if wait > 0]
+            concerned = self._by_kind[kind] = tuple(_concerned(limit, kind) for limit in limits if _is_for(limit, kind))
+        counters, uses, refusing = self.counters, [], []
+        for limit, by_principal, server, tool in concerned:
+            if limit.for_some and not _is_for_principal(limit, principal):
+                continue
+            key = (limit.name, principal.id if by_principal else "", server, tool)
+            uses.append((limit, key))
+            wait = counters.wait(limit, key)
+            if wait > 0:
+                refusing.append((wait, limit))
         if refusing:
             self._refuse(principal, kind, refusing)
         for limit, key in uses:
-            self.counters.use(limit, key)
+            counters.use(limit, key)
 
     def _refuse(self, principal: Principal, kind: Kind, refusing: list[tuple[float, RateLimit]]) -> None:
         for _, limit in refusing:
@@ -86,7 +94,7 @@ class RateLimits:
         seconds = max(1, math.ceil(wait))
         logs.debug("rate.limited", limit=limit.name, principal=principal.id, method=kind[0], tool=kind[2])
         raise RefusalError(
-            TOO_MANY,
+            limit.status,
             f"Too many requests: limit '{limit.name}' allows {limit.allowance}{_apart(limit.per)}; "
             f"try again in {seconds} s",
             (b"retry-after", b"%d" % seconds),
@@ -119,14 +127,10 @@ def _is_for_principal(limit: RateLimit, principal: Principal) -> bool:
     )
 
 
-def _key(limit: RateLimit, principal: Principal, kind: Kind) -> Key:
+def _concerned(limit: RateLimit, kind: Kind) -> tuple[RateLimit, bool, str, str]:
+    method, server, tool = kind
     per = limit.per
-    return (
-        limit.name,
-        principal.id if Per.PRINCIPAL in per else "",
-        kind[1] if Per.SERVER in per else "",
-        kind[2] or kind[0] if Per.TOOL in per else "",
-    )
+    return limit, Per.PRINCIPAL in per, server if Per.SERVER in per else "", (tool or method) if Per.TOOL in per else ""
 
 
 def _apart(per: Iterable[Per]) -> str:

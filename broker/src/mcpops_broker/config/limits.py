@@ -23,7 +23,7 @@ METHODS = frozenset(
 )  # fmt: skip
 """Those that a limit can name."""
 _KEYS = frozenset(
-    {"name", "per", "methods", "tools", "servers", "principals", "groups", "rate", "burst", "quota", "period"}
+    {"name", "per", "methods", "tools", "servers", "principals", "groups", "rate", "burst", "quota", "period", "status"}
 )
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _MANY = 1_000_000_000
@@ -70,12 +70,19 @@ class RateLimit:
     quota: int = 0
     """Requests in a period."""
     period: Period = Period.DAY
+    status: int = 429
+    """HTTP status of a refusal, for clients that do not stand 429."""
+
+    @property
+    def for_some(self) -> bool:
+        """Whether it is for some principals only."""
+        return bool(self.principals or self.groups)
 
     @property
     def allowance(self) -> str:
         """What it allows, for people."""
         if self.quota:
-            return f"{self.quota} requests a {self.period}"
+            return f"{self.quota} request{'s' if self.quota > 1 else ''} a {self.period}"
         return f"{self.rate:g} requests a second, {self.burst} at once"
 
 
@@ -116,6 +123,7 @@ def _limits(broker: Fields) -> Iterator[RateLimit]:
             burst=fields.integer("burst", max(1, round(rate)), low=1, high=_MANY),
             quota=quota,
             period=_period(fields),
+            status=_status(fields),
         )
 
 
@@ -134,6 +142,13 @@ def _period(fields: Fields) -> Period:
         fields.problem("period", word, f"it must be one of {', '.join(Period)}")
         return Period.DAY
     return Period(word)
+
+
+def _status(fields: Fields) -> int:
+    status = fields.integer("status", 429, low=200, high=429)
+    if status not in (200, 429):
+        fields.problem("status", status, "it must be 429 (RFC 6585), or 200 for clients that do not stand 429")
+    return status
 
 
 def _words(fields: Fields, key: str, known: Collection[str], default: tuple[str, ...]) -> frozenset[str]:

@@ -55,6 +55,8 @@ class Outcome(StrEnum):
     """The broker failed: a bug."""
 
 
+_LIMITED = 429
+"""Code of the JSON-RPC error of a rate limit (`access.limits`); the HTTP status may be another."""
 _OF_STATUS = {
     401: Outcome.UNAUTHENTICATED,
     403: Outcome.DENIED,
@@ -170,6 +172,8 @@ class Record:
     def _refused(self, error: RpcError) -> Outcome:
         if self.decision is not None and not self.decision.allowed:
             return Outcome.DENIED
+        if error.code == _LIMITED:
+            return Outcome.LIMITED
         if error.status in _OF_STATUS:
             return _OF_STATUS[error.status]
         if error.code == INTERNAL_ERROR:  # the broker stops
