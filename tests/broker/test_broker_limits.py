@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from broker.conftest import StartBroker, StartUpstream
 from broker.harness import BrokerProcess, Json, Reply, rpc, run_broker, server, wait_until
 from broker.raw_upstream import RawUpstream
+from broker.replicas import run_replicas
 from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
 
@@ -146,3 +148,26 @@ def test_workers_count_together(broker: StartBroker, upstream: StartUpstream) ->
         replies = list(pool.map(lambda _: running.post(call()), range(30)))
     assert not any(map(refused, replies))
     wait_until(all_refuse, "every worker has heard of the others' use")
+
+
+def test_replicas_count_together_and_quotas_outlive_them(tmp_path: Path) -> None:
+    limit = {"name": "monthly", "quota": 6, "period": "month"}
+    with (
+        RawUpstream("echo") as upstream,
+        run_replicas(tmp_path, configuration(upstream.url, limit), 2) as (replicas, _),
+    ):
+        one, other = replicas.all
+        for each in (one, other):
+            each.wait_ready("ns/raw")
+            each.initialize()
+        assert [refused(one.post(call())) for _ in range(6)] == [False] * 6
+        wait_until(lambda: refused(other.post(call())), "the other replica has heard of it")
+
+        for each in (one, other):
+            replicas.remove(each)
+            each.stop()
+        successor = replicas.add()
+        successor.wait_ready("ns/raw")
+        successor.initialize()
+
+        assert refused(successor.post(call()))

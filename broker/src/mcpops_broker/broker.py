@@ -16,6 +16,7 @@ from mcpops_broker.access import discovery
 from mcpops_broker.access.access import Access
 from mcpops_broker.access.authentication import Authentication
 from mcpops_broker.access.counters import Counters
+from mcpops_broker.access.kept_quotas import KeptQuotas
 from mcpops_broker.access.limits import RateLimits
 from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
@@ -165,6 +166,8 @@ class Broker:
         work = watch(lambda: {self.options.config: before, **self.config_state.files}, self.reload)
         self.background.start(work, "watch config")
         self.background.start(self._sweep(), "sweep sessions")
+        if self.replicas is not None:
+            self.background.start(KeptQuotas(self.rate_limits.counters, self.store).run(), "keep quotas")
 
     async def close(self) -> None:
         """Stop everything."""

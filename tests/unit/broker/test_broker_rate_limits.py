@@ -14,6 +14,7 @@ import pytest
 from broker.harness import wait_until
 from mcpops_broker.access import counters
 from mcpops_broker.access.counters import Counters, period_end
+from mcpops_broker.access.kept_quotas import KeptQuotas
 from mcpops_broker.access.limits import RateLimits
 from mcpops_broker.bus import Bus, make_buses
 from mcpops_broker.config.limits import Per, Period, RateLimit
@@ -21,6 +22,7 @@ from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.principal import How, Principal
 from mcpops_broker.protocol.jsonrpc import RefusalError
+from mcpops_broker.store.memory import MemoryStore
 
 NOON = float(calendar.timegm((2026, 11, 22, 12, 0, 0)))
 ANN = Principal("key:ann", How.KEY, "ann", groups=frozenset({"dev"}))
@@ -262,6 +264,24 @@ async def test_workers_count_together() -> None:
     assert allowed(calling(two)) == 2
     clock.now += 60.0
     assert allowed(calling(two)) == 2  # of the quota, the rate allows 8
+
+
+async def test_quotas_outlive_all_workers_in_a_store() -> None:
+    limit, clock = (RateLimit("daily", quota=10), RateLimit("rate", rate=1.0, burst=8)), Clock()
+    store = MemoryStore(Bus())
+    before, beside, after = (limits(*limit, clock=clock) for _ in range(3))
+    for _ in range(3):
+        calling(before)()
+    calling(beside, who=BOB)()
+
+    for one in (before, beside, before, after):
+        await KeptQuotas(one.counters, store).save()
+
+    clock.now += 60.0
+    assert (allowed(calling(after)), allowed(calling(after, who=BOB))) == (7, 8)
+    clock.now += 86_400.0
+    await KeptQuotas(after.counters, store).save()
+    assert allowed(calling(after)) == 8
 
 
 async def test_a_worker_that_starts_again_learns_what_was_used() -> None:

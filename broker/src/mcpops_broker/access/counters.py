@@ -88,9 +88,24 @@ class Counters:
         self._tell()
         now = self._monotonic()
         rates = [[*key, earned - now] for key, earned in self._earned.items() if earned > now]
-        quotas = [[*key, *count] for key, count in self._counts.items()]
+        quotas = self.quotas()
         if rates or quotas:
             self._bus.send(_STATE, [rates, quotas], address)
+
+    def quotas(self) -> list[list[Any]]:
+        """Return the use of all quotas whose periods have not ended: the key, the number and the period's end."""
+        now = self._clock()
+        return [[*key, *count] for key, count in self._counts.items() if count[1] > now]
+
+    def learn_quotas(self, quotas: list[list[Any]]) -> None:
+        """Take over what somebody else knows of quotas; several may know the same."""
+        now = self._clock()
+        for *name, used, end in quotas:
+            key = tuple(name)
+            limit = self._limits.get(key[0])
+            if limit is not None and limit.quota and now < end <= period_end(limit.period, now):
+                known = self._counts.get(key, (0, 0.0))
+                self._counts[key] = max(known, (used, end), key=lambda count: (count[1], count[0]))
 
     def _add(self, limit: RateLimit, key: Key, number: int) -> None:
         if limit.quota:
@@ -127,11 +142,7 @@ class Counters:
             limit = self._limits.get(key[0])
             if limit is not None and limit.rate:
                 self._earned[tuple(key)] = max(self._earned.get(tuple(key), 0.0), now + ahead)
-        for *key, used, end in quotas:
-            limit = self._limits.get(key[0])
-            if limit is not None and limit.quota:
-                known = self._counts.get(tuple(key), (0, 0.0))
-                self._counts[tuple(key)] = max(known, (used, end), key=lambda count: (count[1], count[0]))
+        self.learn_quotas(quotas)
 
 
 def period_end(period: Period, now: float) -> float:
