@@ -71,7 +71,7 @@ async def joining(server: Valkey) -> AsyncIterator[Join]:
 
         async def join(name: str, secret: bytes = SECRET, local: Bus | None = None) -> Member:
             options = StoreOptions("127.0.0.1", server.port)
-            replicas = Replicas(options, secret, local or Bus(name))
+            replicas = Replicas(options, [secret], local or Bus(name))
             stack.push_async_callback(replicas.close)
             member = Member(replicas)
             await member.connected()

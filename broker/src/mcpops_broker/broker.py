@@ -249,6 +249,8 @@ class Broker:
                 users = self.user_tokens
                 for keeper in (self.sessions, self.parked.sealer, self.task_ids, users.tokens, users.tickets):
                     keeper.use(secrets)
+                if self.replicas is not None:
+                    self.replicas.box.use(secrets)
             self.authentication.configure(settings.auth)
             for clients in (self.sessions, self.stateless_clients):
                 clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle
@@ -323,8 +325,10 @@ class Broker:
                     updated=self._resource_updated,
                     credentials=token_of_user(server, self.user_tokens, self.http, new.broker, new.ca_bundle),
                 )
-                if kept is not None and kept.server.url == server.url and server.enabled:
+                if kept is not None:
                     upstream.take_over(kept)  # its tools stay listed while it connects with the new settings
+                else:
+                    upstream.expect(self.watched_resources.of(server.name) + self.subscriptions.of(server.name))
                 self.homes.serve(upstream)
                 upstream.start()
                 self.upstreams[server.name] = upstream

@@ -5,6 +5,7 @@ client library takes 9 MB."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mcpops_broker.background import Background
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
 
 
 class Replicas:
-    """The store and the bus of all replicas. Make it inside the running event loop; `secret` seals what is stored."""
+    """The store and the bus of all replicas. Make it inside the running event loop; `secrets` seal what is stored."""
 
-    def __init__(self, options: StoreOptions, secret: bytes, local: Bus) -> None:
+    def __init__(self, options: StoreOptions, secrets: Sequence[bytes], local: Bus) -> None:
         self._background = Background()
-        self._box = box = Box([secret])
+        self.box = box = Box(secrets)
         self.link = RedisLink(options, self._background)
         self.bus = WideBus(local, self.link, box, self._background)
         self.store = SharedStore(self.link, box, self.bus)
 
     def sessions(self, broker: Broker) -> ReplicaSessions:
         """Make what the broker's homes have of the sessions of other replicas."""
-        register = SessionRegister(self.link, self._box, self.bus.here)
+        register = SessionRegister(self.link, self.box, self.bus.here)
         return ReplicaSessions(broker, register, self.link, self._background)
 
     async def close(self) -> None:

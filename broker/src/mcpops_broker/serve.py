@@ -164,4 +164,4 @@ def _replicas(options: Options, config: Config, local: Bus) -> Replicas | None:
         return None
     from mcpops_broker.replicas import Replicas  # noqa: PLC0415 - an extra, loaded where it is wanted
 
-    return Replicas(config.broker.store, options.secrets(config.broker)[0], local)
+    return Replicas(config.broker.store, options.secrets(config.broker), local)

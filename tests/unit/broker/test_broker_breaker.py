@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from mcpops_broker.upstream.breaker import FIRST_PAUSE, LONGEST_PAUSE, OPEN_AFTER, Breaker, Circuit
+from mcpops_broker.upstream.breaker import FIRST_PAUSE, LONGEST_PAUSE, OPEN_AFTER, TRY_FOR, Breaker, Circuit
 from mcpops_broker.upstream.errors import UpstreamError
 
 DOWN = UpstreamError("up", "unreachable", "gone")
@@ -94,3 +94,20 @@ def test_a_client_that_leaves_while_it_tries_makes_room_for_the_next() -> None:
     breaker.left()
 
     breaker.enter()
+
+
+def test_a_try_that_takes_long_does_not_keep_others_out_for_ever() -> None:
+    breaker, clock = opened()
+    clock.now += FIRST_PAUSE
+    breaker.enter()
+    clock.now += TRY_FOR - 1
+    with pytest.raises(UpstreamError, match=r"the next one is sent in 1\.0 s"):
+        breaker.enter()
+    clock.now += 1
+
+    breaker.enter()
+
+    assert breaker.circuit is Circuit.TRYING
+    breaker.answered()
+    breaker.left()
+    assert breaker.circuit is Circuit.CLOSED

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 5.0
 """Seconds that another worker gets to say whether it has a stream."""
-_LARGEST_BACKLOG = 4096
-"""Events from another worker that wait for a client; one that reads so slowly is cut off, and may come back."""
+_LARGEST_BACKLOG = 4 << 20
+"""Bytes from another worker that wait for a client, beside one event however large it is; one that reads so slowly is
+cut off, and may come back."""
 
 
 class Source(Protocol):
@@ -167,11 +168,14 @@ class _Remote:
         self.number = number
         self._resumption = resumption
         self._events: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._waiting = 0
+        """Bytes that are queued."""
 
     def put(self, events: bytes | None) -> None:
         """Queue what came; None: nothing more will come."""
-        if self._events.qsize() > _LARGEST_BACKLOG:
+        if self._waiting > _LARGEST_BACKLOG:
             events = None
+        self._waiting += len(events or b"")
         self._events.put_nowait(events)
 
     async def exists(self) -> bool:
@@ -189,6 +193,8 @@ class _Remote:
                         events = await self._events.get()
                 except TimeoutError:
                     events = sse.KEEP_ALIVE
+                else:
+                    self._waiting -= len(events or b"")
                 if events is None:
                     return True
                 await write(events)

@@ -130,6 +130,10 @@ class Subscriptions:
             if not watchers:
                 self._watchers.pop((upstream, uri), None)
 
+    def of(self, upstream: str) -> list[str]:
+        """Return the URIs that streams are subscribed to at an upstream, as often as they are."""
+        return [uri for (name, uri), watchers in self._watchers.items() if name == upstream for _ in watchers]
+
     def resource_updated(self, catalogue: Catalogue, upstream: str, uri: str) -> None:
         """Tell every client that subscribed to a resource of an upstream, or to one that it is a part of, and may still
         read it."""

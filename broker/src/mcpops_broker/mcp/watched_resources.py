@@ -115,6 +115,10 @@ class WatchedResources:
             for session in sessions.values()
         ]
 
+    def of(self, upstream: str) -> list[str]:
+        """Return the URIs that sessions are subscribed to at an upstream, as often as they are."""
+        return [uri for (name, uri), sessions in self._sessions.items() if name == upstream for _ in sessions]
+
     def updated(self, upstream: str, uri: str) -> None:
         """Tell everybody who subscribed to a resource that has changed, or to one that it is a part of, and may still
         read it."""

@@ -19,6 +19,10 @@ class Box:
     """Seals with the first of the secrets (each at least 32 bytes) and opens what was sealed with any of them."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
+        self.use(secrets)
+
+    def use(self, secrets: Sequence[bytes]) -> None:
+        """Take other secrets."""
         self._keys = [
             AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker store").derive(secret))
             for secret in secrets

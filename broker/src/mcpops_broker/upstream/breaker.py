@@ -15,6 +15,8 @@ OPEN_AFTER = 5
 FIRST_PAUSE = 1.0
 """Seconds until one request is let through to try; doubled with every try that fails, up to LONGEST_PAUSE."""
 LONGEST_PAUSE = 30.0
+TRY_FOR = 5.0
+"""Seconds that a request that tries may take until another one is let through: it may be one that takes long."""
 
 _FAILURES = frozenset({"unreachable", "timeout", "broken", "server"})
 """Reasons of errors that say that the upstream is down. An odd or unwelcome answer is still an answer."""
@@ -30,7 +32,7 @@ class Circuit(StrEnum):
     OPEN = "open"
     """They are refused."""
     TRYING = "half-open"
-    """One is on its way to find out."""
+    """One is on its way to find out, or several when they take long."""
 
 
 class Breaker:
@@ -50,13 +52,14 @@ class Breaker:
         if self.circuit is Circuit.CLOSED:
             return
         left = self._retry_at - self._clock()
-        if self.circuit is Circuit.TRYING or left > 0:
+        if left > 0:
             raise UpstreamError(
                 self._upstream,
                 "unavailable",
                 f"the last {self.failures} requests failed; the next one is sent in {max(left, 0.1):.1f} s",
             )
         self.circuit = Circuit.TRYING
+        self._retry_at = self._clock() + TRY_FOR
 
     def answered(self) -> None:
         """Take note of an answer, whatever it says."""
@@ -84,3 +87,4 @@ class Breaker:
         """Take note that a request ended without telling anything: its client has gone."""
         if self.circuit is Circuit.TRYING:
             self.circuit = Circuit.OPEN
+            self._retry_at = self._clock()

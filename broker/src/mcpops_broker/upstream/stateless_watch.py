@@ -44,13 +44,14 @@ class StatelessWatch:
         self._uris: set[str] = set()
         self._wanted: dict[str, Any] = {}
         self._task: asyncio.Task[None] | None = None
+        self._agreed: asyncio.Future[frozenset[str]] | None = None
+        """The URIs that the upstream agreed to, or will, for the newest stream."""
         self._ids = count(1)
 
-    def want(self, peer: Peer, uris: Iterable[str]) -> asyncio.Future[frozenset[str]] | None:
+    def want(self, peer: Peer, uris: Iterable[str]) -> None:
         """Listen for the lists that the peer announces and for these resources.
 
-        The future has the URIs that the upstream agreed to; None when nothing has to be opened for it. A stream that
-        does not fit any more is ended when its successor stands, so that nothing is missed between them.
+        A stream that does not fit any more is ended when its successor stands, so that nothing is missed between them.
         """
         self._uris = set(uris)
         wanted: dict[str, Any] = {
@@ -59,17 +60,16 @@ class StatelessWatch:
         if self._uris:
             wanted["resourceSubscriptions"] = sorted(self._uris)
         if wanted == self._wanted:
-            return None
-        old, self._task, self._wanted = self._task, None, wanted
+            return
+        old, self._task, self._wanted, self._agreed = self._task, None, wanted, None
         if not wanted:
             if old is not None:
                 old.cancel()
-            return None
-        agreed: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+            return
+        agreed = self._agreed = asyncio.get_running_loop().create_future()
         if old is not None:
             agreed.add_done_callback(lambda _: old.cancel())
         self._task = self._background.start(self._keep(wanted, agreed), f"watch {self._transport.name}")
-        return agreed
 
     def restore(self, peer: Peer, uris: Iterable[str]) -> None:
         """Listen, and for these resources among others; does nothing when that is so already."""
@@ -77,21 +77,29 @@ class StatelessWatch:
 
     async def add(self, peer: Peer, uri: str) -> None:
         """Listen for one more resource; raise `UpstreamError` when the upstream does not agree to that."""
-        agreed = self.want(peer, self._uris | {uri})
-        if agreed is None:
-            return
         try:
             async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT):
-                uris = await asyncio.shield(agreed)
+                if await self._agrees(peer, uri):
+                    return
         except asyncio.CancelledError:
             self.discard(peer, uri)
             raise
         except TimeoutError:
             self.discard(peer, uri)
             raise self._transport.error("timeout", f"did not answer {METHOD} in {ACKNOWLEDGE_TIMEOUT:g} s") from None
-        if uri not in uris:
-            self.discard(peer, uri)
-            raise self._transport.error("unsupported", f"does not report changes of {jsonrpc.excerpt(uri)}")
+        self.discard(peer, uri)
+        raise self._transport.error("unsupported", f"does not report changes of {jsonrpc.excerpt(uri)}")
+
+    async def _agrees(self, peer: Peer, uri: str) -> bool:
+        """Listen for one more resource; tell whether the upstream agrees to that. Several may be added at once: what
+        the newest stream gets is what holds."""
+        while True:
+            self.want(peer, self._uris | {uri})
+            agreed = self._agreed
+            if agreed is None or uri in await asyncio.shield(agreed):
+                return agreed is not None
+            if self._agreed in (agreed, None):
+                return False
 
     def discard(self, peer: Peer, uri: str) -> None:
         """Listen for a resource no more."""
@@ -99,7 +107,7 @@ class StatelessWatch:
 
     def stop(self) -> None:
         """End the stream and forget what was wanted."""
-        self._uris, self._wanted = set(), {}
+        self._uris, self._wanted, self._agreed = set(), {}, None
         if self._task is not None:
             self._task.cancel()
             self._task = None

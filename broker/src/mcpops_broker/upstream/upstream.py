@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
@@ -112,14 +112,20 @@ class Upstream:
             self._loop = self._background.start(self._run(), f"upstream {self.server.name}")
 
     def take_over(self, old: Upstream) -> None:
-        """Begin with what is known of the same server under an older configuration, so that requests can go on while
-        the connection is made."""
+        """Begin with what is known of the server of this name under an older configuration, so that requests can go on
+        while the connection is made. What another address offers is not known; what clients subscribed to is."""
+        self._subscriptions = old._subscriptions  # clients went on: the counts hold, the new connection subscribes
+        if self.server.url != old.server.url or not self.server.enabled:
+            return
         if not self.server.user_specific:
             self.listed = old.listed
-        self._subscriptions = old._subscriptions  # clients went on: the counts hold, the new connection subscribes
         self.last_failure = old.last_failure
         self._eras.assume(old._eras)
         self._eras.stateless.learn(self.listed)
+
+    def expect(self, uris: Iterable[str]) -> None:
+        """Begin with what clients are subscribed to since the server of this name was last in the configuration."""
+        self._subscriptions.expect(uris)
 
     async def retire(self, grace: float) -> None:
         """Stop listing at once, and close when the requests in flight have ended."""
@@ -321,6 +327,7 @@ class Upstream:
             version = self.peer.version if self.peer is not None else None
             logs.info("upstream.ready", upstream=self.server.name, protocol=version, **counts)
         self.state, self.problem, self._failures = State.READY, None, 0
+        self.breaker.answered()
         self.validated = time.time()
         self._take(listed)
 
