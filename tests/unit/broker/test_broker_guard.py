@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from mcpops_broker.net.client import HttpError
+from mcpops_broker.cluster.registrations import Reader, World
+from mcpops_broker.config.cluster import ClusterOptions
+from mcpops_broker.config.model import BrokerOptions
+from mcpops_broker.net.client import HttpClient, HttpError
 from mcpops_broker.net.guard import GROUPS, Guard, is_rule
 from mcpops_broker.net.http1_client import Http1Client
 from mcpops_broker.net.target import target_for
+from mcpops_broker.upstream.credentials import Credentials
+from mcpops_broker.upstream.transport import Transport
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,28 @@ def test_addresses_that_others_give_are_not_the_brokers_own_machine() -> None:
     assert Guard().for_foreign().refusal("127.0.0.1") is not None
     assert Guard(allow=("loopback",)).for_foreign().refusal("127.0.0.1") is None
     assert Guard().for_foreign().refusal("10.0.0.1") is None
+
+
+def test_a_registration_cannot_name_the_brokers_own_machine() -> None:
+    place = {"namespace": "team", "name": "up"}
+    backend = {"name": "up", "port": 80}
+    world = World(
+        registrations=[{"metadata": place, "spec": {"prefix": "a_", "targetRef": {"name": "up"}}}],
+        routes={
+            ("team", "up"): {"metadata": place, "spec": {"hostnames": ["h"], "rules": [{"backendRefs": [backend]}]}}
+        },
+        services={("team", "up"): {"metadata": place, "spec": {"type": "ExternalName", "externalName": "localhost"}}},
+    )
+
+    found = Reader().read(world, ClusterOptions(), ())
+
+    assert (found.refused, [(server.url, server.foreign) for server in found.servers]) == (
+        {},
+        [("http://localhost:80/mcp", True)],
+    )
+    http = cast(HttpClient, None)
+    transport = Transport(found.servers[0], Credentials({}), http, BrokerOptions(), None)
+    assert transport.target.guard.refusal("127.0.0.1") is not None
 
 
 def test_rules_are_groups_and_networks() -> None:

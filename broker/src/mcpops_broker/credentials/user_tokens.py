@@ -17,6 +17,8 @@ from mcpops_broker.store.store import Store
 
 REFRESH_WITHIN = 25.0
 """Seconds that one worker gets to renew a token while the others wait for it: a refresh token may only be used once."""
+MOST_OPENED = 10_000
+"""Tokens that are kept opened; the one opened longest ago makes room."""
 _LOOK_AGAIN = 0.2
 """Seconds between two looks for what another worker is fetching."""
 
@@ -32,10 +34,13 @@ class UserTokens:
         self._box = SealedBox(b"mcpops-broker user token", b"\x01", secrets)
         self._store = store
         self._refreshing: dict[str, asyncio.Task[Token | None]] = {}
+        self._opened: dict[str, tuple[bytes, Token]] = {}
+        """What was stored under a key last, and opened: looking that up costs 2 microseconds instead of 30."""
 
     def use(self, secrets: Secrets) -> None:
         """Take other secrets."""
         self._box.use(secrets)
+        self._opened.clear()
 
     async def get(self, principal: bytes, upstream: str) -> Token | None:
         """Return a user's token, `principal` being the digest; None when there is none or it has expired for good."""
@@ -43,14 +48,12 @@ class UserTokens:
         sealed = await self._store.get(key)
         if sealed is None:
             return None
-        plain = self._box.open(sealed.decode("latin-1"))
-        if plain is None:
-            return None  # sealed with a key that is no longer known: the user is asked again
-        place, value, expires, refresh = orjson.loads(plain)
-        if place != key:
+        known = self._opened.get(key)
+        token = known[1] if known is not None and known[0] == sealed else self._open(key, sealed)
+        if token is None:
             return None
-        token = Token(value, expires, refresh)
-        return token if refresh or expires is None or time.time() < expires else None
+        expires = token.expires
+        return token if token.refresh or expires is None or time.time() < expires else None
 
     async def put(self, principal: bytes, upstream: str, token: Token, lifetime: float) -> None:
         """Keep a user's token; for `lifetime` seconds when it does not say how long it is valid, or can be renewed."""
@@ -61,6 +64,19 @@ class UserTokens:
         key = _key(principal, upstream)
         plain = orjson.dumps([key, token.value, token.expires, token.refresh])
         await self._store.set(key, self._box.seal(plain).encode(), seconds)
+
+    def _open(self, key: str, sealed: bytes) -> Token | None:
+        plain = self._box.open(sealed.decode("latin-1"))
+        if plain is None:
+            return None  # sealed with a key that is no longer known: the user is asked again
+        place, value, expires, refresh = orjson.loads(plain)
+        if place != key:
+            return None
+        token = Token(value, expires, refresh)
+        self._opened[key] = (sealed, token)
+        if len(self._opened) > MOST_OPENED:
+            del self._opened[next(iter(self._opened))]
+        return token
 
     async def forget(self, principal: bytes, upstream: str, refused: str) -> None:
         """Forget a token that the upstream refused; another one that was given since is kept."""

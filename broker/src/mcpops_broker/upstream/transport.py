@@ -60,12 +60,13 @@ class Transport:
         """Bytes of one answer, or of one event of a stream."""
         self._first_byte = options.timeouts.first_byte
         self._idle = options.timeouts.idle
-        self._target = target_for(
+        self.target = target_for(
             server.url,
             connect_timeout=options.timeouts.connect,
             authorities=tuple(pem for pem in (ca_bundle, server.ca_cert) if pem),
             guard=options.upstream_addresses.for_foreign() if server.foreign else options.upstream_addresses,
         )
+        """Where it is, and which addresses its name may stand for."""
 
     def authorized(self, headers: dict[str, str], client: Client) -> dict[str, str]:
         """Return the headers of a client's request: for a personal upstream with the client's own authorization.
@@ -187,7 +188,7 @@ class Transport:
 
     async def _request(self, method: str, headers: dict[str, str], body: bytes | None, idle: float | None) -> Answer:
         try:
-            return await self._http.request(method, self._target, headers, body, first_byte=self._first_byte, idle=idle)
+            return await self._http.request(method, self.target, headers, body, first_byte=self._first_byte, idle=idle)
         except HttpTimeoutError as error:
             raise self.error("timeout", str(error)) from error
         except HttpError as error:
