@@ -42,7 +42,8 @@ class Hidden(TypedDict):
 
 
 class Guarded(TypedDict):
-    """Something in whose definition the guard found a `problem`. `blocked`: it is not offered for that reason."""
+    """A definition, or the server's `instructions`, in which the guard found a `problem`. `blocked`: that is why it is
+    not passed on."""
 
     kind: str
     name: str
@@ -213,9 +214,9 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
     server, listed = upstream.server, upstream.listed
     hidden = broker.catalogue.conflicts.get(server.name, ())
     findings = broker.catalogue.findings.get(server.name, ())
-    withheld = [conflict.kind for conflict in hidden]
+    withheld = [conflict.kind.noun for conflict in hidden]
     withheld += [kind for kind, _ in {(one.kind, one.name) for one in findings if one.blocked}]
-    total = {kind: len(listed.items(kind)) - withheld.count(kind) for kind in Kind}
+    total = {kind: len(listed.items(kind)) - withheld.count(kind.noun) for kind in Kind}
     version = upstream.peer.version if upstream.peer else ""
     return {
         "id": server.id,
@@ -241,8 +242,7 @@ def server_status(broker: Broker, upstream: Upstream) -> ServerStatus:
         "state": upstream.state.value,
         "hidden": [{"kind": one.kind.noun, "name": one.id, "owner": one.owner, "reason": str(one)} for one in hidden],
         "guarded": [
-            {"kind": one.kind.noun, "name": one.name, "problem": one.problem, "blocked": one.blocked}
-            for one in findings
+            {"kind": one.kind, "name": one.name, "problem": one.problem, "blocked": one.blocked} for one in findings
         ],
         "problems": list(listed.problems()),
         "callsInFlight": upstream.active,

@@ -62,6 +62,7 @@ class Builder:
         for kind in Kind:
             kept[kind], found = self._guard.sort_out(server.name, kind, listed.items(kind))
             findings += found
+        findings += self._guard.instructions(upstream.peer.instructions if upstream.peer is not None else None)
         self._report_findings(server.name, findings, known[1].findings if known is not None else ())
         source = Source(
             server.name,
@@ -79,7 +80,7 @@ class Builder:
         for finding in findings:
             if finding not in before:
                 event = "guard.blocked" if finding.blocked else "guard.found"
-                logs.warning(event, upstream=server, kind=finding.kind.noun, name=finding.name, problem=finding.problem)
+                logs.warning(event, upstream=server, kind=finding.kind, name=finding.name, problem=finding.problem)
 
     def _report(self, catalogue: Catalogue) -> None:
         """Log one line for every upstream of which more is hidden than before; `/status` names each."""

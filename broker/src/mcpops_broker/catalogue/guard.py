@@ -49,14 +49,18 @@ _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}|[\U000e0100-\U
 _CONTROL = re.compile(r"(?<!\\)(?:\\\\)*\\u00[01]")
 """How JSON writes a control character."""
 
+MOST_INSTRUCTIONS = 1000
+"""Texts of which it is remembered what was found in them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A definition that breaks a rule."""
+    """A definition, or what a server says of its use, that breaks a rule."""
 
-    kind: Kind
+    kind: str
+    """`tool`, `prompt`, ... or `instructions`."""
     name: str
-    """At the server."""
+    """At the server; empty for instructions."""
     problem: str
     blocked: bool
 
@@ -71,6 +75,7 @@ class ToolGuard:
 
     def __init__(self, options: ToolGuardOptions | None) -> None:
         self.options = options or ToolGuardOptions(Mode.OFF, Mode.OFF)
+        self._instructions: dict[str, list[Finding]] = {}
         self._texts = [_folded(orjson.dumps(text)[1:-1].decode()) for text in (*TEXTS, *self.options.texts)]
 
     def sort_out(
@@ -88,14 +93,29 @@ class ToolGuard:
                 kept.append(definition)
         return kept, findings
 
+    def instructions(self, text: str | None) -> list[Finding]:
+        """Return what is found in what a server says of its use: models read that, too."""
+        if not text or self.options.suspicious is Mode.OFF:
+            return []
+        if text not in self._instructions:
+            if len(self._instructions) >= MOST_INSTRUCTIONS:
+                self._instructions.clear()
+            blocked = self.options.suspicious is Mode.BLOCK
+            found = self._suspicions(orjson.dumps(text).decode())
+            self._instructions[text] = [Finding("instructions", "", problem, blocked) for problem in found]
+        return self._instructions[text]
+
     def _look_at(self, server: str, kind: Kind, definition: Definition) -> Iterator[Finding]:
         name = definition[kind.identity]
         changed, suspicious = self.options.changed, self.options.suspicious
         if changed is not Mode.OFF and kind is Kind.TOOLS and (problem := self._difference(server, name, definition)):
-            yield Finding(kind, name, problem, changed is Mode.BLOCK)
+            yield Finding(kind.noun, name, problem, changed is Mode.BLOCK)
         if suspicious is not Mode.OFF:
-            for problem in self._suspicions(kind, name, definition):
-                yield Finding(kind, name, problem, suspicious is Mode.BLOCK)
+            if kind is Kind.TOOLS and not _NAME.fullmatch(name):
+                problem = "its name has characters that names of tools should not have, or too many"
+                yield Finding(kind.noun, name, problem, suspicious is Mode.BLOCK)
+            for problem in self._suspicions(orjson.dumps(definition).decode()):
+                yield Finding(kind.noun, name, problem, suspicious is Mode.BLOCK)
 
     def _difference(self, server: str, name: str, definition: Definition) -> str:
         pins = self.options.pins.get(server)
@@ -106,10 +126,8 @@ class ToolGuard:
             return "it has no pin: it is new since the server's tools were pinned"
         return "" if pin == digest_of(definition) else "its definition is not the one that was pinned"
 
-    def _suspicions(self, kind: Kind, name: str, definition: Definition) -> Iterator[str]:
-        if kind is Kind.TOOLS and not _NAME.fullmatch(name):
-            yield "its name has characters that names of tools should not have, or too many"
-        text = orjson.dumps(definition).decode()
+    def _suspicions(self, text: str) -> Iterator[str]:
+        """Look through a text of JSON."""
         if unseen := _unseen(text):
             yield f"it holds what people do not see: {unseen}"
         folded = _folded(text)

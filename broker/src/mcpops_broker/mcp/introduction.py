@@ -16,6 +16,7 @@ from mcpops_broker.protocol.kinds import Kind
 
 if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
+    from mcpops_broker.catalogue.guard import ToolGuard
     from mcpops_broker.upstream.upstream import Upstream
 
 SERVER_INFO = {"name": "mcpops-broker", "version": __version__}
@@ -50,13 +51,13 @@ def instructions(broker: Broker, scope: Scope, *, sessions: bool) -> str | None:
         view = broker.catalogue.view(scope)
         seen = {item.upstream for kind in Kind for item in view.items(kind)}
         upstreams = [upstream for upstream in upstreams if upstream.server.name in seen]
-    parts += map(_of_upstream, upstreams)
+    parts += [_of_upstream(upstream, broker.tool_guard) for upstream in upstreams]
     return "\n\n".join(filter(None, parts)) or None
 
 
-def _of_upstream(upstream: Upstream) -> str:
+def _of_upstream(upstream: Upstream, guard: ToolGuard) -> str:
     text = upstream.peer.instructions if upstream.peer is not None else None
-    if not text or upstream.server.user_specific:
+    if not text or upstream.server.user_specific or any(finding.blocked for finding in guard.instructions(text)):
         return ""
     if len(text) > LONGEST_INSTRUCTIONS:
         text = text[: LONGEST_INSTRUCTIONS - 3] + "..."
