@@ -295,7 +295,14 @@ def test_beyond_loopback_nothing_is_public_unless_said(tmp_path_factory: pytest.
         assert broker.request("GET", "/status", None, bearer).status == 200
         assert broker.request("GET", "/ui", None, bearer).status == 200
         assert broker.request("GET", "/healthz").status == 200
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        signed_in = broker.request("POST", "/ui/sign-in", f"token={TOKEN}".encode(), form).headers["set-cookie"]
+        cookie = {"cookie": signed_in.partition(";")[0]}
+        assert broker.request("GET", "/ui", None, cookie).status == 200
 
+        broker.configure({"servers": [], "broker": {"admin": {"token": TOKEN + "-another"}}})
+        wait_until(lambda: broker.request("GET", "/ui", None, bearer).status == 401, "the token has changed")
+        assert broker.request("GET", "/ui", None, cookie).status == 401
         broker.configure({"servers": [], "broker": {"admin": {"public": ["status"]}}})
         wait_until(lambda: broker.request("GET", "/status").status == 200, "the new configuration is in use")
         assert broker.request("GET", "/ui", None, bearer).status == 403
