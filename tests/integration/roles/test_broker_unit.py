@@ -70,7 +70,8 @@ def test_systemd_understands_every_line(units: Path, name: str) -> None:
         ["systemd-analyze", "verify", "--man=no", str(units / name)], capture_output=True, text=True, check=False
     )
 
-    assert (done.returncode, done.stderr) == (0, "")
+    about_it = [line for line in done.stderr.splitlines() if name in line]  # the machine's own units may have faults
+    assert (done.returncode, about_it) == (0, []), done.stderr
 
 
 @pytest.mark.parametrize("name", ["mcpops-broker.service", "mcpops-broker-low.service"])
