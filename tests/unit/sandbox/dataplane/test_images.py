@@ -64,7 +64,7 @@ def test_the_brokers_own_image_keeps_its_arguments(tmp_path: Path) -> None:
 
     assert command[1:] == [
         "-m", "mcpops_broker", "serve", "--config", f"{tmp_path}/config.yaml", "--host", "127.0.0.1", "--port", "4000",
-        "--workers", "2",
+        "--workers", "2", "--allowed-host", "*",
     ]  # fmt: skip
 
 
