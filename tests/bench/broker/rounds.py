@@ -104,11 +104,12 @@ def loaded(peer: Peer, job: Job) -> Figures:
 
 
 def in_turns(peers: Sequence[Peer], work: Work, rounds: int, seconds: float) -> dict[str, list[Figures]]:
-    """Load the peers one after the other, `rounds` times after one that does not count; the figures by peer."""
+    """Load the peers one after the other, forwards and backwards, `rounds` times after one that does not count; the
+    figures by peer."""
     jobs = [(peer, work.job(peer, seconds)) for peer in peers]
     found: dict[str, list[Figures]] = {peer.name: [] for peer in peers}
     for number in range(rounds + 1):
-        for peer, job in jobs:
+        for peer, job in jobs if number % 2 else reversed(jobs):
             figures = loaded(peer, job)
             if number:
                 found[peer.name].append(figures)
