@@ -18,6 +18,7 @@ from mcpops_broker.broker import Broker
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.kinds import Kind
 from mcpops_broker.protocol.versions import LATEST_SESSION_VERSION
+from mcpops_broker.seen import metrics
 from mcpops_broker.upstream.listing import Listing
 from mcpops_broker.upstream.upstream import State, Upstream
 
@@ -103,6 +104,17 @@ class RateLimitStatus(TypedDict):
     refused: int
 
 
+class TelemetryStatus(TypedDict):
+    """What is shown of the broker's work elsewhere. `problem` says why something that is configured is not; `auditLost`
+    counts lines of the audit log that this worker could not write."""
+
+    metrics: bool
+    traces: bool
+    audit: bool
+    auditLost: int
+    problem: str
+
+
 class ConfigStatus(TypedDict):
     """The configuration file. With `problems` the last good content is in use, loaded at `loaded`."""
 
@@ -155,6 +167,7 @@ class Status(TypedDict):
     draining: bool
     virtualServers: list[VirtualServerStatus]
     rateLimits: dict[str, RateLimitStatus]
+    telemetry: TelemetryStatus
     config: ConfigStatus
     store: StoreStatus
     cluster: ClusterStatus | None
@@ -187,6 +200,13 @@ def status(broker: Broker) -> Status:
         "rateLimits": {
             limit.name: {"allows": limit.allowance, "refused": broker.rate_limits.refused.get(limit.name, 0)}
             for limit in broker.config.broker.rate_limits
+        },
+        "telemetry": {
+            "metrics": broker.config.broker.telemetry.metrics,
+            "traces": broker.telemetry.traces,
+            "audit": bool(broker.config.broker.audit.output),
+            "auditLost": round(metrics.AUDIT_LOST.cell(())[0]),
+            "problem": broker.telemetry.problem,
         },
         "config": {
             "loaded": _time(broker.config_state.loaded),

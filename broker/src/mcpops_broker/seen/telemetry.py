@@ -37,7 +37,14 @@ class Telemetry:
         self._trace_options = TraceOptions()
         self._traces: Traces | None = None
         self._instance = token_hex(8)
+        self.problem = ""
+        """Why something that is configured is not done, in a sentence; empty: all is."""
         self.configure(settings)
+
+    @property
+    def traces(self) -> bool:
+        """Tell whether requests are traced."""
+        return self._traces is not None
 
     def configure(self, settings: BrokerOptions) -> None:
         """Take other settings."""
@@ -94,13 +101,14 @@ class Telemetry:
             await asyncio.to_thread(self._traces.close)
 
     def _begin_traces(self) -> None:
+        self.problem = ""
         if not self._trace_options.endpoint:
             return
         try:
             from mcpops_broker.seen.traces import Traces  # noqa: PLC0415 - most brokers trace nothing
         except ImportError as error:
-            why = f"broker.telemetry.traces needs the package {error.name}: pip install 'mcpops-broker[otel]'"
-            logs.error("traces.missing", problem=why)
+            self.problem = f"broker.telemetry.traces needs the package {error.name}: pip install 'mcpops-broker[otel]'"
+            logs.error("traces.missing", problem=self.problem)
         else:
             self._traces = Traces(self._trace_options, instance=self._instance)
 
