@@ -8,12 +8,12 @@ it: it chooses among the upstreams that they may use anyway.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
+from mcpops_broker.mcp.task_ids import tag_of
 from mcpops_broker.upstream.exchange import Reply
 from mcpops_broker.upstream.upstream import Upstream
 
@@ -27,7 +27,7 @@ def with_marked_state(reply: Reply, upstream: Upstream) -> Reply:
     if not isinstance(result, dict) or result.get("resultType") != "input_required":
         return reply
     state = result.get(_STATE, "")
-    message = {**reply.message, "result": {**result, _STATE: f"{_tag(upstream)}.{state}"}}
+    message = {**reply.message, "result": {**result, _STATE: f"{tag_of(upstream.server.name)}.{state}"}}
     return Reply(orjson.dumps(message), message)
 
 
@@ -37,13 +37,9 @@ def take_asking(params: dict[str, Any], upstreams: Iterable[Upstream]) -> Upstre
     state = params.get(_STATE)
     tag, dot, rest = state.partition(".") if isinstance(state, str) else ("", "", "")
     for upstream in upstreams:
-        if dot and _tag(upstream) == tag:
+        if dot and tag_of(upstream.server.name) == tag:
             params[_STATE] = rest
             if not rest:
                 del params[_STATE]
             return upstream
     return None
-
-
-def _tag(upstream: Upstream) -> str:
-    return hashlib.blake2b(upstream.server.name.encode(), digest_size=6).hexdigest()
