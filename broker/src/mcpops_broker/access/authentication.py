@@ -100,7 +100,8 @@ class Authentication:
                 known = self._known.get(place)
                 if known is None:
                     known = await self._by_authorization(authorization, path)
-                    self._known.put(place, known)
+                    if options is self._options:  # they may have changed while keys were fetched
+                        self._known.put(place, known)
                 elif known.expires is not None and time.time() >= known.expires:
                     self._known.drop(place)
                     raise TokenError("has expired")
