@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from broker.harness import BrokerProcess, Reply, rpc, run_broker, server
@@ -110,3 +112,37 @@ def test_no_page_of_another_site_may_read_an_answer(running: BrokerProcess, path
 
     assert reply.status == 200
     assert "access-control-allow-origin" not in reply.headers
+
+
+POST = b"POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+SECOND = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POST + b"content-length: 48\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + SECOND,
+        POST + b"content-length: 0\r\ncontent-length: 48\r\n\r\n" + SECOND,
+        POST + b"content-length: 0, 48\r\n\r\n" + SECOND,
+        POST + b"content-length: +0\r\n\r\n" + SECOND,
+        POST + b"content-length : 48\r\n\r\n" + SECOND,
+        POST + b"transfer-encoding: xchunked\r\n\r\n" + SECOND,
+        POST + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n" + SECOND,
+        POST + b"x: y\r\n transfer-encoding: chunked\r\n\r\n0\r\n\r\n" + SECOND,
+        POST + b"x: y\rtransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + SECOND,
+        POST + b"transfer-encoding: chunked\r\n\r\n0\n\n" + SECOND,
+        POST.replace(b"\r\n", b"\n") + b"content-length: 0\n\n" + SECOND,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SECOND,
+    ],
+)
+def test_what_two_programs_read_differently_is_refused(running: BrokerProcess, request_: bytes) -> None:
+    parts = urlsplit(running.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+        connection.sendall(request_)
+        answer = b""
+        while more := connection.recv(65_536):
+            answer += more
+
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b"\r\n\r\nInvalid HTTP request received.")
+    assert answer.count(b"HTTP/1.1") == 1, "the second request is not served"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -248,3 +248,39 @@ async def test_without_any_idle_connection_a_new_one_is_refused() -> None:
         assert body == b"too many connections\n"
         busy[1].write(b"body")
         assert (await answer(busy[0]))[1] == b"body"
+
+
+TRAILING = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_comes_after_a_body_is_no_header(at_once: bool) -> None:
+    async with serving() as (_, connect):
+        client = await connect()
+        for piece in [TRAILING, b"authorization: Bearer x\r\n\r\n"] if not at_once else [TRAILING + b"a: b\r\n\r\n"]:
+            client[1].write(piece)
+            await client[1].drain()
+        head, body = await answer(client[0])
+
+        assert (head.partition(b"x-names: ")[2].partition(b"\r\n")[0], body) == (b"host transfer-encoding", b"body")
+        client[1].write(REQUEST)
+        assert b"x-names: host\r\n" in (await answer(client[0]))[0]
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [TRAILING + b"a: ", TRAILING + b"a: b\r\n", TRAILING.removesuffix(b"0\r\n") + b"1;", TRAILING + b"a"],
+)
+async def test_what_is_around_a_body_has_an_end(endless: bytes) -> None:
+    async with serving() as (ended, connect):
+        client = await connect()
+        client[1].write(endless)
+        sent = 0
+        with suppress(OSError):
+            while not ended.is_set():
+                client[1].write((b"x: y\r\n" if endless.endswith(b"\n") else b"xxxxxx") * 10_000)
+                sent += 60_000
+                await client[1].drain()
+                await asyncio.sleep(0)
+
+        assert sent < 8 * MAX_HEADERS

@@ -117,7 +117,10 @@ class Connection(HttpToolsProtocol):
     """Of all connections of the process."""
     _head_open = False
     """Whether a head has begun and is not complete."""
+    _open = False
+    """Whether a request has begun and is not complete, its body included."""
     _head_size = 0
+    """Bytes of it since it began, or since the last of its body: the head, or what is around the pieces of a body."""
     _patience: asyncio.TimerHandle | None = None
     """Ends a connection on which no request arrives."""
     _unread: asyncio.TimerHandle | None = None
@@ -153,7 +156,7 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
             return
-        if self._head_open:
+        if self._open:
             self._head_size += len(data)
             if self._head_size > 2 * MAX_HEADERS:  # twice, so that the endpoint can refuse all others by name
                 logs.warning("client.head_too_large", limit=2 * MAX_HEADERS)
@@ -164,8 +167,18 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._head_open, self._head_size = True, 0
+        self._open, self._head_open, self._head_size = True, True, 0
         super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._head_size = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._open = False
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         """Begin to serve a request."""
@@ -175,6 +188,10 @@ class Connection(HttpToolsProtocol):
             self._patience.cancel()
             self._patience = None
         super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            # What comes after the body (trailers, RFC 9110 section 6.5) is no header: a proxy in front does not look at
+            # it as at headers. uvicorn would add it to those of the request.
+            self.headers = []
         if self.cycle is not None:  # with an offer of another protocol there is none yet
             self.cycle.transport = self._joined
 
