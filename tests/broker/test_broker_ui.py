@@ -231,6 +231,29 @@ def test_a_pause_is_kept(scene: Scene) -> None:
     assert len(asked) == before == 1
 
 
+def test_what_is_renewed_stays_where_the_reader_has_it(scene: Scene) -> None:
+    scene.broker.initialize()
+    scene.broker.tools()
+    page = scene.open("/sign-in", viewport={"width": 360, "height": 740})
+    page.clock.install()
+    page.get_by_label("Admin token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(scene.broker.url + "/ui/sessions")
+    first = page.get_by_role("button", name="End session").first
+    first.focus()
+    label = first.get_attribute("aria-label")
+    page.evaluate("document.querySelector('.scroll').scrollLeft = 60")
+
+    scene.broker.initialize()
+    scene.broker.tools()
+    with page.expect_response(scene.broker.url + "/ui/sessions"):
+        page.clock.run_for(2500)
+
+    expect(page.get_by_role("button", name="End session").nth(1)).to_have_attribute("aria-label", str(label))
+    expect(page.get_by_role("button", name=str(label))).to_be_focused()
+    assert page.evaluate("document.querySelector('.scroll').scrollLeft") == 60
+
+
 def test_an_administrator_ends_a_session_and_has_a_server_checked(scene: Scene) -> None:
     scene.broker.initialize()
     scene.broker.tools()

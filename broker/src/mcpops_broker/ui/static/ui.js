@@ -35,34 +35,41 @@
   };
 
   const take = (page) => {
+    const focused = document.activeElement;
     for (const old of document.querySelectorAll("[data-live]")) {
       const found = page.getElementById(old.id);
-      if (!found || found.isEqualNode(old)) continue;
-      for (const details of old.querySelectorAll("details[open][id]")) {
-        const same = found.querySelector("#" + CSS.escape(details.id));
-        if (same) same.open = true;
-      }
-      if (found.isEqualNode(old)) continue;
-      const focused = old.contains(document.activeElement) ? place(old, document.activeElement) : null;
-      const selected = getSelection();
-      if (!selected.isCollapsed && old.contains(selected.anchorNode)) continue; // somebody is about to copy it
-      old.replaceWith(found);
-      if (focused) follow(found, focused)?.focus({ preventScroll: true });
+      if (found) change(old, found);
     }
     if (document.title !== page.title) document.title = page.title;
+    if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   };
 
-  // Where the focus is: the link or button of the same address or name, else the one at the same place.
-  const FOCUSABLE = "a[href], button, summary, [tabindex]";
-  const place = (part, element) => ({
-    href: element.getAttribute("href"),
-    label: element.getAttribute("aria-label"),
-    index: [...part.querySelectorAll(FOCUSABLE)].indexOf(element),
-  });
-  const follow = (part, { href, label, index }) => {
-    const all = [...part.querySelectorAll(FOCUSABLE)];
-    const same = all.find((one) => (href || label) && one.getAttribute("href") === href && one.getAttribute("aria-label") === label);
-    return same || all[index];
+  // Makes a node equal to another one and leaves alone what is equal already: whoever scrolls a table, selects text, or
+  // is about to press a button, goes on. What has a data-key stays the same element wherever it goes.
+  const change = (old, found) => {
+    if (old.isEqualNode(found)) return;
+    if (old.nodeName !== found.nodeName) return old.replaceWith(found);
+    if (old.nodeType !== Node.ELEMENT_NODE) return void (old.data = found.data);
+    for (const { name } of [...old.attributes]) {
+      if (!found.hasAttribute(name) && name !== "open") old.removeAttribute(name); // the reader opened it
+    }
+    for (const { name, value } of found.attributes) {
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    const keyed = new Map([...old.children].filter((one) => one.dataset.key).map((one) => [one.dataset.key, one]));
+    let next = old.firstChild;
+    for (const child of [...found.childNodes]) {
+      const key = child.dataset?.key;
+      const same = key ? keyed.get(key) : next?.dataset?.key ? null : next;
+      if (same && same === next) next = next.nextSibling;
+      else old.insertBefore(same || child, next);
+      if (same) change(same, child);
+    }
+    while (next) {
+      const gone = next;
+      next = next.nextSibling;
+      gone.remove();
+    }
   };
 
   button.addEventListener("click", () => {
