@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,10 +46,21 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BrokerPro
     """A broker with two workers and an audit log, and the file of that."""
     folder = tmp_path_factory.mktemp("seen")
     audit = folder / "audit.jsonl"
-    with RawUpstream("echo") as upstream:
+    policy = {
+        "rules": [
+            {"name": "everything", "allow": "true"},
+            {"name": "nothing locked", "deny": 'tool.originalName == "locked"'},
+        ]
+    }
+    key = "sha256:" + hashlib.sha256(b"the right key").hexdigest()
+    with RawUpstream("echo", "locked") as upstream:
         config: Json = {
             "servers": [server("ns/raw", upstream.url, "r_"), server("ns/gone", "http://127.0.0.1:9/mcp", "g_")],
-            "broker": {"audit": {"output": str(audit)}},
+            "broker": {
+                "audit": {"output": str(audit)},
+                "policy": policy,
+                "auth": {"anonymous": True, "apiKeys": [{"name": "robot", "hash": key}]},
+            },
         }
         with run_broker(folder, config, "--workers", "2", "--log-level", "debug") as running:
             running.wait_ready("ns/raw")
@@ -76,7 +88,7 @@ def test_calls_are_counted_wherever_they_were_made(running: BrokerProcess) -> No
 def test_servers_are_up_or_not(running: BrokerProcess) -> None:
     up = {(labels["server"], value) for labels, value in samples(running, "mcpops_broker_server_up")}
     assert up == {("ns/raw", 1), ("ns/gone", 0)}
-    assert total(running, "mcpops_broker_server_offers", server="ns/raw", kind="tools", worker="0") == 1
+    assert total(running, "mcpops_broker_server_offers", server="ns/raw", kind="tools", worker="0") == 2
 
 
 def test_a_worker_that_hangs_is_told_and_hides_nothing_else(running: BrokerProcess) -> None:
@@ -148,6 +160,33 @@ def test_a_refused_origin_is_in_the_audit_log(running: BrokerProcess, shared: tu
     refused = running.post(rpc("ping"), {"origin": "https://evil.example", "x-request-id": "evil-1"})
     assert refused.status == 403
     assert audited(shared[1], request="evil-1")["outcome"] == "denied"
+
+
+def test_what_a_policy_denies_is_in_the_audit_log_with_its_rule(
+    running: BrokerProcess, shared: tuple[BrokerProcess, Path]
+) -> None:
+    reply = running.post(rpc("tools/call", {"name": "r_locked"}), {"x-request-id": "locked-1"})
+    assert reply.error["code"] == -32602
+    line = audited(shared[1], request="locked-1")
+    assert (line["outcome"], line["rule"], line["name"]) == ("denied", "nothing locked", "r_locked")
+    assert "server" not in line, "it went to none"
+
+
+def test_who_comes_with_a_wrong_key_is_in_the_audit_log_without_it(
+    running: BrokerProcess, shared: tuple[BrokerProcess, Path]
+) -> None:
+    before = total(running, "mcpops_broker_requests_total", outcome="unauthenticated")
+    refused = running.post(rpc("ping"), {"x-api-key": "the wrong key", "x-request-id": "wrong-1"})
+    assert refused.status == 401
+    assert audited(shared[1], request="wrong-1")["outcome"] == "unauthenticated"
+    assert total(running, "mcpops_broker_requests_total", outcome="unauthenticated") == before + 1
+    assert "the wrong key" not in shared[1].read_text() + running.log
+
+
+def test_who_is_known_is_in_the_audit_log(running: BrokerProcess, shared: tuple[BrokerProcess, Path]) -> None:
+    running.post(rpc("initialize"), {"x-api-key": "the right key", "x-request-id": "robot-1"}, session="")
+    line = audited(shared[1], request="robot-1")
+    assert (line["how"], line["who"], line["outcome"]) == ("key", "robot", "ok")
 
 
 def test_metrics_and_audit_log_follow_the_configuration(broker: StartBroker, tmp_path: Path) -> None:
