@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +21,7 @@ from mcpops_broker.config.store import StoreOptions
 from mcpops_broker.replicas import Replicas
 from mcpops_broker.store import redis_link, wide_bus
 from mcpops_broker.store.store import Store
+from sandbox.seed import self_signed
 
 SECRET = b"of all replicas, thirty-two bytes"
 
@@ -230,3 +235,67 @@ async def test_what_another_replica_took_does_not_come_back(server: Valkey) -> N
         await one.connected()
         await two.connected()
         assert await two.store.take("state:a") is None
+
+
+@asynccontextmanager
+async def behind_tls(server: Valkey, directory: Path) -> AsyncIterator[tuple[int, str]]:
+    """Give the port of an end of TLS in front of a server (the one of the tests has none built in), and its
+    certificate."""
+    certificate, key = self_signed("localhost")
+    both = directory / "tls.pem"
+    both.write_bytes(certificate + key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(both)
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            sink.write(data)
+        sink.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(pump(reader, forth), pump(back, writer), return_exceptions=True)
+
+    end = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+    try:
+        yield end.sockets[0].getsockname()[1], certificate.decode()
+    finally:
+        end.close()
+
+
+async def test_a_store_is_used_by_tls_and_with_a_password(server: Valkey, tmp_path: Path) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "rich", "on", ">right", "~*", "&*", "+@all")
+    async with behind_tls(server, tmp_path) as (port, certificate):
+        right = StoreOptions("localhost", port, username="rich", password="right", tls=True, ca_cert=certificate)
+        for wrong, problem in (
+            (replace(right, password="wrong"), "it refuses the user name or password"),
+            (replace(right, ca_cert=None), "is its certificate from an authority that is trusted"),
+            (replace(right, host="127.0.0.1"), "is its certificate from an authority that is trusted"),
+        ):
+            refused = Replicas(wrong, [SECRET], Bus("a"))
+            refused.bus.connect()
+            await until(lambda refused=refused, problem=problem: problem in refused.store.health.problem, problem)  # type: ignore[misc]
+            assert await refused.store.get("token:a") is None
+            await refused.close()
+        accepted = Replicas(right, [SECRET], Bus("a"))
+        accepted.bus.connect()
+        await until(lambda: accepted.store.health.connected, "it is connected")
+        await accepted.store.set("token:a", b"1", 60)
+        assert await accepted.store.get("token:a") == b"1"
+        await accepted.close()
+
+
+async def test_a_store_that_refuses_a_command_is_said_to_and_done_without(server: Valkey) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "poor", "on", "nopass", "~*", "&*", "+@all", "-getdel", "-set")
+    options = StoreOptions("127.0.0.1", server.port, username="poor", password="any")
+    replicas = Replicas(options, [SECRET], Bus("a"))
+    replicas.bus.connect()
+    try:
+        await replicas.store.set("token:a", b"1", 60)
+
+        assert await replicas.store.take("token:a") == b"1"
+        assert replicas.store.health.problem == "its user may not run a command that the broker needs"
+    finally:
+        await replicas.close()

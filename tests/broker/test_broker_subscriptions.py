@@ -103,6 +103,31 @@ def test_subscriptions_outlive_a_change_of_their_upstreams_configuration(
         assert mine.next()["params"]["uri"] == "file:///a"
 
 
+def test_subscriptions_follow_a_server_to_another_address_and_back_into_the_configuration(
+    broker: StartBroker, upstream: StartUpstream
+) -> None:
+    raw, other = upstream("echo", list_changed=True), upstream("echo", list_changed=True)
+    raw.results = other.results = RESOURCES
+    running = broker({"servers": [server("ns/raw", raw.url)]})
+    running.wait_ready("ns/raw")
+
+    with stream(running, listen(1, resourceSubscriptions=["file:///a"])) as mine:
+        mine.next()
+        running.configure({"servers": [server("ns/raw", other.url)]})
+        wait_until(lambda: other.listeners and other.subscribed == ["file:///a"], "it is subscribed at the new address")
+        other.push(updated("file:///a"))
+        assert mine.next()["params"]["uri"] == "file:///a"
+
+        running.configure({"servers": [], "broker": {"instructions": "none"}})
+        wait_until(lambda: not running.status()["servers"], "the server is gone")
+        before = other.initialized
+        running.configure({"servers": [server("ns/raw", other.url)]})
+        wait_until(lambda: other.initialized > before and len(other.subscribed) == 2, "it is subscribed again")
+        wait_until(lambda: other.listeners, "the broker listens")
+        other.push(updated("file:///a"))
+        assert mine.next()["params"]["uri"] == "file:///a"
+
+
 def test_streams_are_no_requests_in_flight(broker: StartBroker) -> None:
     running = broker({"servers": [], "broker": {"limits": {"requests": 1, "streams": 2}}})
 
