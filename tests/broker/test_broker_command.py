@@ -59,7 +59,7 @@ def test_a_bad_file_is_refused_with_every_problem(tmp_path: Path, name: str) -> 
     done = command(name, "--config", str(file))
 
     assert done.returncode == 2
-    url, unknown, size = done.stderr.splitlines()
+    unknown, size, url = done.stderr.splitlines()
     assert url == (
         f"{file}: servers[0] (a): key 'url' has the value 'x': it must be an http:// or https:// address with a host, "
         "such as http://host:9090/mcp"
