@@ -127,6 +127,8 @@ def test_any_request_can_be_limited_and_limits_change_while_the_broker_runs(
     methods = ["tools/list", "ping", "no/such", "resources/list"]
     assert [running.post(rpc(method)).status for method in methods] == [200] * 4
     assert running.post(rpc("ping")).status == 429
+    stream = {"mcp-session-id": running.session or "", "accept": "text/event-stream"}
+    assert running.request("GET", "/mcp", None, stream).status == 429
     assert running.post(rpc("initialize", {"protocolVersion": "2025-11-25"}), session="").status == 429
     assert stateless.send(running, stateless.message("server/discover")).status == 429
 

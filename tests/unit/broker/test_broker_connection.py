@@ -56,7 +56,11 @@ async def serving(room: Room | None = None) -> AsyncIterator[tuple[asyncio.Event
     )
     port = server.sockets[0].getsockname()[1]
     async with server:
-        yield ended, lambda: asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield ended, lambda: asyncio.open_connection("127.0.0.1", port)
+        finally:
+            for one in list(state.connections):  # those that are kept alive would keep the server waiting
+                one.transport.close()
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -13,9 +13,11 @@ from mcpops_broker.config.fields import Fields
 
 ANY = "*"
 """Stands for all methods, and in names of tools for any characters."""
+STREAM = "GET"
+"""Stands for opening a stream of notifications, or going on with one, which has no method of MCP (up to 2025-11-25)."""
 METHODS = frozenset(
     {
-        "completion/complete", "initialize", "logging/setLevel", "ping", "prompts/get", "prompts/list",
+        STREAM, "completion/complete", "initialize", "logging/setLevel", "ping", "prompts/get", "prompts/list",
         "resources/list", "resources/read", "resources/subscribe", "resources/templates/list",
         "resources/unsubscribe", "server/discover", "subscriptions/listen", "tasks/cancel", "tasks/get",
         "tasks/update", "tools/call", "tools/list",

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.access.authentication import authorization_for_upstreams
+from mcpops_broker.config.limits import STREAM
 from mcpops_broker.mcp import session_messages, session_methods
 from mcpops_broker.mcp.http import Request, accepted, bad, refuse, refuse_for_now
 from mcpops_broker.mcp.output import Attendance, Output
@@ -135,6 +136,7 @@ class SessionEndpoint:
         if not accepted(headers)[1] and b"*/*" not in headers.get(b"accept", b""):
             raise bad(406, "the Accept header must allow text/event-stream")
         session = self._session(request)
+        broker.rate_limits.request(request.principal, STREAM)
         scope = broker.access.scope(headers, session.key.identity, request.principal)
         if len(broker.streams) >= broker.config.broker.limits.streams or broker.draining:
             await refuse_for_now(request, "no more streams now", 5)
