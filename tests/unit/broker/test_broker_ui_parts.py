@@ -42,6 +42,22 @@ def test_a_type_in_words(schema: dict[str, Any], words: str) -> None:
     assert tools.type_of(schema) == words
 
 
+def test_a_type_that_is_endless_is_named_in_a_few_words() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(2000):
+        schema = {"type": "array", "items": schema}
+
+    assert tools.type_of(schema) == "array of array of array of array of ..."
+
+
+def test_a_tool_with_members_of_a_prompt_is_a_tool() -> None:
+    tool = {"name": "t", "arguments": 5, "inputSchema": {"type": "object", "properties": {"a": {"type": "string"}}}}
+    item = tools.item(Catalogue([Source("ns/s", "", {Kind.TOOLS: [tool]})]), Kind.TOOLS, "t")
+
+    assert item is not None
+    assert [one.name for one in tools.describe(item)["parameters"]] == ["a"]
+
+
 @pytest.mark.parametrize("schema", [None, 5, {"properties": [1]}, {"properties": {"a": True}, "required": "a"}])
 def test_odd_schemas_break_nothing(schema: object) -> None:
     assert [(one.name, one.required) for one in tools.members(schema)] in ([], [("a", False)])

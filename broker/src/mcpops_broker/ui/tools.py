@@ -100,11 +100,11 @@ def describe(item: Item) -> dict[str, Any]:
     """Return everything that the page of one tool or prompt shows."""
     definition = item.definition
     schema = definition.get("inputSchema")
-    arguments = definition.get("arguments")
+    parameters = _arguments(definition.get("arguments") or ()) if item.kind is Kind.PROMPTS else members(schema)
     return {
         "entry": _entry(item),
         "own_name": item.name,
-        "parameters": list(_arguments(arguments) if arguments is not None else members(schema)),
+        "parameters": list(parameters),
         "output": list(members(definition.get("outputSchema"))),
         "definition": _visible(orjson.dumps(definition, option=orjson.OPT_INDENT_2).decode()),
         "header_problem": item.header_problem if schema is not None else None,
@@ -129,21 +129,23 @@ def members(schema: object) -> Iterator[Parameter]:
         )
 
 
-def type_of(schema: Mapping[str, Any]) -> str:
-    """Name the type that a JSON Schema allows, in a few words."""
+def type_of(schema: Mapping[str, Any], depth: int = 4) -> str:
+    """Name the type that a JSON Schema allows, in a few words; what is `depth` deep inside of it is not named."""
+    if not depth:
+        return "..."
     kind = schema.get("type")
     if isinstance(kind, list):
         return " or ".join(map(str, kind))
     if kind == "array":
         items = schema.get("items")
-        return f"array of {type_of(items)}" if isinstance(items, Mapping) else "array"
+        return f"array of {type_of(items, depth - 1)}" if isinstance(items, Mapping) else "array"
     if isinstance(kind, str):
         formatted = schema.get("format")
         return f"{kind} ({formatted})" if isinstance(formatted, str) else kind
     for key in ("anyOf", "oneOf"):
         choices = schema.get(key)
         if isinstance(choices, list):
-            kinds = [type_of(choice) for choice in choices if isinstance(choice, Mapping)]
+            kinds = [type_of(choice, depth - 1) for choice in choices if isinstance(choice, Mapping)]
             return " or ".join(dict.fromkeys(kinds))
     reference = schema.get("$ref")
     return reference.rpartition("/")[2] if isinstance(reference, str) else "any"
