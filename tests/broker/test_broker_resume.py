@@ -44,7 +44,7 @@ def running(raw: RawUpstream, request: Any, tmp_path_factory: pytest.TempPathFac
         if request.param == "workers":
             broker = stack.enter_context(run_broker(directory, config, "--workers", "2"))
         else:
-            _, broker = stack.enter_context(run_replicas(directory, config, 2))
+            _, broker = stack.enter_context(run_replicas(directory, config, 2, "--workers", "2"))
         wait_until(lambda: all(broker.server("a")["ready"] for _ in range(8)), "both workers are ready")
         yield broker
 

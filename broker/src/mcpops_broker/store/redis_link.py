@@ -142,8 +142,7 @@ class RedisLink:
             try:
                 await self.client.ping()
                 if self._health.problem:  # it could not be reached, or did not do everything that it was asked
-                    for restore in self._restore:
-                        await restore(self.client)
+                    await self._restored()
                     if not self._up.is_set() or time.monotonic() - self._refused > REFUSED_FOR:
                         self._found()
             except ResponseError as error:
@@ -160,6 +159,15 @@ class RedisLink:
                     await self._look.wait()
             except TimeoutError:
                 pass
+
+    async def _restored(self) -> None:
+        for restore in self._restore:
+            try:
+                await restore(self.client)
+            except (RedisError, OSError):
+                raise
+            except Exception as error:  # a bug; the store is of use all the same
+                logs.failure("store.restore", error)
 
     def _found(self) -> None:
         since = self._health.since if self._up.is_set() else time.time()
