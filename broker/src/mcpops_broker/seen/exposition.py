@@ -9,8 +9,12 @@ at zero, as those of a process that restarts do, and those of the others go on. 
 from __future__ import annotations
 
 import asyncio
+import resource
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.gather import Gather
@@ -33,6 +37,7 @@ class Exposition:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._started = time.time()
         self._workers = Gather(broker.bus.local, "metrics", self._snapshot)  # each replica is asked for its own
 
     async def text(self, accept: str) -> tuple[bytes, str]:
@@ -50,7 +55,7 @@ class Exposition:
                 found[meter.name] = _described(meter, meter.samples())
         for gauge, numbers in state.read(self._broker):
             found[gauge.name] = _described(gauge, [(labels, [number]) for labels, number in numbers])
-        found.update(_process())
+        found.update(_process(self._started))
         return {WORKER: str(self._broker.bus.local.slot), "metrics": found}
 
 
@@ -64,20 +69,27 @@ def _described(meter: Meter, samples: list[Any]) -> dict[str, Any]:
     }
 
 
-def _process() -> dict[str, Any]:
-    """Return what the operating system says of this process, by the names that all programs have for it."""
-    from prometheus_client.process_collector import ProcessCollector  # noqa: PLC0415 - see Exposition
-
+def _process(started: float) -> dict[str, Any]:
+    """Return what is known of this process, by the names that all programs have for it. Only its own folder of `/proc`
+    is read: a hardened service sees no more; where there is none (macOS) the figures from it are left out."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    found = {
+        "process_cpu_seconds_total": ("counter", "Processor time spent.", time.process_time()),
+        "process_start_time_seconds": ("gauge", "Start of the process, since 1970.", started),
+        "process_max_fds": (
+            "gauge",
+            "Files that may be open.",
+            float("inf") if files == resource.RLIM_INFINITY else files,
+        ),
+    }
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        memory = pages * resource.getpagesize()
+        found["process_resident_memory_bytes"] = ("gauge", "Memory in use.", memory)
+        found["process_open_fds"] = ("gauge", "Open files.", len(list(Path("/proc/self/fd").iterdir())))
     return {
-        sample.name: {
-            "kind": family.type,
-            "help": family.documentation,
-            "labels": (),
-            "bounds": (),
-            "samples": [((), [sample.value])],
-        }
-        for family in ProcessCollector(registry=None).collect()
-        for sample in family.samples
+        name: {"kind": kind, "help": text, "labels": (), "bounds": (), "samples": [((), [float(number)])]}
+        for name, (kind, text, number) in found.items()
     }
 
 
