@@ -17,9 +17,10 @@ from mcpops_broker.access.counters import Counters, period_end
 from mcpops_broker.access.kept_quotas import KeptQuotas
 from mcpops_broker.access.limits import RateLimits
 from mcpops_broker.bus import Bus, make_buses
-from mcpops_broker.config.limits import Per, Period, RateLimit
+from mcpops_broker.config.limits import METHODS, STREAM, Per, Period, RateLimit
 from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError, parse
+from mcpops_broker.mcp import methods, session_methods, tasks
 from mcpops_broker.principal import How, Principal
 from mcpops_broker.protocol.jsonrpc import RefusalError
 from mcpops_broker.store.memory import MemoryStore
@@ -219,14 +220,14 @@ def test_of_two_refusals_the_longer_wait_is_told() -> None:
 
 
 def test_other_limits_keep_what_was_used_of_those_that_stay() -> None:
-    kept, changed = RateLimit("kept", quota=2, methods=frozenset({"a"})), made(rate=1.0, burst=1)
+    kept, changed = RateLimit("kept", quota=2, methods=frozenset({"ping"})), made(rate=1.0, burst=1)
     of = limits(kept, changed)
-    of.request(ANN, "a")
+    of.request(ANN, "ping")
     calling(of)()
 
     of.configure((kept, made(rate=1.0, burst=2)))
 
-    assert allowed(lambda: of.request(ANN, "a")) == 1
+    assert allowed(lambda: of.request(ANN, "ping")) == 1
     assert allowed(calling(of)) == 2
 
 
@@ -247,6 +248,23 @@ def test_what_makes_no_difference_any_more_is_forgotten(monkeypatch: pytest.Monk
     for number in range(50):
         of.request(Principal(f"key:{number}", How.KEY, ""), "tools/call")
     assert len(of.counters) == 20
+
+
+def test_what_clients_call_methods_and_tools_is_not_kept() -> None:
+    of = limits(made(quota=3, methods=frozenset({"*"})), RateLimit("tools", quota=3, per=frozenset({Per.TOOL})))
+    big = "x" * 1_000_000
+
+    assert allowed(lambda: of.request(ANN, big)) == 3
+    assert allowed(lambda: of.call(ANN, "tools/call", "ns/a", big)) == 3
+
+    assert max(len(part) for kind in of._by_kind for part in kind) <= 256
+    assert max(len(part) for quota in of.counters.quotas() for part in quota[:-2]) <= 256
+
+
+def test_every_method_can_be_limited() -> None:
+    served = {*methods.HANDLERS, *session_methods._HANDLERS, *tasks.METHODS, "server/discover", "subscriptions/listen"}
+
+    assert served | {STREAM} == METHODS
 
 
 async def test_workers_count_together() -> None:

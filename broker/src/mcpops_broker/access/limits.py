@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 
 from mcpops_broker import logs
 from mcpops_broker.access.counters import Counters
-from mcpops_broker.config.limits import ANY, Per, RateLimit
+from mcpops_broker.config.limits import ANY, METHODS, Per, RateLimit
 from mcpops_broker.principal import Principal
 from mcpops_broker.protocol.jsonrpc import RefusalError
 from mcpops_broker.seen import metrics
@@ -25,6 +25,9 @@ TOO_MANY = 429
 codes) wants codes of one's own outside of JSON-RPC's range."""
 MOST_KINDS = 10_000
 """Kinds of calls whose limits are remembered."""
+
+LONGEST_NAME = 256
+"""Characters of a tool's name that are looked at: of a server with lists of each user's own it may be anything."""
 
 Limits = tuple[RateLimit, ...]
 Kind = tuple[str, str, str]
@@ -55,7 +58,7 @@ class RateLimits:
     def request(self, principal: Principal, method: str) -> None:
         """Count a request of a client; raise `RefusalError` (HTTP 429) when a limit does not allow it."""
         if self._of_requests:
-            self._count(principal, (method, "", ""), self._of_requests)
+            self._count(principal, (method if method in METHODS else "", "", ""), self._of_requests)
 
     def call(self, principal: Principal, method: str, server: str, tool: str) -> None:
         """Count a request that goes to a server; raise `RefusalError` (HTTP 429) when a limit does not allow it.
@@ -63,7 +66,7 @@ class RateLimits:
         `tool` is its name as clients see it, empty for other methods than `tools/call`.
         """
         if self._of_calls:
-            self._count(principal, (method, server, tool), self._of_calls)
+            self._count(principal, (method, server, tool[:LONGEST_NAME]), self._of_calls)
 
     def _count(self, principal: Principal, kind: Kind, limits: Limits) -> None:
         """Count one for each limit that it concerns, or for none when one of them is used up."""
