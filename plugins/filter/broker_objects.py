@@ -60,6 +60,7 @@ EXAMPLES = r"""
       service_monitor_labels: {}
       service_monitor_interval: 30s
       session_key_version: ""
+      secrets: [{name: broker-oauth}]
       watched_namespaces: [mcp-servers]
 """
 

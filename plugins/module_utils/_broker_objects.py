@@ -24,6 +24,8 @@ Settings = t.Mapping[str, t.Any]
 
 CONFIG_FILE = "config.yaml"
 MOUNT = "/config"
+SECRETS = "/secrets"
+"""Where each Secret of ``secrets`` is mounted, under its name."""
 SESSION_KEY = "key"
 STOP_PAUSE = 5
 """Seconds between a Pod's end being decided and the signal to it: until then Gateways may still send requests."""
@@ -41,7 +43,7 @@ def broker_objects(config: str, settings: Settings) -> list[Object]:
     public_host,
     log_level, resources, env, node_selector, tolerations, oauth_protected_resource, drain, autoscaling,
     network_policy, gateway_namespace, network_policy_namespaces, service_monitor, service_monitor_labels,
-    service_monitor_interval, session_key_version, watched_namespaces (those whose registrations are served;
+    service_monitor_interval, session_key_version, secrets, watched_namespaces (those whose registrations are served;
     none: the servers are in the configuration); numbers and booleans may be text.
     """
     name, namespace = str(settings["name"]), str(settings["namespace"])
@@ -111,7 +113,7 @@ def _pod(name: str, settings: Settings) -> Object:
         "topologySpreadConstraints": [spread],
         "containers": [_container(name, settings)],
         # The directory and not a subPath, so that changes arrive: the broker reads them by itself.
-        "volumes": [{"name": "config", "secret": {"secretName": f"{name}-config"}}],
+        "volumes": [{"name": "config", "secret": {"secretName": f"{name}-config"}}, *_secret_volumes(settings)],
     }
     secrets = structured(settings["image_pull_secrets"], "list")
     if secrets:
@@ -144,8 +146,21 @@ def _container(name: str, settings: Settings) -> Object:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "config", "mountPath": MOUNT, "readOnly": True}],
+        "volumeMounts": [
+            {"name": "config", "mountPath": MOUNT, "readOnly": True},
+            *(
+                {"name": volume["name"], "mountPath": f"{SECRETS}/{volume['secret']['secretName']}", "readOnly": True}
+                for volume in _secret_volumes(settings)
+            ),
+        ],
     }
+
+
+def _secret_volumes(settings: Settings) -> list[Object]:
+    return [
+        {"name": f"secret-{number}", "secret": {"secretName": str(entry["name"])}}
+        for number, entry in enumerate(structured(settings["secrets"], "list"))
+    ]
 
 
 def _arguments(settings: Settings) -> list[str]:

@@ -32,6 +32,7 @@ SHAPES: dict[str, Shape] = {
     "broker_autoscaling": "dict",
     "broker_network_policy_namespaces": "list",
     "broker_registration_namespaces": "list",
+    "broker_secrets": "list",
     "broker_service_monitor_labels": "dict",
     "broker_settings": "dict",
     "broker_allowed_origins": "list",
@@ -45,6 +46,8 @@ SAME_OPTIONS = {"broker_servers": ("servers", "servers_list"), "broker_virtual_s
 
 _OWN_FOLDER = re.compile(r"(?!.*/\.\.?(/|$))(?=.*(mcp|broker))(/[\w.@+-]+){2,}/?")
 """Never /usr/local, /var/log or the like: with the role's state absent the folder goes as a whole."""
+_FILE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+"""As names of Secrets; no path."""
 MAX_REPLICAS = 1000
 MAX_WORKERS = 256
 """The broker's own bound of ``--workers``."""
@@ -69,6 +72,7 @@ def broker_problems(values: Values) -> Problems:
         if isinstance(number, int) and not 1 <= number <= most:
             yield f"{option} {number} is not between 1 and {most}"
     yield from _scaling_problems(values)
+    yield from _secret_problems(values.get("broker_secrets") or [], on_host=on_host)
     yield from environment_problems(
         values.get("broker_env") or [], protected=bool(values.get("broker_oauth_protected_resource")), host=on_host
     )
@@ -111,6 +115,26 @@ def _scaling_problems(values: Values) -> Problems:
             yield (
                 f"broker_autoscaling: {resource}_percent is a part of what is requested, and broker_resources requests"
                 f" no {resource}; add requests.{resource}"
+            )
+
+
+def _secret_problems(secrets: t.Sequence[Values], *, on_host: bool) -> Problems:
+    """Files with secrets: on a cluster Secrets that are mounted, on hosts what is copied there."""
+    seen: set[str] = set()
+    for secret in secrets:
+        name = str(secret.get("name") or "")
+        if not _FILE_NAME.fullmatch(name):
+            yield f"broker_secrets: {name!r} is no name (lower case letters, digits, - and .)"
+        if name in seen:
+            yield f"broker_secrets: {name} is there twice; leave one out"
+        seen.add(name)
+        given = [key for key in ("content", "src") if secret.get(key)]
+        if on_host and len(given) != 1:
+            yield f"broker_secrets: {name} needs either content or src (a file on the controller)"
+        if not on_host and given:
+            yield (
+                f"broker_secrets: {name} has {given[0]}, which is for hosts; on a cluster make a Secret of that"
+                " name in the broker's namespace"
             )
 
 

@@ -155,6 +155,23 @@ def test_a_virtual_server_tells_what_is_missing(cluster: Cluster, broker: Broker
         cluster.delete(objects.path(manifest)).ok()
 
 
+def test_nobody_is_led_to_the_brokers_own_machine(
+    cluster: Cluster, broker: BrokerProcess, upstream: RawUpstream, port: int
+) -> None:
+    inward = objects.registration(PLACE, "inward")
+    broker.configure({"servers": [], "broker": {"cluster": objects.GATEWAY}})
+    wait_until(lambda: "config.loaded" in broker.log, "it has read the file again")
+    before = upstream.initialized
+    objects.apply(cluster, objects.route(PLACE, "inward", port), inward)
+
+    assert "loopback" in becomes(cluster, inward, "NotReady")
+
+    assert upstream.initialized == before
+    broker.configure({"servers": [], "broker": BROKER})
+    becomes(cluster, inward, "Ready")
+    cluster.delete(objects.path(inward)).ok()
+
+
 def test_the_file_comes_first_and_is_still_watched(
     cluster: Cluster, broker: BrokerProcess, upstream: RawUpstream, port: int
 ) -> None:
@@ -213,5 +230,6 @@ def test_definitions_may_come_later_and_be_the_oldest(cluster: Cluster, tmp_path
 
         becomes(cluster, old, "Ready")
         assert cluster.get(objects.path(old)).ok()["status"]["discoveredTools"] == 2
+        wait_until(lambda: broker.status()["virtualServers"], "the other kind is read, too")
         assert broker.tools({"x-mcp-virtualserver": f"{PLACE}/travel"}) == ["old_echo"]
         assert broker.status()["cluster"]["problems"] == []

@@ -222,6 +222,15 @@ def test_what_is_attached_to_the_port_of_the_listener(parent: Json, attached: bo
     assert (len(found.servers), len(found.elsewhere)) == ((1, 0) if attached else (0, 1))
 
 
+def test_two_servers_of_users_own_need_two_prefixes() -> None:
+    personal = {"userSpecificList": "Enabled", "prefix": "p_"}
+
+    servers, refused = read(registration("a", **personal), registration("b", **personal))
+
+    assert [server.name for server in servers] == ["ns/a"]
+    assert refused == {"b": 'conflict: prefix "p_" is already used by ns/a'}
+
+
 def test_without_the_gateway_nothing_is_said_of_anybody() -> None:
     world = World([registration()], routes={("ns", "route"): route()}, services={("ns", "svc"): service()})
 

@@ -54,9 +54,11 @@ class Reader:
     def __init__(self) -> None:
         self._known: dict[str, tuple[dict[str, Any], Server]] = {}
 
-    def read(self, world: World, options: ClusterOptions, taken: Collection[str]) -> Found:
-        """`taken` are names of servers of the configuration file, which come first."""
+    def read(self, world: World, options: ClusterOptions, file: Collection[Server]) -> Found:
+        """`file` are the servers of the configuration file, which come first."""
         servers, refused, elsewhere = [], {}, {}
+        personal = {server.prefix: server.name for server in file if server.user_specific}
+        taken = {server.name for server in file}
         known, self._known = self._known, {}
         for registration in sorted(world.registrations, key=_age):
             key = key_of(registration)
@@ -75,7 +77,10 @@ class Reader:
                     raise NotReadyError(
                         f"the broker's configuration file has a server of the name {entry['name']}, too"
                     )
-                servers.append(self._server(entry, known))
+                server = self._server(entry, known)
+                if server.user_specific and (owner := personal.setdefault(server.prefix, server.name)) != server.name:
+                    raise NotReadyError(f'conflict: prefix "{server.prefix}" is already used by {owner}')
+                servers.append(server)
             except NotReadyError as error:
                 refused[key] = str(error)
         virtual = tuple(_virtual_server(obj) for obj in sorted(world.virtual_servers, key=_age) if _lives(obj))

@@ -163,7 +163,7 @@ class Cluster:
             secrets=self._secrets.values,
         )
         file = self._broker.file
-        found = self._reader.read(world, self._options, {server.name for server in file.servers})
+        found = self._reader.read(world, self._options, file.servers)
         before, self.found = self.found, found
         if found != before or not self.synced:
             logs.info(

@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
     "env": [], "oauth_protected_resource": {}, "drain": "", "network_policy": False,
     "gateway_namespace": "gateway-system", "autoscaling": {}, "network_policy_namespaces": [],
     "service_monitor": False, "service_monitor_labels": {}, "service_monitor_interval": "30s",
-    "session_key_version": "", "anonymous": False, "watched_namespaces": [],
+    "session_key_version": "", "anonymous": False, "watched_namespaces": [], "secrets": [],
 }  # fmt: skip
 
 
@@ -272,6 +272,16 @@ class TestObjects:
                 assert binding["roleRef"]["name"] == name and ("Role", place, name) in found
                 account = {"kind": "ServiceAccount", "name": "mcp-broker", "namespace": "mcp-system"}
                 assert binding["subjects"] == [account]
+
+    def test_secrets_are_files_that_follow_their_changes(self) -> None:
+        pod = objects(secrets="[{name: oauth}, {name: redis.tls}]")["Deployment"]["spec"]["template"]["spec"]
+
+        sources = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+        places = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+        for name in ("oauth", "redis.tls"):
+            mount = places[f"/secrets/{name}"]
+            assert sources[mount["name"]] == name
+            assert mount["readOnly"] and "subPath" not in mount
 
     def test_another_session_key_rolls_out(self) -> None:
         templates = [objects(session_key_version=version)["Deployment"]["spec"]["template"] for version in ("1", "2")]
