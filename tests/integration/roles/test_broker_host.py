@@ -12,12 +12,14 @@ import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox.battery.support import until as wait_until
 from sandbox.seed import self_signed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,6 +36,7 @@ PLAY = """
       broker_create_user: false
 """
 SECRET = "Bearer never-to-be-shown"
+TOKEN = "never-to-be-shown-either-0123456789abcdef"
 ODD_NAME = 'It\'s $HOME, "quoted" \\ and 100 %'
 OAUTH = [{"name": "OAUTH_AUTHORIZATION_SERVERS", "value": "https://sso.example.com"}]
 
@@ -82,6 +85,16 @@ class Host:
         )
         with opener.open(f"{scheme}://localhost:{self.port}/healthz", timeout=30) as answer:
             return bool(answer.status == 200)
+
+    def status(self, token: str) -> int:
+        """What /status answers to somebody with a token."""
+        request = urllib.request.Request(f"http://localhost:{self.port}/status")
+        request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
 
     @property
     def log(self) -> str:
@@ -181,6 +194,43 @@ def test_other_servers_restart_nothing_and_a_certificate_does(host: Host) -> Non
     code, output = host.run(broker_servers=servers, **pair)
     assert code == 0, output
     assert host.healthy("https")
+
+
+@pytest.mark.usefixtures("first")
+def test_files_with_secrets_arrive_and_go_and_every_area_can_be_set(host: Host) -> None:
+    folder = host.folder / "etc" / "secrets"
+    (host.folder / "store-url").write_text("redis://127.0.0.1:9/0\n")
+    secrets = [{"name": "admin", "content": TOKEN}, {"name": "store", "src": str(host.folder / "store-url")}]
+    settings = {
+        "admin": {"tokenFile": str(folder / "admin"), "public": []},
+        "store": {"urlFile": str(folder / "store"), "passwordEnv": "STORE_PASSWORD"},
+        "auth": {"apiKeys": [{"name": "ci", "hash": "sha256:" + "0" * 64, "scopes": ["tools"]}]},
+        "policy": {"rules": [{"name": "ci", "allow": "principal.name == 'ci'"}]},
+        "rateLimits": [{"name": "calls", "per": "principal", "rate": 5.0}],
+        "toolGuard": {"changed": "warn"},
+        "telemetry": {"metrics": True},
+        "audit": {"output": "stderr"},
+        "upstreamAddresses": {"deny": ["private"]},
+    }
+    given = {"broker_settings": settings, "broker_env": [{"name": "STORE_PASSWORD", "value": TOKEN}]}
+
+    checked, prediction = host.run("--check", "-vvv", broker_secrets=secrets, **given)
+    code, output = host.run("-vvv", "--diff", broker_secrets=secrets, **given)
+    again, repeated = host.run(broker_secrets=secrets, **given)
+
+    assert (checked, code, again, changes(repeated)) == (0, 0, 0, 0), prediction + output + repeated
+    assert TOKEN not in prediction + output + repeated + host.log
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {"admin": 0o640, "store": 0o640}
+    assert host.status(TOKEN) == 200 and host.status("wrong") == 401
+
+    starts, other = host.log.count("listening"), TOKEN[::-1]
+    code, output = host.run(broker_secrets=[{"name": "admin", "content": other}, secrets[1]], **given)
+    assert (code, changes(output), host.log.count("listening")) == (0, 1, starts), output
+    wait_until(lambda: host.status(other) == 200, "the broker has read it again")
+
+    del settings["admin"], settings["store"]
+    code, output = host.run(broker_settings=settings)
+    assert code == 0 and list(folder.iterdir()) == [], output
 
 
 @pytest.mark.usefixtures("first")
