@@ -46,6 +46,7 @@ NAMED = HostPolicy(["Tools.example.com", "tools.svc."], None, loopback=False)
         (b"localhost:80evil", False, False, False),
         (b"localhost:\xb2", False, False, False),
         (b"[localhost]", False, True, False),
+        (b"a." * 128 + b"example:65535", False, False, False),
         (b"\xff\xfe", False, True, False),
     ],
 )

@@ -16,6 +16,8 @@ MISDIRECTED = 421
 """HTTP status of a refusal (RFC 9110 section 15.5.20)."""
 NOT_SERVED = "the Host header names a host that is not served here (--public-host, broker.allowedHosts)"
 _MOST_KNOWN = 1000
+_LONGEST = 261
+"""Characters: a name of 253 (RFC 1035), two dots or brackets, a colon and a port."""
 _ODD = frozenset(",/@\\? \t")
 """Not part of any host; a comma stands between the values of a header that was sent twice."""
 
@@ -45,7 +47,7 @@ class HostPolicy:
         return True
 
     def _is_good(self, host: str) -> bool:
-        if not _ODD.isdisjoint(host):
+        if len(host) > _LONGEST or not _ODD.isdisjoint(host):
             return False
         name, colon, port = host.rpartition(":")
         if not colon or host.endswith("]"):
