@@ -109,6 +109,10 @@ class RawUpstream:
         """Let the calls of `wait` end."""
         self._loop.call_soon_threadsafe(self._release.set)
 
+    def hold(self) -> None:
+        """Let the calls of `wait` that begin from now on wait again."""
+        self._loop.call_soon_threadsafe(self._release.clear)
+
     async def released(self) -> None:
         """Wait for `let_go`."""
         await self._release.wait()

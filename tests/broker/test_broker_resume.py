@@ -168,6 +168,7 @@ def test_a_notification_stream_goes_on_at_any_worker(running: BrokerProcess, raw
 
 
 def test_a_long_silent_call_becomes_a_stream(running: BrokerProcess, raw: RawUpstream) -> None:
+    raw.hold()
     start(running)
 
     with calling(running, "wait") as stream:
