@@ -155,6 +155,10 @@ async def test_tokens_are_for_a_resource(http: Http1Client) -> None:
         for path in ("/mcp", "/mcp/v/ns/b", "/mcp/v/ns", "/mcp/v/ns/a/../b"):
             status, challenge = await door.refused(path, authorization=b"Bearer " + one.encode())
             assert (status, "its audience is not this server" in challenge) == (401, True), path
+        # What was found out about one place must not be found under another by a header that looks like both.
+        for between in (b" ", b"\t", b"\0", b"\xff"):
+            forged = b"Bearer " + one.encode() + between + b"/mcp/v/ns/a"
+            assert (await door.refused("/mcp", authorization=forged))[0] == 401
 
         metadata = 'resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/gw/mcp'
         assert await door.refused() == (401, f'Bearer scope="mcp", {metadata}"')

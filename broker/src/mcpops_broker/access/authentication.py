@@ -48,7 +48,8 @@ class Authentication:
         self._http = http
         self._background = background
         self._known: Kept[Principal] = Kept(MAX_KEPT)
-        """By the Authorization header, followed by the path for a virtual server's."""
+        """By the Authorization header, for a virtual server followed by a line end, which no header has, and the path:
+        nobody can write a header that looks like another one at another path."""
         self._streams: set[_Stream] = set()
         self._told: dict[str, float] = {}
         """When each reason for a refusal was logged last, in monotonic seconds. There are few of them."""
@@ -96,7 +97,7 @@ class Authentication:
                 return self._keys.principal(key)
             authorization = headers.get(_AUTHORIZATION)
             if authorization is not None and (self._tokens is not None or self._keys):
-                place = authorization if path == ENDPOINT else authorization + b" " + path.encode()
+                place = authorization if path == ENDPOINT else authorization + b"\n" + path.encode()
                 known = self._known.get(place)
                 if known is None:
                     known = await self._by_authorization(authorization, path)
