@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-import stat
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpops_broker import logs
@@ -24,8 +22,9 @@ from mcpops_broker.catalogue.build import Builder
 from mcpops_broker.catalogue.catalogue import Catalogue
 from mcpops_broker.catalogue.guard import ToolGuard
 from mcpops_broker.config.credentials import UserToken
+from mcpops_broker.config.file import load
 from mcpops_broker.config.model import BrokerOptions, Config
-from mcpops_broker.config.parse import ConfigError, parse
+from mcpops_broker.config.parse import ConfigError
 from mcpops_broker.config.watch import NO_FILES, Files, watch
 from mcpops_broker.credentials.tickets import Tickets
 from mcpops_broker.credentials.user_tokens import UserTokens
@@ -383,20 +382,3 @@ class Broker:
             self.rate_limits.counters.sweep()
             for upstream in self.upstreams.values():
                 upstream.sweep()
-
-
-def load(path: Path, *, again: bool = False) -> Config:
-    """Read a configuration file; raise `ConfigError` when it cannot be read or used.
-
-    `again`: another content is in use. Then an empty file is refused: it is one that somebody is just writing, or one
-    that did not fit on the disk.
-    """
-    try:
-        if again and stat.S_ISFIFO(path.stat().st_mode):
-            raise ConfigError(["the file is a pipe now: reading it could wait for ever"])
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigError([f"the file cannot be read: {error.strerror}"]) from None
-    if again and not text.strip():
-        raise ConfigError(["the file is empty; write 'servers: []' to have no servers"])
-    return parse(text)

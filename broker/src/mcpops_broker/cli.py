@@ -12,8 +12,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from mcpops_broker import __version__, logs
-from mcpops_broker.broker import load
 from mcpops_broker.config.auth import open_to_all
+from mcpops_broker.config.file import load
 from mcpops_broker.config.model import Config
 from mcpops_broker.config.parse import ConfigError
 from mcpops_broker.config.watch import signature
