@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mcpops_broker import logs
@@ -79,7 +79,7 @@ class ConfigState:
     """Seconds since 1970 of the last successful reading."""
     problems: tuple[str, ...] = ()
     """Why the file as it is now is not used; empty when it is."""
-    files: Files = NO_FILES
+    files: Files = field(default_factory=lambda: NO_FILES)
     """The files with secrets that it names, also when it is not used: one of them may be why."""
 
 

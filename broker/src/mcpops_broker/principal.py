@@ -41,7 +41,7 @@ class Principal:
     """The OAuth client that acts for the principal."""
     scopes: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
-    claims: Mapping[str, Any] = field(default=NO_CLAIMS, repr=False, compare=False)
+    claims: Mapping[str, Any] = field(default_factory=lambda: NO_CLAIMS, repr=False, compare=False)
     """All that the token says. Never logged as a whole."""
     token: str | None = field(default=None, repr=False, compare=False)
     """The access token itself, to be exchanged for one of an upstream. Never logged, by default never passed on."""

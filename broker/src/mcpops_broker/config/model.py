@@ -164,5 +164,5 @@ class Config:
     broker: BrokerOptions = BrokerOptions()
     ca_bundle: str | None = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
-    files: Files = field(default=NO_FILES, compare=False)
+    files: Files = field(default_factory=lambda: NO_FILES, compare=False)
     """The files with secrets that it names."""

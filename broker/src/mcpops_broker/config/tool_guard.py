@@ -45,7 +45,7 @@ class ToolGuardOptions:
     """For tools of a server with pins that differ from their pin, or have none."""
     suspicious: Mode = Mode.WARN
     """For definitions that hold what people do not see, or texts that they should not."""
-    pins: Pins = field(default=NO_PINS, repr=False)
+    pins: Pins = field(default_factory=lambda: NO_PINS, repr=False)
     texts: tuple[str, ...] = ()
     """More texts that no definition may hold, in any case of letters."""
 
