@@ -48,7 +48,11 @@ def build(target: Path) -> Path:
 def broker_installs(collection: Path, target: Path) -> str:
     """Make a wheel of the broker that the installed collection brings, as role broker does; its file name."""
     held = {str(path.relative_to(collection / "broker")) for path in (collection / "broker").rglob("*.*")}
-    strange = sorted(name for name in held if not name.endswith((".py", ".toml", ".md", ".typed", ".txt")))
+    strange = sorted(
+        name
+        for name in held
+        if not name.endswith((".py", ".toml", ".md", ".typed", ".txt", ".html", ".css", ".js", ".svg"))
+    )
     if strange:
         sys.exit(f"broker/ of the archive holds {', '.join(strange)}: add it to build_ignore in galaxy.yml")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(target), str(collection / "broker")]
