@@ -56,7 +56,7 @@ async def both(server: Valkey) -> AsyncIterator[list[Replicas]]:
 
 def registers(both: list[Replicas]) -> tuple[SessionRegister, SessionRegister]:
     """Return the view of each replica."""
-    one, two = (SessionRegister(one.link, one.box, one.bus.here) for one in both)
+    one, two = (SessionRegister(one.link, one.keys, one.bus.here) for one in both)
     return one, two
 
 

@@ -249,7 +249,7 @@ class Broker:
                 for keeper in (self.sessions, self.parked.sealer, self.task_ids, users.tokens, users.tickets):
                     keeper.use(secrets)
                 if self.replicas is not None:
-                    self.replicas.box.use(secrets)
+                    self.replicas.keys.use(secrets)
             self.authentication.configure(settings.auth)
             for clients in (self.sessions, self.stateless_clients):
                 clients.capacity, clients.idle = settings.limits.sessions, settings.session_idle

@@ -12,7 +12,7 @@ from mcpops_broker.background import Background
 from mcpops_broker.bus import Bus
 from mcpops_broker.config.store import StoreOptions
 from mcpops_broker.replica_sessions import ReplicaSessions
-from mcpops_broker.store.box import Box
+from mcpops_broker.sealed_box import Keys
 from mcpops_broker.store.redis_link import RedisLink
 from mcpops_broker.store.session_register import SessionRegister
 from mcpops_broker.store.shared import SharedStore
@@ -27,14 +27,14 @@ class Replicas:
 
     def __init__(self, options: StoreOptions, secrets: Sequence[bytes], local: Bus) -> None:
         self._background = Background()
-        self.box = box = Box(secrets)
+        self.keys = keys = Keys(b"mcpops-broker store", secrets)
         self.link = RedisLink(options, self._background)
-        self.bus = WideBus(local, self.link, box, self._background)
-        self.store = SharedStore(self.link, box, self.bus)
+        self.bus = WideBus(local, self.link, keys, self._background)
+        self.store = SharedStore(self.link, keys, self.bus)
 
     def sessions(self, broker: Broker) -> ReplicaSessions:
         """Make what the broker's homes have of the sessions of other replicas."""
-        register = SessionRegister(self.link, self.box, self.bus.here)
+        register = SessionRegister(self.link, self.keys, self.bus.here)
         return ReplicaSessions(broker, register, self.link, self._background)
 
     async def close(self) -> None:

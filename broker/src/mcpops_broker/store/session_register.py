@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 from redis.asyncio import Redis
 
-from mcpops_broker.store.box import Box
+from mcpops_broker.sealed_box import Keys
 from mcpops_broker.store.redis_link import RedisLink
 
 CLAIM = 40.0
@@ -91,9 +91,9 @@ class Opening(NamedTuple):
 class SessionRegister:
     """One worker's view. Every method raises `StoreDownError` when the store is away."""
 
-    def __init__(self, link: RedisLink, box: Box, here: str) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, here: str) -> None:
         self._link = link
-        self._box = box
+        self._keys = keys
         self._here = here
         self._idle = f"{link.prefix}sessions"
 
@@ -112,7 +112,7 @@ class SessionRegister:
         async with redis.pipeline(transaction=False) as all_at_once:
             for place, about in sessions.items():
                 key = self._key(place)
-                sealed = self._box.seal(orjson.dumps(about), key)
+                sealed = self._keys.seal(orjson.dumps(about), key.encode())
                 rest = (self._here, _digest(about["id"]), sealed, _lasting(idle), _milliseconds(idle), str(place))
                 all_at_once.eval(_OPENED, 2, key, self._idle, *rest)
             done = await all_at_once.execute()
@@ -142,7 +142,7 @@ class SessionRegister:
         return f"{self._link.prefix}session:{place}"
 
     def _about(self, place: Place, sealed: bytes | None) -> Mapping[str, Any] | None:
-        plain = None if sealed is None else self._box.open(sealed, self._key(place))
+        plain = None if sealed is None else self._keys.open(sealed, self._key(place).encode())
         if plain is None:
             return None
         about: Mapping[str, Any] = orjson.loads(plain)

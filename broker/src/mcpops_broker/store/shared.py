@@ -15,7 +15,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from mcpops_broker.bus import Bus
-from mcpops_broker.store.box import Box
+from mcpops_broker.sealed_box import Keys
 from mcpops_broker.store.memory import MemoryStore
 from mcpops_broker.store.redis_link import RedisLink, StoreDownError
 from mcpops_broker.store.store import Store, StoreHealth
@@ -33,9 +33,9 @@ return known
 class SharedStore(Store):
     """One worker's way to the store."""
 
-    def __init__(self, link: RedisLink, box: Box, bus: Bus) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, bus: Bus) -> None:
         self._link = link
-        self._box = box
+        self._keys = keys
         self._bus = bus
         self._near = MemoryStore(bus)
         self._unsaved: set[str] = set()
@@ -130,10 +130,10 @@ class SharedStore(Store):
         return f"{self._link.prefix}kept:{key}"
 
     def _sealed(self, key: str, value: bytes) -> bytes:
-        return self._box.seal(value, self._at(key))
+        return self._keys.seal(value, self._at(key).encode())
 
     def _opened(self, key: str, sealed: bytes | None) -> bytes | None:
-        return None if sealed is None else self._box.open(sealed, self._at(key))
+        return None if sealed is None else self._keys.open(sealed, self._at(key).encode())
 
     async def _saved(self, key: str, work: Callable[[Redis], Awaitable[object]]) -> None:
         try:

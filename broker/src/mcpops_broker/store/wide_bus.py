@@ -20,7 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 from mcpops_broker import logs
 from mcpops_broker.background import Background
 from mcpops_broker.bus import GONE, STARTED, Bus, Handler
-from mcpops_broker.store.box import Box
+from mcpops_broker.sealed_box import Keys
 from mcpops_broker.store.pair import Frame, Pair, What
 from mcpops_broker.store.redis_link import RedisLink, StoreDownError
 
@@ -41,11 +41,11 @@ _READS = 64
 class WideBus(Bus):
     """One worker's end. `local` is its end of the bus of its replica."""
 
-    def __init__(self, local: Bus, link: RedisLink, box: Box, background: Background) -> None:
+    def __init__(self, local: Bus, link: RedisLink, keys: Keys, background: Background) -> None:
         super().__init__(local.here)
         self._local = local
         self._link = link
-        self._box = box
+        self._keys = keys
         self._background = background
         self._pairs: dict[str, Pair] = {}
         self._control: list[tuple[str, bytes]] = []
@@ -135,7 +135,7 @@ class WideBus(Bus):
 
     def _sealed(self, address: str, frame: bytes) -> tuple[str, bytes]:
         channel = self._channel(address)
-        return channel, self._box.seal(frame, channel)
+        return channel, self._keys.seal(frame, channel.encode())
 
     def _say(self, address: str, frame: bytes) -> None:
         self._control.append((address, frame))
@@ -198,7 +198,7 @@ class WideBus(Bus):
         if not sealed:
             self._heard = asyncio.get_running_loop().time()
             return
-        plain = self._box.open(sealed, self._channel(self.here))
+        plain = self._keys.open(sealed, self._channel(self.here).encode())
         if plain is None:
             return  # of a broker with another signing key, or of nobody who has one
         try:
