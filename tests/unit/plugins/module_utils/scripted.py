@@ -61,6 +61,16 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[Seen] = []
         self.replies: queue.Queue[Reply] = queue.Queue()
+        self._closed = threading.Semaphore(0)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, and say so."""
+        super().shutdown_request(request)
+        self._closed.release()
+
+    def until_closed(self) -> None:
+        """Wait until the server has closed a connection: its client can know by now."""
+        assert self._closed.acquire(timeout=30)
 
     @property
     def url(self) -> str:

@@ -171,6 +171,7 @@ class TestAnswers:
     def test_a_kept_connection_that_died(self, transport: Transport, server: Server) -> None:
         server.will(closes_after({"a": 1}), says({"a": 2}))
         transport.request("GET", "/x")
+        server.until_closed()
 
         assert json.loads(transport.request("GET", "/x").body) == {"a": 2}
 
