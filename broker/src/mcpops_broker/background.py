@@ -11,6 +11,9 @@ from typing import Any
 
 from mcpops_broker import logs
 
+CANCEL_AGAIN = 1.0
+"""Seconds that a cancelled task gets to end."""
+
 
 class Background:
     """Owns background tasks. A task that fails is a bug and logged as one; it never takes another task along."""
@@ -30,13 +33,18 @@ class Background:
         return task
 
     async def close(self, grace: float = 0) -> None:
-        """Give the tasks `grace` seconds to end by themselves, then cancel the rest and wait for them."""
+        """Give the tasks `grace` seconds to end by themselves, then cancel the rest and wait for them.
+
+        A task that goes on all the same is cancelled again: libraries lose a cancellation that comes at an odd moment
+        (redis-py on Python 3.11 while it reads an answer).
+        """
         if self._tasks and grace:
             await asyncio.wait(self._tasks, timeout=grace)
-        remaining = list(self._tasks)
-        for task in remaining:
-            task.cancel()
-        await asyncio.gather(*remaining, return_exceptions=True)
+        remaining = set(self._tasks)
+        while remaining:
+            for task in remaining:
+                task.cancel()
+            _, remaining = await asyncio.wait(remaining, timeout=CANCEL_AGAIN)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
