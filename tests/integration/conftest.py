@@ -15,8 +15,9 @@ from integration.kit import ApiServer, Modules
 
 @pytest.fixture(scope="session", autouse=True)
 def ansible_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing that a test makes the collection remember stays."""
+    """Nothing that a test makes the collection remember stays, and no sandbox takes the port of another."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SANDBOX_MCP_PORT", "0")
         patch.setenv("ANSIBLE_HOME", str(tmp_path_factory.mktemp("ansible")))
         yield
 

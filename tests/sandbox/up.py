@@ -264,11 +264,15 @@ async def _step(name: str, say: Say, work: Awaitable[str]) -> None:
 
 
 def _mcp_port(folder: Folder) -> int:
-    """The MCP listener's port: the one that the playbooks were told, if they were."""
+    """The MCP listener's port: the one that the playbooks were told, if they were.
+
+    ``SANDBOX_MCP_PORT`` is another default, 0 for any free port: of sandboxes beside each other one could otherwise
+    take the port whose Envoy is just down in another.
+    """
     try:
         return int(json.loads(folder.variables.read_text(encoding="utf-8"))["mcp_gateway_port"])
     except FileNotFoundError:
-        return MCP_PORT
+        return int(os.environ.get("SANDBOX_MCP_PORT", MCP_PORT))
 
 
 def _held_port(folder: Folder) -> int | None:
