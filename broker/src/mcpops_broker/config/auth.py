@@ -136,7 +136,7 @@ def parse_auth(fields: Fields) -> AuthOptions:
     default = AuthOptions()
     fields.refuse_unknown(_KEYS)
     issuers = tuple(_issuers(fields))
-    certificates = Fields(f"{fields.place}.certificates", fields.raw("certificates"), fields.problems)
+    certificates = fields.inside("certificates")
     options = AuthOptions(
         anonymous=fields.switch("anonymous", default.anonymous),
         resource=_resource(fields),
@@ -157,8 +157,7 @@ def parse_auth(fields: Fields) -> AuthOptions:
 
 def _issuers(fields: Fields) -> Iterator[IssuerOptions]:
     seen: set[str] = set()
-    for index, item in enumerate(fields.items("issuers")):
-        one = Fields(f"{fields.place}.issuers[{index}]", item, fields.problems)
+    for one in fields.elements("issuers"):
         one.refuse_unknown(_ISSUER_KEYS)
         issuer = _address(one, "issuer")
         if not issuer and not one.has("issuer"):
@@ -190,8 +189,7 @@ def _issuers(fields: Fields) -> Iterator[IssuerOptions]:
 def _api_keys(fields: Fields) -> Iterator[ApiKey]:
     names: set[str] = set()
     hashes: set[str] = set()
-    for index, item in enumerate(fields.items("apiKeys")):
-        one = Fields(f"{fields.place}.apiKeys[{index}]", item, fields.problems)
+    for one in fields.elements("apiKeys"):
         one.refuse_unknown(_API_KEY_KEYS)
         name, digest = one.text("name"), one.text("hash")
         if not name or name in names or not name.isprintable():

@@ -126,7 +126,7 @@ def parse_user_tokens(broker: Fields) -> UserTokens | None:
     """Read `broker.userTokens`."""
     if not broker.has("userTokens"):
         return None
-    fields = Fields(f"{broker.place}.userTokens", broker.raw("userTokens"), broker.problems)
+    fields = broker.inside("userTokens")
     fields.refuse_unknown({"url", "lifetime", "login"})
     default = UserTokens("")
     url = _address(fields, "url", required=True)
@@ -136,7 +136,7 @@ def parse_user_tokens(broker: Fields) -> UserTokens | None:
         )
     login = None
     if fields.has("login"):
-        inner = Fields(f"{fields.place}.login", fields.raw("login"), fields.problems)
+        inner = fields.inside("login")
         inner.refuse_unknown({"authorizationUrl", *_CLIENT_KEYS})
         login = _client(inner, with_page=True)
     lifetime = fields.number("lifetime", default.lifetime, low=60, high=366 * 86_400)
@@ -145,7 +145,7 @@ def parse_user_tokens(broker: Fields) -> UserTokens | None:
 
 def parse_addresses(broker: Fields) -> Guard:
     """Read `broker.upstreamAddresses`."""
-    fields = Fields(f"{broker.place}.upstreamAddresses", broker.raw("upstreamAddresses"), broker.problems)
+    fields = broker.inside("upstreamAddresses")
     fields.refuse_unknown({"allow", "deny"})
     rules = {key: fields.texts(key) for key in ("allow", "deny")}
     for key, names in rules.items():

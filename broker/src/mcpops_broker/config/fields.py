@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 _SECRET_KEYS = frozenset({"credential", "signingKey", "token", "password", "caCert", "gatewayCACertPEM"})
+
+TOP = "the file"
+"""The place of the mapping that is the whole file."""
 
 
 class Fields:
@@ -105,6 +108,15 @@ class Fields:
             return []
         return value
 
+    def inside(self, key: str) -> Fields:
+        """Return the mapping under a key, empty when the key is absent."""
+        return Fields(self._place_of(key), self.raw(key), self.problems)
+
+    def elements(self, key: str) -> Iterator[Fields]:
+        """Return the mappings in a list."""
+        for index, item in enumerate(self.items(key)):
+            yield Fields(f"{self._place_of(key)}[{index}]", item, self.problems)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts."""
         values = self.items(key)
@@ -122,6 +134,9 @@ class Fields:
         """Note a problem for every key that is not in `known`; their values may be secrets and are not repeated."""
         for key in self.unknown(known):
             self.problems.append(f"{self.place}: key '{key}' is not known; known are {', '.join(sorted(known))}")
+
+    def _place_of(self, key: str) -> str:
+        return key if self.place == TOP else f"{self.place}.{key}"
 
 
 def _show(value: Any) -> str:

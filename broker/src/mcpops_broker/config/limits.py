@@ -95,8 +95,7 @@ def parse_rate_limits(fields: Fields) -> tuple[RateLimit, ...]:
 
 def _limits(broker: Fields) -> Iterator[RateLimit]:
     seen: set[str] = set()
-    for index, item in enumerate(broker.items("rateLimits")):
-        fields = Fields(f"{broker.place}.rateLimits[{index}]", item, broker.problems)
+    for fields in broker.elements("rateLimits"):
         fields.refuse_unknown(_KEYS)
         name = fields.text("name")
         if not _NAME.match(name):

@@ -22,7 +22,7 @@ from mcpops_broker.config.admin import parse_admin
 from mcpops_broker.config.auth import parse_auth
 from mcpops_broker.config.cluster import parse_cluster
 from mcpops_broker.config.credentials import parse_addresses, parse_server_auth, parse_user_tokens
-from mcpops_broker.config.fields import Fields
+from mcpops_broker.config.fields import TOP, Fields
 from mcpops_broker.config.limits import parse_rate_limits
 from mcpops_broker.config.load_yaml import TooLargeError, load_yaml
 from mcpops_broker.config.model import MAX_HEADERS, BrokerOptions, Config, Limits, Server, Timeouts, VirtualServer
@@ -93,12 +93,12 @@ def from_document(document: Any) -> Config:
     """Read a configuration that was parsed already; raise `ConfigError` with everything that is wrong with it."""
     problems: list[str] = []
     warnings: list[str] = []
-    top = Fields("the file", document, problems)
+    top = Fields(TOP, document, problems)
     warnings += [f"key '{key}' is not known and has no effect" for key in top.unknown(_TOP_KEYS)]
     if top.has("globalGuardrails"):
         warnings.append("key 'globalGuardrails' has no effect here: no guardrail is enforced")
     with files_read() as files:
-        broker = _broker(Fields("broker", top.raw("broker"), problems))
+        broker = _broker(top.inside("broker"))
         config = Config(
             servers=tuple(_servers(top, warnings, asks_users=broker.user_tokens is not None)),
             virtual_servers=tuple(_virtual_servers(top)),
@@ -115,8 +115,7 @@ def from_document(document: Any) -> Config:
 def _servers(top: Fields, warnings: list[str], *, asks_users: bool) -> Iterator[Server]:
     seen: set[str] = set()
     personal: dict[str, str] = {}
-    for index, item in enumerate(top.items("servers")):
-        fields = Fields(f"servers[{index}]", item, top.problems)
+    for fields in top.elements("servers"):
         name = fields.text("name")
         if name:
             fields.place += f" ({name})"
@@ -220,8 +219,7 @@ def _public_key(fields: Fields, key: str) -> str | None:
 
 def _virtual_servers(top: Fields) -> Iterator[VirtualServer]:
     seen: set[str] = set()
-    for index, item in enumerate(top.items("virtualServers")):
-        fields = Fields(f"virtualServers[{index}]", item, top.problems)
+    for fields in top.elements("virtualServers"):
         name = fields.text("name")
         if not name or name in seen:
             fields.problem("name", name, "every virtual server needs a name, and no other may have the same")
@@ -232,9 +230,9 @@ def _virtual_servers(top: Fields) -> Iterator[VirtualServer]:
 def _broker(fields: Fields) -> BrokerOptions:
     default, limits, timeouts = BrokerOptions(), Limits(), Timeouts()
     fields.refuse_unknown(_BROKER_KEYS)
-    times = Fields("broker.timeouts", fields.raw("timeouts"), fields.problems)
+    times = fields.inside("timeouts")
     times.refuse_unknown(_TIMEOUT_KEYS)
-    bounds = Fields("broker.limits", fields.raw("limits"), fields.problems)
+    bounds = fields.inside("limits")
     bounds.refuse_unknown(_LIMIT_KEYS)
     signing_key, signing_keys = _signing_keys(fields)
     many = 1_000_000
@@ -257,8 +255,8 @@ def _broker(fields: Fields) -> BrokerOptions:
         discovery_tools=fields.switch("discoveryTools", default.discovery_tools),
         discovery_threshold=fields.integer("discoveryToolThreshold", default.discovery_threshold, low=0, high=many),
         rate_limits=parse_rate_limits(fields),
-        store=parse_store(Fields("broker.store", fields.raw("store"), fields.problems)),
-        auth=parse_auth(Fields("broker.auth", fields.raw("auth"), fields.problems)),
+        store=parse_store(fields.inside("store")),
+        auth=parse_auth(fields.inside("auth")),
         timeouts=Timeouts(
             connect=times.number("connect", timeouts.connect, low=0.01, high=600),
             first_byte=times.number("firstByte", timeouts.first_byte, low=0.01, high=86_400),
@@ -276,13 +274,13 @@ def _broker(fields: Fields) -> BrokerOptions:
             streams=bounds.integer("streams", limits.streams, low=0, high=many),
             sessions=bounds.integer("sessions", limits.sessions, low=1, high=many),
         ),
-        admin=parse_admin(Fields("broker.admin", fields.raw("admin"), fields.problems)),
+        admin=parse_admin(fields.inside("admin")),
         ui=fields.switch("ui", default.ui),
         policy=parse_policy(fields),
         tool_guard=parse_tool_guard(fields),
-        telemetry=parse_telemetry(Fields("broker.telemetry", fields.raw("telemetry"), fields.problems)),
-        audit=parse_audit(Fields("broker.audit", fields.raw("audit"), fields.problems)),
-        cluster=parse_cluster(Fields("broker.cluster", fields.raw("cluster"), fields.problems)),
+        telemetry=parse_telemetry(fields.inside("telemetry")),
+        audit=parse_audit(fields.inside("audit")),
+        cluster=parse_cluster(fields.inside("cluster")),
     )
 
 

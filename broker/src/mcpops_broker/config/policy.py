@@ -54,7 +54,7 @@ def parse_policy(fields: Fields) -> PolicyOptions | None:
     """Read the mapping `broker`; None: there is no policy, so everything is allowed."""
     if not fields.given("policy"):
         return None
-    policy = Fields(f"{fields.place}.policy", fields.raw("policy"), fields.problems)
+    policy = fields.inside("policy")
     policy.refuse_unknown(_KEYS)
     rules = tuple(_rules(policy))
     if not policy.items("rules"):
@@ -64,8 +64,7 @@ def parse_policy(fields: Fields) -> PolicyOptions | None:
 
 def _rules(policy: Fields) -> Iterator[Rule]:
     seen: set[str] = set()
-    for index, item in enumerate(policy.items("rules")):
-        fields = Fields(f"{policy.place}.rules[{index}]", item, policy.problems)
+    for fields in policy.elements("rules"):
         name = fields.text("name")
         if not name or name in seen:
             fields.problem("name", name, "every rule needs a name, and no other may have the same: it is told in logs")

@@ -52,7 +52,7 @@ def parse_telemetry(fields: Fields) -> TelemetryOptions:
     fields.refuse_unknown({"metrics", "traces"})
     return TelemetryOptions(
         metrics=fields.switch("metrics", True),
-        traces=_traces(Fields(f"{fields.place}.traces", fields.raw("traces"), fields.problems)),
+        traces=_traces(fields.inside("traces")),
     )
 
 

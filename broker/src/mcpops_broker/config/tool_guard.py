@@ -54,7 +54,7 @@ def parse_tool_guard(fields: Fields) -> ToolGuardOptions | None:
     """Read the mapping `broker`; None: the guard is off."""
     if not fields.has("toolGuard"):
         return None
-    guard = Fields(f"{fields.place}.toolGuard", fields.raw("toolGuard"), fields.problems)
+    guard = fields.inside("toolGuard")
     guard.refuse_unknown(_KEYS)
     default = ToolGuardOptions()
     return ToolGuardOptions(
