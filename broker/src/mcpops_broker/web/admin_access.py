@@ -3,22 +3,15 @@
 """Who may read `/status`, `/metrics` and `/ui`, and who may act there: `broker.admin` of the configuration.
 
 An administrator shows the token in the Authorization header, or has signed in on the page and holds a cookie. The
-cookie is a time of expiry under a MAC whose key depends on the token: any worker or replica with the same session key
-knows it, nothing is stored, and another token ends it. A form that acts carries a second MAC, of the cookie, which no
-other site can know.
+cookie is a ticket: any worker or replica with the same keys knows it, nothing is stored, and another token ends it. A
+form that acts carries a digest of the cookie, which no other site can know.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import time
-from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING
-
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mcpops_broker.web.asgi import Headers
 
@@ -28,6 +21,7 @@ if TYPE_CHECKING:
 COOKIE = "mcpops_admin"
 SIGNED_IN_FOR = 8 * 3600
 """Seconds that a cookie is valid."""
+_PURPOSE = "administrator"
 
 
 class AdminAccess:
@@ -35,9 +29,7 @@ class AdminAccess:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"mcpops-broker admin cookie").derive(
-            broker.options.secrets(broker.config.broker)[0]
-        )
+        self._tickets = broker.user_tokens.tickets
 
     @property
     def enabled(self) -> bool:
@@ -62,13 +54,12 @@ class AdminAccess:
 
     def sign_in(self) -> str:
         """Return the value of a cookie for who has shown the token."""
-        said = f"{int(time.time()) + SIGNED_IN_FOR}.{os.urandom(9).hex()}"
-        return f"{said}.{self._mac('cookie', said)}"
+        return self._tickets.make(_PURPOSE, self._digest_of_token(), SIGNED_IN_FOR)
 
     def form_token(self, headers: Headers) -> str:
         """Return what a form must carry to act for who is signed in; empty when nobody is."""
         cookie = self._signed_in(headers)
-        return self._mac("form", cookie) if cookie is not None else ""
+        return hashlib.sha256(f"form {cookie}".encode()).hexdigest() if cookie is not None else ""
 
     def may_act(self, headers: Headers, form_token: str) -> bool:
         """Tell whether a request may act: it has the token, or comes from a page of ours that a signed-in
@@ -89,16 +80,12 @@ class AdminAccess:
         for part in headers.get(b"cookie", b"").decode("latin-1").replace(",", ";").split(";"):
             name, _, value = part.strip().partition("=")
             if name == COOKIE:
-                said, _, mac = value.rpartition(".")
-                expires = said.partition(".")[0]
-                if hmac.compare_digest(mac.encode(), self._mac("cookie", said).encode()):
-                    return value if int(expires) > time.time() else None
+                value = value.strip('"')  # around values with `=`
+                return value if self._tickets.open(_PURPOSE, value) == self._digest_of_token() else None
         return None
 
-    def _mac(self, purpose: str, text: str) -> str:
-        token = self._broker.config.broker.admin.token or ""
-        said = b"\0".join((purpose.encode(), _digest(token), text.encode()))
-        return urlsafe_b64encode(hmac.digest(self._key, said, "sha256")).rstrip(b"=").decode()
+    def _digest_of_token(self) -> str:
+        return _digest(self._broker.config.broker.admin.token or "").hex()
 
 
 def _digest(token: str) -> bytes:
