@@ -335,3 +335,14 @@ async def test_no_request_is_lost_while_a_policy_comes_and_goes(cluster: Box, po
     assert len(statuses) > 20
     assert len(set(statuses)) == 1, statuses
     assert not set(statuses) & {401, 403, 500, 503}
+
+
+async def test_a_policy_made_anew_is_enforced_when_it_says_so(cluster: Box, port: int, issuer: TokenIssuer) -> None:
+    """What was found out about a deleted policy of the same name and generation says nothing about the new one."""
+    rules = {"authentication": jwt(issuer)}
+    for _ in range(20):
+        await policy(cluster, "again", rules=rules)
+        assert (await ask(port)).status == 401
+        await cluster.client.delete(AUTH_POLICIES, "again", INFRA)
+        while (await ask(port)).status == 401:
+            pass

@@ -16,7 +16,7 @@ from sandbox.client import ApiError, Resource
 from sandbox.controllers import kuadrant_status
 from sandbox.controllers.gateway_status import now
 from sandbox.controllers.gateway_world import Json, Key
-from sandbox.controllers.kuadrant_enforcement import Enforcement
+from sandbox.controllers.kuadrant_enforcement import Enforcement, revision
 from sandbox.controllers.kuadrant_policies import Policy
 from sandbox.controllers.runtime import Controller, Watch, key_of
 from sandbox.kinds import (
@@ -66,7 +66,7 @@ class KuadrantController(Controller):
         for resource in (AUTH_POLICIES, RATE_LIMIT_POLICIES):
             for obj in self.cache(resource).list():
                 name = (resource.kind, key_of(obj))
-                if enforcement.generations.get(name) != obj["metadata"].get("generation", 1):
+                if enforcement.revisions.get(name) != revision(obj):
                     continue  # the next round is on its way
                 verdict = enforcement.accepted[name], enforcement.enforced.get(name)
                 partial = name in enforcement.partial

@@ -19,21 +19,28 @@ from sandbox.controllers.kuadrant_policies import Policy, Rules, effective_rules
 
 Name = tuple[str, Key]
 """Kind and key of a policy."""
+Revision = tuple[str, int]
+"""Uid and generation: an object that was made anew starts with generation 1, too."""
+
+
+def revision(obj: Json) -> Revision:
+    """What a verdict on an object holds for."""
+    return obj["metadata"].get("uid", ""), obj["metadata"].get("generation", 1)
 
 
 @dataclass(slots=True)
 class Enforcement:
     """What policies come to in one round: a problem or None; ``enforced`` has the accepted ones only.
 
-    ``policies``: the accepted ones; ``partial``: those that other policies replace in part; ``generations``: what
-    was looked at.
+    ``policies``: the accepted ones; ``partial``: those that other policies replace in part; ``revisions``: what was
+    looked at.
     """
 
     policies: list[Policy] = field(default_factory=list)
     accepted: dict[Name, Problem | None] = field(default_factory=dict)
     enforced: dict[Name, Problem | None] = field(default_factory=dict)
     partial: set[Name] = field(default_factory=set)
-    generations: dict[Name, int] = field(default_factory=dict)
+    revisions: dict[Name, Revision] = field(default_factory=dict)
     gateways: dict[Name, set[Key]] = field(default_factory=dict)
     guards: list[Guard] = field(default_factory=list)
 
@@ -86,7 +93,7 @@ def enforce(
     result = Enforcement()
     for policy in policies:
         name = (policy.kind, policy.key)
-        result.generations[name] = policy.obj["metadata"].get("generation", 1)
+        result.revisions[name] = revision(policy.obj)
         missing = not target_exists(policy, world)
         result.accepted[name] = kuadrant_status.target_not_found(policy.kind, policy.target[1]) if missing else None
         if not missing:
