@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import base64
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
-from sandbox.battery.support import APPLY_PATCH, Cluster, until
+from sandbox.battery.support import APPLY_PATCH, Cluster, embedded_server, until
 from sandbox.catalog.crds import operator_crds
 from sandbox.crds.gateway_api import gateway as gateway_crd
 from sandbox.crds.http_route import http_route as http_route_crd
@@ -27,6 +31,18 @@ PLURALS = {
     "Role": "roles",
     "RoleBinding": "rolebindings",
 }
+
+
+@contextmanager
+def running_cluster(*namespaces: str) -> Iterator[Cluster]:
+    """The embedded API server, or the one in `SANDBOX_BATTERY_KUBECONFIG`, with the kinds of 0.9.0 and namespaces."""
+    named = os.environ.get("SANDBOX_BATTERY_KUBECONFIG")
+    with nullcontext(Path(named).parent) if named else embedded_server() as folder:
+        found = Cluster.of(Path(named) if named else folder / "kubeconfig", embedded=not named)
+        define(found, "0.9.0")
+        for name in namespaces:
+            namespace(found, name)
+        yield found
 
 
 def path(manifest: Json) -> str:

@@ -8,15 +8,13 @@ The API server is the embedded one, or the one in `SANDBOX_BATTERY_KUBECONFIG`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from broker.harness import BrokerProcess, run_broker, wait_until
 from broker.raw_upstream import RawUpstream
-from sandbox.battery.support import Cluster, embedded_server
+from sandbox.battery.support import Cluster
 
 from broker import cluster_objects as objects
 
@@ -28,13 +26,7 @@ BROKER = {"cluster": objects.GATEWAY, "upstreamAddresses": {"allow": ["loopback"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with ExitStack() as stack:
-        named = os.environ.get("SANDBOX_BATTERY_KUBECONFIG")
-        kubeconfig = Path(named) if named else stack.enter_context(embedded_server()) / "kubeconfig"
-        found = Cluster.of(kubeconfig, embedded=not named)
-        objects.define(found, "0.9.0")
-        for name in (PLACE, "gateways", "other"):
-            objects.namespace(found, name)
+    with objects.running_cluster(PLACE, "gateways", "other") as found:
         objects.apply(found, objects.front(), objects.service(PLACE))
         yield found
 

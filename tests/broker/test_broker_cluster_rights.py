@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from mcpops_broker.bus import Bus
 from mcpops_broker.cluster import leader, source
 from mcpops_broker.cluster.source import Cluster as ClusterMode
 from mcpops_broker.config.parse import parse
-from sandbox.battery.support import Cluster, embedded_server
+from sandbox.battery.support import Cluster
 
 from broker import cluster_objects as objects
 
@@ -41,13 +39,7 @@ def each_right() -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """With a registration and a virtual server whose status is to be written."""
-    with ExitStack() as stack:
-        named = os.environ.get("SANDBOX_BATTERY_KUBECONFIG")
-        kubeconfig = Path(named) if named else stack.enter_context(embedded_server()) / "kubeconfig"
-        found = Cluster.of(kubeconfig, embedded=not named)
-        objects.define(found, "0.9.0")
-        for name in (PLACE, "gateways", OWN):
-            objects.namespace(found, name)
+    with objects.running_cluster(PLACE, "gateways", OWN) as found:
         needy = objects.registration(PLACE, "needy", credentialRef={"name": "token"})
         travel = objects.virtual_server(PLACE, "travel", "fly")
         objects.apply(found, objects.front(), objects.service(PLACE), objects.route(PLACE, "needy", 1), needy, travel)

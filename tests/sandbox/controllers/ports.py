@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,10 @@ from pathlib import Path
 from sandbox.processes import write_private
 
 FIRST_UNPRIVILEGED = 1024
+QUIET = range(20000, 30000)
+"""No system takes ports for outgoing connections from here (Linux: 32768 and up), and no NodePort is here: what is
+free now is not gone a moment later."""
+TRIES = 50
 
 
 class PortBook:
@@ -43,7 +48,7 @@ class PortBook:
         self._held = socket.socket()
         # With it, connections of an earlier listener that still die away do no harm; afterwards it would let others in.
         self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._held.bind(("127.0.0.1", wanted if is_free(wanted) else 0))
+        self._held.bind(("127.0.0.1", wanted if is_free(wanted) else free_port()))
         self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         return int(self._held.getsockname()[1])
 
@@ -83,7 +88,10 @@ def is_free(port: int) -> bool:
 def free_port(exclude: Iterable[int] = ()) -> int:
     """A port of 127.0.0.1 that is free now."""
     taken = set(exclude)
-    while True:
+    for port in random.sample(QUIET, TRIES):
+        if port not in taken and is_free(port):
+            return port
+    while True:  # a machine that is full of servers
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])

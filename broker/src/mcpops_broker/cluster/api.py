@@ -10,7 +10,7 @@ let requests wait for ever behind silent watches.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from functools import cache
 from http import HTTPStatus
@@ -95,7 +95,7 @@ class Api:
 
     async def watch(
         self, kind: Kind, namespace: str | None, version: str, name: str | None = None
-    ) -> AsyncIterator[tuple[str, Object]]:
+    ) -> AsyncGenerator[tuple[str, Object], None]:
         """Iterate over what happens after a version, for ever: ADDED, MODIFIED or DELETED, and the object."""
         with _explained(f"watch {kind.plural}"):
             events = self._client.watch(

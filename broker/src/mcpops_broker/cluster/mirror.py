@@ -98,7 +98,7 @@ class Mirror:
             events = self._api.watch(self.kind, self._namespace, version, self._name)
             steady = asyncio.get_running_loop().call_later(STEADY, self._watches)
             try:
-                async with asyncio.timeout(SILENCE) as silence, aclosing(events):  # type: ignore[type-var]
+                async with asyncio.timeout(SILENCE) as silence, aclosing(events):
                     async for event, obj in events:
                         silence.reschedule(asyncio.get_running_loop().time() + SILENCE)
                         version = obj["metadata"]["resourceVersion"]
