@@ -48,7 +48,7 @@ class PortBook:
         self._held = socket.socket()
         # With it, connections of an earlier listener that still die away do no harm; afterwards it would let others in.
         self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._held.bind(("127.0.0.1", wanted if is_free(wanted) else free_port()))
+        self._held.bind(("127.0.0.1", wanted if wanted and is_free(wanted) else free_port()))
         self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         return int(self._held.getsockname()[1])
 
