@@ -52,13 +52,23 @@ class Balancer:
 
     async def _connected(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         try:
-            self._turn += 1
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.targets[self._turn % len(self.targets)])
+            reader, writer = await self._connect()
             await asyncio.gather(_pump(client, writer), _pump(reader, back))
         except OSError:
             pass  # the replica is gone: the client sees its connection close
         finally:
             back.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the next target; to another one when it has been taken away meanwhile."""
+        while True:
+            self._turn += 1
+            target = self.targets[self._turn % len(self.targets)]
+            try:
+                return await asyncio.open_connection("127.0.0.1", target)
+            except ConnectionRefusedError:
+                if target in self.targets:
+                    raise
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

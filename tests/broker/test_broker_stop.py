@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import signal
 import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from broker.conftest import StartBroker, StartUpstream
@@ -99,6 +102,34 @@ def test_a_question_that_nobody_can_answer_any_more_ends_at_once(broker: StartBr
     assert "The broker is stopping" in str(messages[-1])
     assert running.process.wait(timeout=60) == 0
     assert "Traceback" not in running.log
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_connections_that_were_made_before_are_answered(broker: StartBroker, workers: str) -> None:
+    running = broker({"servers": []}, "--workers", workers)
+    address = urlsplit(running.url)
+    assert address.hostname and address.port
+    wait_until(lambda: all(running.request("GET", "/healthz").status == 200 for _ in range(8)), "all workers serve")
+    made = [http.client.HTTPConnection(address.hostname, address.port, timeout=30) for _ in range(50)]
+    for one in made:
+        one.connect()
+
+    def refused() -> bool:
+        with contextlib.closing(http.client.HTTPConnection(str(address.hostname), address.port)) as late:
+            try:
+                late.connect()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+    running.process.send_signal(signal.SIGTERM)
+    wait_until(refused, "it takes no more connections")
+    for one in made:
+        one.request("GET", "/healthz")
+
+    assert {one.getresponse().status for one in made} == {200}
+    assert running.process.wait(timeout=60) == 0
+    assert "timeout" not in running.log, "nothing was waited for that does not end"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

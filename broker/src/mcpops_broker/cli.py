@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         return pin(Options(options.config, seen, secret, trusted_key=trusted_key), config, wanted)
 
     from mcpops_broker.serve import Tls, allow_many_files, listen, serve  # noqa: PLC0415 - `check` needs no server
-    from mcpops_broker.workers import Workers  # noqa: PLC0415 - one process needs no supervisor
+    from mcpops_broker.workers import Worker, Workers  # noqa: PLC0415 - one process needs no supervisor
 
     logs.setup(options.log_level, options.log_format)
     tls = Tls(options.tls_certificate, options.tls_key) if options.tls_certificate else None
@@ -102,9 +102,11 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if options.workers == 1:
         return serve(listener, settings, config, tls=tls)
-    return Workers(
-        options.workers, lambda worker: serve(listener, settings, config, worker, tls=tls), settings.replica
-    ).run()
+
+    def work(worker: Worker) -> int:
+        return serve(listener, settings, config, worker, tls=tls)
+
+    return Workers(options.workers, work, listener, settings.replica).run()
 
 
 def _cluster_problem(options: argparse.Namespace) -> str:

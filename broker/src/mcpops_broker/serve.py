@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import select
 import signal
 import socket
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 KEEP_ALIVE = 650
 """Seconds that an idle client connection stays open: longer than the idle times of proxies in front, so that it is
 they who close it and never a request that meets a connection just being closed."""
+
+ACCEPTING = 2.0
+"""Seconds at most in which, at the end, connections are accepted that wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,16 @@ class _Server(uvicorn.Server):
         if self._app.broker is not None:
             self._app.broker.begin_drain()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept the connections that wait for it before the sockets are closed, which would break them."""
+        Connection.ending = True
+        waiting, deadline = select.poll(), time.monotonic() + ACCEPTING
+        for one in sockets or ():
+            waiting.register(one, select.POLLIN)
+        while waiting.poll(0) and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -31,12 +32,13 @@ class Worker:
 
 
 class Workers:
-    """The parent of `count` worker processes; `work` is what each does and returns its exit code. Their addresses begin
-    with `replica`."""
+    """The parent of `count` worker processes; `work` is what each does on `listener` and returns its exit code. Their
+    addresses begin with `replica`."""
 
-    def __init__(self, count: int, work: Callable[[Worker], int], replica: str = "") -> None:
+    def __init__(self, count: int, work: Callable[[Worker], int], listener: socket.socket, replica: str = "") -> None:
         self._buses = make_buses(count, replica)
         self._work = work
+        self._listener = listener
         self._parent, self._alive = os.pipe()
         self._processes: dict[int, int] = {}
         """Slots by process id."""
@@ -76,5 +78,6 @@ class Workers:
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
+        self._listener.close()  # so that clients are refused at once when no worker accepts them any more
         for process in self._processes:
             os.kill(process, signal.SIGTERM)

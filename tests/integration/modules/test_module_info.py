@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 from integration.gateways import ALL, GATEWAYS, GRANTS, conditions, report
@@ -14,6 +15,13 @@ from integration.kit import ApiServer, Json, Modules, writes
 MCP = {"apiVersion": "mcp.kuadrant.io/v1"}
 GATEWAY_API = {"apiVersion": "gateway.networking.k8s.io/v1"}
 LISTENER = {"name": "mcps", "port": 8080, "protocol": "HTTP", "hostname": "*.example.com", "allowedRoutes": ALL}
+
+
+@pytest.fixture(scope="module")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """One for these tests alone: others leave operators behind."""
+    with ApiServer.running(tmp_path_factory.mktemp("api") / "server") as server:
+        yield server
 
 
 @pytest.fixture

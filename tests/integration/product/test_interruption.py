@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -51,7 +52,8 @@ def kill_in_the_middle(sandbox: Sandbox, playbook: str, task: str, writes: int, 
                 lambda: f"the task {task!r} wrote nothing",
             )
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def writing(playbook: str, seen: str) -> bool:

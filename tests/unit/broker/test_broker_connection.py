@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
+from broker.scripted import until
 from mcpops_broker.config.model import MAX_HEADERS
 from mcpops_broker.web import connection as module
 from mcpops_broker.web.connection import Connection, Room
@@ -39,9 +40,11 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(room: Room | None = None) -> AsyncIterator[tuple[asyncio.Event, Connect]]:
+async def serving(
+    room: Room | None = None, state: ServerState | None = None
+) -> AsyncIterator[tuple[asyncio.Event, Connect]]:
     """Serve `echo`; the event is set when a connection has ended."""
-    ended = asyncio.Event()
+    ended, state = asyncio.Event(), state or ServerState()
 
     class Watched(Connection):
         def connection_lost(self, exc: Exception | None) -> None:
@@ -50,7 +53,7 @@ async def serving(room: Room | None = None) -> AsyncIterator[tuple[asyncio.Event
 
     if room is not None:
         Watched.room = room
-    config, state = uvicorn.Config(echo, http=Watched, lifespan="off", log_config=None), ServerState()
+    config = uvicorn.Config(echo, http=Watched, lifespan="off", log_config=None)
     server = await asyncio.get_running_loop().create_server(
         lambda: Watched(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
@@ -123,6 +126,59 @@ async def test_a_client_that_goes_on_after_its_answer_without_a_request_is_given
         await answer(reader)
         writer.write(more)
 
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+
+
+@pytest.mark.parametrize("sent", [0, 1, 30])
+async def test_a_request_that_is_on_its_way_at_the_end_is_answered(sent: int) -> None:
+    request = b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody"
+    state = ServerState()
+    async with serving(state=state) as (ended, connect):
+        reader, writer = await connect()
+        await until(lambda: state.connections, "it is accepted")
+        writer.write(request[:sent])
+        (one,) = cast("set[Connection]", state.connections)
+        await until(lambda: one._head_open == bool(sent), "what is sent has come")
+        one.shutdown()
+        writer.write(request[sent:])
+
+        head, body = await answer(reader)
+
+        assert b"connection: close" in head.lower() and body == b"body"
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 30)
+
+
+async def test_at_the_end_a_connection_is_closed_after_its_answers_and_one_without_a_request_a_little_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FAREWELL", 0.1)
+    state = ServerState()
+    async with serving(state=state) as (_, connect):
+        used, silent = await connect(), await connect()
+        used[1].write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await answer(used[0])
+        await until(lambda: len(state.connections) == 2, "both are accepted")
+
+        for one in list(state.connections):
+            one.shutdown()
+
+        for reader, writer in (used, silent):
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+            writer.close()
+
+
+async def test_a_connection_that_is_made_while_the_broker_stops_is_answered_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Connection, "ending", True)
+    async with serving() as (_, connect):
+        reader, writer = await connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+
+        assert b"connection: close" in (await answer(reader))[0].lower()
         assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
 

@@ -24,6 +24,9 @@ from mcpops_broker.config.model import MAX_HEADERS
 HEAD_TIMEOUT = 30.0
 """Seconds that a client gets to send the head of a request, from its connecting or from the head's first byte on.
 Between two requests a connection may be silent for as long as uvicorn's keep-alive says."""
+FAREWELL = 2.0
+"""Seconds that the broker, when it stops, still waits for a request on a connection that has had none or on which one
+has begun: clients opened it before they could know."""
 READ_TIMEOUT = 60.0
 """Seconds without any progress after which a client that does not read its answer is given up."""
 _LARGE = 16 * 1024
@@ -115,12 +118,17 @@ class Connection(HttpToolsProtocol):
 
     room = Room(room_for_files)
     """Of all connections of the process."""
+    ending = False
+    """Whether the process stops: connections that are made while it does are told at once (uvicorn tells only those
+    that it knows by then, and would wait for the others)."""
     _head_open = False
     """Whether a head has begun and is not complete."""
     _open = False
     """Whether a request has begun and is not complete, its body included."""
     _head_size = 0
     """Bytes of it since it began, or since the last of its body: the head, or what is around the pieces of a body."""
+    _last = False
+    """Whether the broker stops and the connection ends after the request that is on its way."""
     _patience: asyncio.TimerHandle | None = None
     """Ends a connection on which no request arrives."""
     _unread: asyncio.TimerHandle | None = None
@@ -136,6 +144,8 @@ class Connection(HttpToolsProtocol):
             return
         self.room.is_idle(self)
         self._wait_for_head()
+        if self.ending:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
@@ -194,12 +204,24 @@ class Connection(HttpToolsProtocol):
             self.headers = []
         if self.cycle is not None:  # with an offer of another protocol there is none yet
             self.cycle.transport = self._joined
+            if self._last:
+                self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
         super().on_response_complete()
         if not self.pipeline and (self.cycle is None or self.cycle.response_complete):
             self.room.is_idle(self)
+
+    def shutdown(self) -> None:
+        """End, after the request that has come or may be on its way: a new connection is a promise to answer it."""
+        if self.cycle is None or self._head_open:
+            self._last = True
+            if self._patience is not None:
+                self._patience.cancel()
+            self._patience = self.loop.call_later(FAREWELL, self.transport.close)
+        else:
+            super().shutdown()
 
     def pause_writing(self) -> None:
         """Take note that the client does not keep up with its answer."""
