@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,9 @@ def test_a_tool_that_changes_is_withheld_until_it_is_pinned_again(broker: StartB
         wait_until(lambda: running.server("ns/two")["guarded"], "the suspicious tool is named")
         assert running.server("ns/two")["guarded"][0]["problem"] == "it holds the text <important>"
         assert "guard.blocked upstream=ns/one kind=tool name=echo" in running.log
+        metrics = running.request("GET", "/metrics").body.decode()
+        for labels in ('blocked="true",server="ns/one"', 'blocked="false",server="ns/two"'):
+            assert re.search(f"mcpops_broker_server_guard_findings{{{labels}.*}} 1.0", metrics), metrics
 
         compared = pin(running.config_file, "--compare")
         assert (compared.returncode, compared.stdout) == (1, "ns/one: echo has changed\nns/two: has no pins\n")

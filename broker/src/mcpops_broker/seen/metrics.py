@@ -71,6 +71,12 @@ SERVER_OFFERS = Gauge(
 SERVER_HIDDEN = Gauge(
     "mcpops_broker_server_hidden", "What a server offers and another has the name of, so that it is hidden.", "server"
 )
+SERVER_FINDINGS = Gauge(
+    "mcpops_broker_server_guard_findings",
+    "What the guard has found in what a server offers and says, and whether that keeps it from clients.",
+    "server",
+    "blocked",
+)
 CIRCUIT_OPEN = Gauge(
     "mcpops_broker_server_circuit_open",
     "Whether requests to a server are refused since it fails again and again.",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,12 @@ def read(broker: Broker) -> Iterable[Reading]:
     yield (
         metrics.SERVER_HIDDEN,
         [((one.server.name,), float(len(conflicts.get(one.server.name, ())))) for one in enabled],
+    )
+    names = [one.server.name for one in enabled]
+    guarded = Counter((name, one.blocked) for name, those in broker.catalogue.findings.items() for one in those)
+    yield (
+        metrics.SERVER_FINDINGS,
+        [((name, str(blocked).lower()), float(guarded[name, blocked])) for name in names for blocked in (False, True)],
     )
     yield (
         metrics.CIRCUIT_OPEN,
