@@ -33,6 +33,8 @@ Json = dict[str, Any]
 
 ACCEPT_SECONDS = 5.0
 """How long Envoy may take to load new files before that counts as a failure."""
+ANSWER_SECONDS = 10.0
+"""How long Envoy may take to answer a question about itself; one that is gone refuses the connection at once."""
 
 
 class EnvoyUnavailableError(Exception):
@@ -201,7 +203,8 @@ class Envoy:
     def _session(self) -> aiohttp.ClientSession:
         if self._admin is None:
             connector = aiohttp.UnixConnector(path=_short(self.folder.root / "admin.sock"))
-            self._admin = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=2))
+            patience = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+            self._admin = aiohttp.ClientSession(connector=connector, timeout=patience)
         return self._admin
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,23 @@ async def echo(request: web.Request) -> web.StreamResponse:
     seen = {"name": request.app[NAME], "path": request.path_qs, "host": request.host, "headers": headers}
     request.app[SEEN].append(seen)
     return web.json_response(seen, headers={"X-From": request.app[NAME], "X-Old": "1"})
+
+
+async def until(check: Callable[[], object]) -> None:
+    """Waits for something that happens in another process."""
+    async with asyncio.timeout(30):
+        while not check():  # noqa: ASYNC110  (there is no event for it)
+            await asyncio.sleep(0.01)
+
+
+async def served(push: Callable[[], Awaitable[dict[str, str]]]) -> dict[str, str]:
+    """What ``push`` returns once Envoy answers."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await push()
+            except EnvoyUnavailableError:
+                await asyncio.sleep(0.01)
 
 
 class Bench:
@@ -126,12 +143,7 @@ async def running_bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with running_app("web") as (web_app, web_port), running_app("other") as (other_app, other_port):
         found.apps = {"web": web_app, "other": other_app}
         found.pods = [pod(web_port), pod(other_port, "other")]
-        for _ in range(500):
-            try:
-                await one.push(envoy_config.Config(), [])
-                break
-            except EnvoyUnavailableError:
-                await asyncio.sleep(0.01)
+        await served(lambda: one.push(envoy_config.Config(), []))
         yield found
         for app in found.apps.values():
             app[GO].set()  # lets open streams end

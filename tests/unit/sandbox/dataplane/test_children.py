@@ -10,11 +10,12 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 import pytest
+from envoy_bench import until
 from sandbox import processes
 from sandbox.controllers.children import Supervisor
 
@@ -25,12 +26,6 @@ async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
     one = Supervisor(tmp_path / "processes")
     yield one
     await one.stop_all()
-
-
-async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not check():  # noqa: ASYNC110  (what is waited for happens outside this process)
-            await asyncio.sleep(0.01)
 
 
 async def test_child_that_ends_is_started_again_and_its_end_is_told(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import aiohttp
@@ -16,7 +15,7 @@ from dataplane_builders import (
     route,
     rule,
 )
-from envoy_bench import SEEN, Bench
+from envoy_bench import SEEN, Bench, until
 from sandbox.controllers.gateway_world import Json
 
 
@@ -110,10 +109,7 @@ async def test_mirror_sends_a_copy(bench: Bench) -> None:
     mirror = with_filter("RequestMirror", backendRef={"name": "other", "port": 80})
     await bench.serve(gateway(listener()), route(rule(filters=mirror)))
     assert (await bench.get("/copied")).headers["X-From"] == "web"
-    for _ in range(200):
-        if bench.apps["other"][SEEN]:
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: bench.apps["other"][SEEN])
     assert bench.apps["other"][SEEN][0]["path"] == "/copied"
 
 

@@ -15,7 +15,7 @@ import ssl
 import aiohttp
 import pytest
 from dataplane_builders import gateway, listener, route, tls_secret
-from envoy_bench import GO, Bench
+from envoy_bench import GO, Bench, served, until
 from sandbox.controllers import envoy_config
 from sandbox.controllers.envoy_clusters import cluster
 from sandbox.controllers.envoy_process import EnvoyUnavailableError
@@ -52,11 +52,7 @@ async def test_listener_that_is_gone_gives_its_port_back(bench: Bench) -> None:
     await bench.serve(gateway(listener("a"), listener("b", 81)), route())
     assert (await bench.get(port=81)).status == 200
     await bench.serve(gateway(listener("a")), route())
-    for _ in range(300):
-        if is_free(bench.ports[81]):
-            break
-        await asyncio.sleep(0.01)
-    assert is_free(bench.ports[81])
+    await until(lambda: is_free(bench.ports[81]))
     assert (await bench.get()).status == 200
     assert sorted(path.name for path in (bench.envoy.folder.root / "rds").glob("*.json")) == [
         "infra.gw.8080.json",
@@ -172,10 +168,5 @@ async def test_envoy_that_is_killed_comes_back_with_the_same_configuration(bench
     with pytest.raises(EnvoyUnavailableError):
         for _ in range(300):
             await bench.serve(gateway(listener()), route())
-    for _ in range(500):
-        try:
-            assert await bench.serve(gateway(listener()), route()) == {}
-            break
-        except EnvoyUnavailableError:
-            await asyncio.sleep(0.01)
+    assert await served(lambda: bench.serve(gateway(listener()), route())) == {}
     assert (await bench.get()).status == 200

@@ -18,7 +18,7 @@ from dataplane_builders import (
     route,
     rule,
 )
-from envoy_bench import Bench
+from envoy_bench import Bench, until
 from sandbox.controllers.gateway_world import Json
 
 
@@ -126,10 +126,7 @@ async def test_access_log_has_a_line_a_request_and_no_credentials(bench: Bench, 
     await bench.serve(gateway(listener()), route(name="logged"))
     await bench.get("/seen?x=1", headers={"Authorization": "Bearer secret"})
     log = tmp_path / "access.log"
-    for _ in range(1500):  # Envoy flushes its log after ten seconds at the latest, or when it ends
-        if log.exists() and log.read_text():
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: log.exists() and log.read_text())  # Envoy flushes it after ten seconds at the latest
     line = json.loads(log.read_text().splitlines()[-1])
     assert (line["path"], line["status"], line["route"]) == ("/seen?x=1", 200, "apps.logged.0")
     assert "secret" not in log.read_text()
