@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +72,7 @@ class BrokerProcess:
     session: str | None = None
     """Session id that `rpc` sends."""
     default_headers: dict[str, str] = field(default_factory=dict)
+    workers: int = 1
 
     @property
     def log(self) -> str:
@@ -137,9 +138,18 @@ class BrokerProcess:
         return self.status("/" + name)
 
     def wait_ready(self, *names: str) -> None:
-        """Wait until these upstreams are ready and their tools are listed."""
+        """Wait until these upstreams are ready and their tools are listed, in all workers."""
         for name in names:
             wait_until(lambda name=name: self.server(name)["ready"], f"upstream {name} ready; log:\n{self.log}")  # type: ignore[misc]
+        if self.workers > 1 or not names:
+            wait_until(lambda: self._all_have(names), f"upstreams {names} ready in all workers; log:\n{self.log}")
+
+    def _all_have(self, names: Iterable[str]) -> bool:
+        """Tell by the metrics, which any worker gathers from all: status is that of the worker that answers."""
+        seen = self.request("GET", "/metrics").body.decode().splitlines()
+        ready = 'mcpops_broker_server_up{{server="{}",worker="{}"}} 1.0'
+        up = [f'mcpops_broker_worker_up{{worker="{number}"}} 1.0' in seen for number in range(self.workers)]
+        return all(up) and all(ready.format(name, number) in seen for name in names for number in range(self.workers))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
@@ -191,7 +201,8 @@ def run_broker(
     inherited = {key: value for key, value in os.environ.items() if "PROXY" not in key.upper()}
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stderr=log, stdout=log, env={**inherited, **(env or {})})
-    broker = BrokerProcess(process, config_file, log_file)
+    workers = int(arguments[arguments.index("--workers") + 1]) if "--workers" in arguments else 1
+    broker = BrokerProcess(process, config_file, log_file, workers=workers)
     try:
         broker.url = _listening(broker)
         yield broker

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from broker.harness import BrokerProcess, Json, run_broker, wait_until
@@ -117,12 +116,15 @@ class Replicas:
         self.all.remove(broker)
         self.balancer.targets.remove(port_of(broker))
 
-    def meet(self, workers: int = 1) -> None:
-        """Wait until all know each other; each has so many workers."""
-        elsewhere = workers * (len(self.all) - 1)
+    def meet(self) -> None:
+        """Wait until all know each other."""
         for one in self.all:
+            elsewhere = sum(other.workers for other in self.all if other is not one)
+            asked = range(1 if one.workers == 1 else 12)  # each time any worker answers
             wait_until(
-                lambda one=one: all(one.status()["store"]["workersElsewhere"] == elsewhere for _ in range(workers * 3)),  # type: ignore[misc]
+                lambda one=one, asked=asked, elsewhere=elsewhere: all(  # type: ignore[misc]
+                    one.status()["store"]["workersElsewhere"] == elsewhere for _ in asked
+                ),
                 f"{elsewhere} workers of other replicas are known",
             )
 
@@ -142,8 +144,7 @@ def run_replicas(directory: Path, config: Json, count: int, *options: str) -> It
                 replicas.add()
             first = replicas.all[0]
             facade = BrokerProcess(first.process, first.config_file, first.log_file, balancer.url)
-            workers: Any = options[options.index("--workers") + 1] if "--workers" in options else 1
-            replicas.meet(int(workers))
+            replicas.meet()
             yield replicas, facade
         finally:
             replicas.close()

@@ -49,8 +49,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]
         }
         env = {"TRUSTED_HEADER_PUBLIC_KEY": PEM}
         with run_broker(tmp_path_factory.mktemp("access"), config, "--workers", "2", env=env) as broker:
+            broker.wait_ready("ns/one", "ns/two")
             broker.initialize()
-            wait_until(lambda: all(len(broker.tools()) == 8 for _ in range(12)), "both workers list all tools")
             yield broker
 
 

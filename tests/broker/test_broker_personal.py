@@ -48,7 +48,6 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
         with run_broker(tmp_path_factory.mktemp("personal"), config, "--workers", "2") as broker:
             broker.wait_ready("ns/common", "ns/own")
             broker.initialize()
-            wait_until(lambda: all(len(broker.tools(ANN)) == 3 for _ in range(12)), "both workers list everything")
             yield Setup(broker, personal, common)
 
 

@@ -43,9 +43,11 @@ def running(raw: RawUpstream, request: Any, tmp_path_factory: pytest.TempPathFac
     with ExitStack() as stack:
         if request.param == "workers":
             broker = stack.enter_context(run_broker(directory, config, "--workers", "2"))
+            broker.wait_ready("a")
         else:
-            _, broker = stack.enter_context(run_replicas(directory, config, 2, "--workers", "2"))
-        wait_until(lambda: all(broker.server("a")["ready"] for _ in range(8)), "both workers are ready")
+            replicas, broker = stack.enter_context(run_replicas(directory, config, 2, "--workers", "2"))
+            for one in replicas.all:
+                one.wait_ready("a")
         yield broker
 
 

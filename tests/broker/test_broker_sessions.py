@@ -220,7 +220,7 @@ def test_any_worker_serves_any_session(broker: StartBroker, upstream: StartUpstr
     raw = upstream("echo")
     running = broker({"servers": [server("a", raw.url)]}, "--workers", "2")
     # every request opens a connection of its own, so both workers get some
-    wait_until(lambda: all(running.server("a")["ready"] for _ in range(8)), "both workers are ready")
+    running.wait_ready("a")
     running.initialize()
 
     texts = call_from_many_threads(running, 24, "echo")
@@ -242,7 +242,7 @@ def test_a_session_deleted_at_one_worker_is_gone_at_all(broker: StartBroker) -> 
 def test_a_call_is_cancelled_whichever_worker_hears_of_it(broker: StartBroker, upstream: StartUpstream) -> None:
     raw = upstream("wait")
     running = broker({"servers": [server("a", raw.url)]}, "--workers", "2")
-    wait_until(lambda: all(running.server("a")["ready"] for _ in range(8)), "both workers are ready")
+    running.wait_ready("a")
     running.initialize()
 
     for number in range(6):

@@ -27,7 +27,7 @@ def test_a_call_in_flight_ends_and_streams_are_closed(
 ) -> None:
     raw = upstream("wait")
     running = broker({"servers": [server("a", raw.url)]}, "--workers", workers)
-    wait_until(lambda: all(running.server("a")["ready"] for _ in range(8)), "all workers are ready")
+    running.wait_ready("a")
     running.initialize()
     _, stream = listen(running)
     answers: list[object] = []
@@ -109,7 +109,7 @@ def test_connections_that_were_made_before_are_answered(broker: StartBroker, wor
     running = broker({"servers": []}, "--workers", workers)
     address = urlsplit(running.url)
     assert address.hostname and address.port
-    wait_until(lambda: all(running.request("GET", "/healthz").status == 200 for _ in range(8)), "all workers serve")
+    running.wait_ready()
     made = [http.client.HTTPConnection(address.hostname, address.port, timeout=30) for _ in range(50)]
     for one in made:
         one.connect()

@@ -93,10 +93,7 @@ async def start(broker: StartBroker, upstreams: list[CheapUpstream], *arguments:
 
 
 async def all_ready(running: BrokerProcess, upstreams: list[CheapUpstream]) -> None:
-    def ready() -> bool:  # whichever worker answers
-        return all(running.status()["healthyServers"] == len(upstreams) for _ in range(8))
-
-    await asyncio.to_thread(wait_until, ready, "every worker is ready")
+    await asyncio.to_thread(running.wait_ready, *(one.config["name"] for one in upstreams))
 
 
 async def test_sessions_that_are_all_forgotten_at_once_are_replaced_unseen(broker: StartBroker) -> None:
