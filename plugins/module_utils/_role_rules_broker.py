@@ -51,6 +51,7 @@ _FILE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 MAX_REPLICAS = 1000
 MAX_WORKERS = 256
 """The broker's own bound of ``--workers``."""
+AUDIT_TO_LOG = "stderr"
 
 
 def broker_problems(values: Values) -> Problems:
@@ -62,11 +63,8 @@ def broker_problems(values: Values) -> Problems:
         return
     if on_host:
         yield from _host_problems(values)
-    elif not values.get("broker_image"):
-        yield (
-            "broker_image is missing: build broker/Containerfile, push the image where the cluster can pull it,"
-            " and give its name (mcp_gateway_broker_image)"
-        )
+    else:
+        yield from _pod_problems(values)
     for option, most in (("broker_replicas", MAX_REPLICAS), ("broker_workers", MAX_WORKERS), ("broker_port", 65535)):
         number = values.get(option)
         if isinstance(number, int) and not 1 <= number <= most:
@@ -85,6 +83,21 @@ def broker_problems(values: Values) -> Problems:
         wrong = address_problem(server["url"]) if server.get("url") else ""
         if wrong:
             yield f"servers_list ({server.get('name')}): url {wrong}"
+
+
+def _pod_problems(values: Values) -> Problems:
+    """What holds in a Pod only."""
+    if not values.get("broker_image"):
+        yield (
+            "broker_image is missing: build broker/Containerfile, push the image where the cluster can pull it,"
+            " and give its name (mcp_gateway_broker_image)"
+        )
+    output = ((values.get("broker_settings") or {}).get("audit") or {}).get("output")
+    if output and output != AUDIT_TO_LOG:
+        yield (
+            f"broker_settings: audit.output is {output}, and nothing can be written to a Pod's file system; say"
+            f" {AUDIT_TO_LOG}, which makes the lines part of the Pod's log"
+        )
 
 
 def _folder_problems(values: Values) -> Problems:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import kubernetes
@@ -17,6 +18,7 @@ from harness import Play, Sandbox
 
 BROKER = {"mcp_gateway_provider": "broker", "mcp_gateway_broker_image": "registry.example.com/mcpops-broker:0.1.0"}
 NAMESPACE = "mcp-system"
+ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 TOKEN = {"name": "tickets-token", "key": "header"}
 SERVERS = [{"name": "weather", "port": 9090, "credential_secret": TOKEN}, {"name": "time", "port": 9090}]
 VALUE = "Bearer never-to-be-shown"
@@ -287,7 +289,45 @@ def test_the_operator_is_refused_on_the_brokers_listener(sandbox: Sandbox) -> No
 
 
 @pytest.mark.usefixtures("first")
-def test_its_end_leaves_nothing_but_the_gateway_when_that_is_asked(sandbox: Sandbox, account: dict[str, Any]) -> None:
+def test_a_custom_route_leads_to_the_brokers_port_and_to_its_page_for_tokens(
+    sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    custom = {
+        "mcp_gateway_route": "custom",
+        "mcp_gateway_broker_port": 9000,
+        "mcp_gateway_broker_settings": "userTokens: {url: 'https://mcp.example.com'}",
+    }
+
+    play = sandbox.play("site", "--tags", "broker,route", variables={**account, **custom})
+
+    assert play.exit_code == 0, play.output
+    rules = sandbox.get(*ROUTE, "mcp-gateway-custom", NAMESPACE)["spec"]["rules"]
+    assert {rule["matches"][0]["path"]["value"] for rule in rules} >= {"/mcp", "/tokens"}
+    assert {(end["name"], end["port"]) for rule in rules for end in rule["backendRefs"]} == {("mcp-broker", 9000)}
+    with pytest.raises(kubernetes.client.ApiException, match="Not Found"):
+        sandbox.get(*ROUTE, "mcp-broker", NAMESPACE)
+
+
+@pytest.fixture
+def of_the_user(sandbox: Sandbox) -> Iterator[set[str]]:
+    """A route and a key with the names that the broker's have, made by somebody else."""
+    resources = sandbox.client.resources
+    routes, secrets = resources.get(api_version=ROUTE[0], kind=ROUTE[1]), resources.get(api_version="v1", kind="Secret")
+    parent = {"name": "mcp-gateway", "namespace": "openshift-ingress", "sectionName": "another"}
+    route = {"apiVersion": ROUTE[0], "kind": ROUTE[1], "metadata": {"name": "mcp-broker"}}
+    routes.create(body={**route, "spec": {"parentRefs": [parent]}}, namespace=NAMESPACE)
+    secrets.delete(name="mcp-broker-session-key", namespace=NAMESPACE)
+    key = {"metadata": {"name": "mcp-broker-session-key"}, "stringData": {"key": "k" * 48}}
+    secrets.create(body=key, namespace=NAMESPACE)
+    yield {f"{ROUTE[0]} {ROUTE[1]} {NAMESPACE}/mcp-broker", f"v1 Secret {NAMESPACE}/mcp-broker-session-key"}
+    routes.delete(name="mcp-broker", namespace=NAMESPACE)
+    secrets.delete(name="mcp-broker-session-key", namespace=NAMESPACE)
+
+
+@pytest.mark.usefixtures("first")
+def test_its_end_leaves_nothing_but_the_gateway_when_that_is_asked_and_what_is_the_users(
+    sandbox: Sandbox, account: dict[str, Any], of_the_user: set[str]
+) -> None:
     before = sandbox.snapshot()
 
     gone = sandbox.play("teardown", "--skip-tags", "gateway", variables=account)
@@ -296,7 +336,7 @@ def test_its_end_leaves_nothing_but_the_gateway_when_that_is_asked(sandbox: Sand
     assert (gone.exit_code, again.exit_code) == (0, 0), gone.output + again.output
     assert gone.recap()["changed"] > 0 and again.recap()["changed"] == 0
     left = set(sandbox.snapshot())
-    assert not [key for key in left if "mcp-broker" in key], left
+    assert {key for key in left if "mcp-broker" in key} == of_the_user
     assert {key for key in before if " Gateway " in key} <= left
 
 

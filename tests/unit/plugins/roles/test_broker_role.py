@@ -427,6 +427,10 @@ class TestRules:
                 "port is for a server in the cluster",
             ),
             ({"broker_virtual_servers": [{"name": "v"}]}, "servers_virtual (v): tools is missing"),
+            (
+                {"broker_settings": {"audit": {"output": "/var/log/mcpops-broker/audit.jsonl"}}},
+                "audit.output is /var/log/mcpops-broker/audit.jsonl, and nothing can be written to a Pod's file system",
+            ),
         ],
         ids=str,
     )
@@ -434,6 +438,17 @@ class TestRules:
         found = rule_problems({**GOOD, **change})
 
         assert any(problem in said for said in found), found
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {**GOOD, "broker_settings": {"audit": {"output": "stderr"}}},
+            {**GOOD, "broker_settings": {"audit": {"output": ""}}},
+            {**HOST, "broker_settings": {"audit": {"output": "/var/log/mcpops-broker/audit.jsonl"}}},
+        ],
+    )
+    def test_where_the_audit_log_may_go(self, values: dict[str, Any]) -> None:
+        assert rule_problems(values) == []
 
     def test_removal_needs_no_image(self) -> None:
         assert rule_problems({**GOOD, "broker_image": "", "broker_state": "absent"}) == []
