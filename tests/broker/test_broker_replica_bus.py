@@ -299,3 +299,35 @@ async def test_a_store_that_refuses_a_command_is_said_to_and_done_without(server
         assert replicas.store.health.problem == "its user may not run a command that the broker needs"
     finally:
         await replicas.close()
+
+
+async def test_many_commands_at_once_are_no_failure_of_the_store(server: Valkey) -> None:
+    async with joining(server) as join:
+        one = await join("a")
+        lost: list[bool] = []
+        one.replicas.link.when_lost(lambda: lost.append(True))
+
+        done = await asyncio.gather(*(one.store.add(f"lock:{number}", b"mine", 60) for number in range(500)))
+
+        assert (set(done), lost) == ({None}, [])
+        with server.client() as client:
+            assert len(client.keys("mcpops:kept:lock:*")) == 500
+
+
+async def test_a_store_that_refuses_to_write_is_looked_at_now_and_then(
+    server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_link, "CHECK_EVERY", 3600.0)
+    with server.client() as client:
+        client.config_set("maxmemory", 1)
+        client.config_resetstat()
+        replicas = Replicas(StoreOptions("127.0.0.1", server.port), [SECRET], Bus("a"))
+        replicas.bus.connect()
+        try:
+            await until(lambda: "OOM" in replicas.store.health.problem, "it has looked")
+            for _ in range(20):
+                await replicas.link.client.ping()
+            assert client.info("commandstats")["cmdstat_set"]["rejected_calls"] == 1
+        finally:
+            client.config_set("maxmemory", 0)
+            await replicas.close()

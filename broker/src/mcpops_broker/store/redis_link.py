@@ -30,6 +30,9 @@ CHECK_EVERY = 1.0
 """Seconds between two looks at the store."""
 REFUSED_FOR = 10.0
 """Seconds for which a refused command counts as the store's problem."""
+AT_ONCE = 50
+"""Commands under way at a time, each on a connection of its own; others wait. redis-py takes the 101st connection for
+a failure of the store."""
 
 T = TypeVar("T")
 
@@ -59,6 +62,7 @@ class RedisLink:
             ssl=options.tls,
             ssl_ca_data=options.ca_cert,
         )
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._up = asyncio.Event()
         self._look = asyncio.Event()
         self._tried = asyncio.Event()
@@ -99,19 +103,21 @@ class RedisLink:
         await self._up.wait()
 
     async def run(self, work: Callable[[Redis], Awaitable[T]]) -> T:
-        """Return what `work` does with the store; raise `StoreDownError` when that is not possible now."""
+        """Return what `work` does with the store; raise `StoreDownError` when that is not possible now. `work` must
+        not call this again."""
         if not self._tried.is_set():  # the first moment of a worker
             await self._tried.wait()
-        if not self._up.is_set():
-            raise StoreDownError(self._health.problem)
-        try:
-            return await work(self.client)
-        except ResponseError as error:
-            self.refused(error)
-            raise StoreDownError(self._health.problem) from error
-        except (RedisError, OSError) as error:
-            self.failed(error)
-            raise StoreDownError(self._health.problem) from error
+        async with self._room:
+            if not self._up.is_set():
+                raise StoreDownError(self._health.problem)
+            try:
+                return await work(self.client)
+            except ResponseError as error:
+                self.refused(error)
+                raise StoreDownError(self._health.problem) from error
+            except (RedisError, OSError) as error:
+                self.failed(error)
+                raise StoreDownError(self._health.problem) from error
 
     def failed(self, error: Exception) -> None:
         """Take note of a failure: nothing is sent until the store has been reached again."""
@@ -150,6 +156,7 @@ class RedisLink:
                     self.refused(error)
                 else:
                     self.failed(error)
+                    self._look.clear()
             except (RedisError, OSError) as error:
                 self.failed(error)
                 self._look.clear()
@@ -183,7 +190,9 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, NoPermissionError):
         return "its user may not run a command that the broker needs"
     if isinstance(error, ResponseError):
-        return f"it answers with the error {str(error).partition(' ')[0]}"
+        return (
+            f"it answers with the error {error.status_code or str(error).partition(' ')[0]}"  # redis-py cuts off some
+        )
     if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
         return f"it did not answer within {TIMEOUT:g} s"
     cause = error.__cause__ or error.__context__
