@@ -44,6 +44,18 @@ def test_clients_are_the_same_by_principal_authorization_and_capabilities() -> N
     assert len(everybody) == 6
 
 
+def test_agents_of_the_same_user_are_different_clients() -> None:
+    clients, _ = make()
+
+    def agent(client_id: str, *scopes: str) -> str:
+        return identity(
+            clients, principal=Principal("ann", How.TOKEN, "ann", client_id=client_id, scopes=frozenset(scopes))
+        )
+
+    assert agent("a", "read", "write") == agent("a", "write", "read")
+    assert len({agent("a"), agent("b"), agent("a", "read"), agent("a", "read", "write")}) == 4
+
+
 def test_workers_agree_on_who_a_client_is() -> None:
     assert identity(make()[0], b"Bearer a", {"roots": {}}) == identity(make()[0], b"Bearer a", {"roots": {}})
 

@@ -3,8 +3,8 @@
 """Clients without sessions, as upstreams with sessions know them.
 
 Every request describes its client, so nothing needs to be remembered of one; but an upstream with sessions needs a
-session for it. Requests of the same principal with the same authorization and capabilities share one, and it is closed
-when none has come for a while.
+session for it. Requests of the same principal by the same OAuth client, with the same scopes, authorization and
+capabilities share one, and it is closed when none has come for a while.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from mcpops_broker.upstream.exchange import Client
 LARGEST_TOTAL = 32 << 20
 """Bytes of what clients say of themselves that are kept; beyond that the client idle longest is forgotten."""
 
-_Key = tuple[str, bytes, bytes, bytes]
-"""Revision, digest of the principal, authorization, and capabilities serialized."""
+_Key = tuple[str, bytes, str, frozenset[str], bytes, bytes]
+"""Revision, digest of the principal, the OAuth client that acts for it and the scopes (what one agent may do at a
+server is not for another one of the same user), authorization, and capabilities serialized."""
 
 
 @dataclass(slots=True)
@@ -55,10 +56,12 @@ class StatelessClients:
         log_level: str | None,
     ) -> Client:
         """Return the client of a request."""
-        key = (version, principal.digest, authorization, orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS))
+        said = orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS)
+        key = (version, principal.digest, principal.client_id, principal.scopes, authorization, said)
         known = self._known.pop(key, None)
         if known is None:
-            parts = (version.encode(), principal.digest, key[3], authorization)
+            agent = orjson.dumps([principal.client_id, sorted(principal.scopes)])
+            parts = (version.encode(), principal.digest, agent, said, authorization)
             digest = hashlib.blake2b(b"\0".join(parts), digest_size=16)
             client = Client(
                 digest.hexdigest(),
@@ -87,4 +90,5 @@ class StatelessClients:
 
 
 def _size_of(key: _Key) -> int:
-    return len(key[2]) + len(key[3])
+    _, _, client_id, scopes, authorization, said = key
+    return len(client_id) + sum(map(len, scopes)) + len(authorization) + len(said)

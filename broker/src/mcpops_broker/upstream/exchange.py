@@ -25,7 +25,7 @@ class Client:
 
     identity: str
     """Whose sessions at upstreams are used: a client session's identity, or for clients without sessions a value that
-    is equal only for requests of the same principal, authorization and capabilities."""
+    is equal only for requests of the same principal, OAuth client, scopes, authorization and capabilities."""
     version: str
     """The MCP revision that the client speaks."""
     stateless: bool = False

@@ -304,8 +304,9 @@ class SessionLink(Link):
         if request_id is None:
             raise RuntimeError("a request needs an id")
         client = exchange.client
-        # What else is said in the session, answers for example, needs the authorization that is valid now, too.
-        session.headers = transport.authorized(session.headers, client)
+        # What else is said in the session, answers for example, needs the authorization that is valid now, too. The
+        # request itself has its own client's, whoever uses the session meanwhile.
+        headers = session.headers = transport.authorized(session.headers, client)
         if client.log_level is not None:
             await self._set_level(session, client)
         stream: SessionStream | None = None
@@ -320,8 +321,8 @@ class SessionLink(Link):
                         self, transport, session, alone=self.keeper is None
                     )
                     await stream.begin(inbound)
-                headers = {**session.headers, **exchange.trace} if exchange.trace else session.headers
-                answer = await transport.post(headers, body, in_session=session.id is not None)
+                sent = {**headers, **exchange.trace} if exchange.trace else headers
+                answer = await transport.post(sent, body, in_session=session.id is not None)
                 return Reply(*await read_response(transport, answer, request_id, inbound))
         except UpstreamRpcError as error:
             return error_reply(request_id, error)
