@@ -248,6 +248,26 @@ def test_who_is_authorized_sees_and_uses_that_only() -> None:
     assert not view.decide_resource("ui://b/x", "b").allowed
 
 
+@pytest.mark.parametrize(
+    ("uri", "upstreams"),
+    [
+        ("https://good.example/x", {"a", "b"}),
+        ("https:/other.example/secret?://good.example/", set()),
+        ("https://good.example/.\t./x", {"b"}),
+        ("https://good.example\\@other.example/x", set()),
+    ],
+)
+def test_a_host_is_authorized_where_everybody_reads_it(uri: str, upstreams: set[str]) -> None:
+    """Of what a server lists (here b) nobody doubts what it is."""
+    catalogue = Catalogue([source("a", "", has_resources=True), source("b", "", resources=resources(uri))])
+    hosts = frozenset({("a", "good.example"), ("b", "good.example")})
+    exact = frozenset({("a", uri)})
+    view = catalogue.view(Scope(authorized=Authorized(resources=hosts)))
+
+    assert {name for name in ("a", "b") if view.decide_resource(uri, name).allowed} == upstreams
+    assert catalogue.view(Scope(authorized=Authorized(resources=exact))).decide_resource(uri, "a").allowed
+
+
 def test_authorization_selection_and_virtual_server_hold_together() -> None:
     catalogue = Catalogue(
         [source("a", "", "one", "two", "three", "four")], [VirtualServer("v", frozenset({"one", "two", "three"}))]

@@ -12,10 +12,8 @@ users of three groups cost as much as three users, and a call of what was decide
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from mcpops_broker import logs
 from mcpops_broker.access.expression import HINTS, Expression, ExpressionError, engine
@@ -25,6 +23,7 @@ from mcpops_broker.config.model import Server
 from mcpops_broker.config.policy import PolicyOptions, Rule
 from mcpops_broker.principal import How, Principal
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.protocol.uris import is_plain
 
 MAX_PRINCIPALS = 2000
 """Principals whose grants are found at once; then all are looked up again."""
@@ -40,8 +39,6 @@ _NO_RULE = Decision(False, "no-rule", "no rule of the policy allows it")
 _ODD_URI = Decision(
     False, "odd-uri", "the URI is not written in the simplest way, so rules cannot tell what it leads to"
 )
-_NEEDLESS = re.compile(r"%(?:2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])", re.IGNORECASE)
-"""A percent-encoding that RFC 3986 (section 6.2.2.2) wants decoded."""
 _VARIABLES = {Kind.TOOLS: "tool", Kind.PROMPTS: "prompt", Kind.RESOURCES: "resource", Kind.TEMPLATES: "resource"}
 _Key = tuple[str, str, str, bytes]
 
@@ -88,7 +85,7 @@ class Policy:
     def odd(self, item: Item) -> bool:
         """Tell whether rules look at a URI that its upstream may read in another way. Of one that the upstream lists
         there is no doubt, so this is for others."""
-        return "resource" in self._uses and item.kind is Kind.RESOURCES and not _is_plain(item.id)
+        return "resource" in self._uses and item.kind is Kind.RESOURCES and not is_plain(item.id)
 
     def failed(self, rule: Rule, problem: ExpressionError, item: Item) -> None:
         """Log that a rule has no value; each way once."""
@@ -275,19 +272,3 @@ def _context(seen: Mapping[str, Any]) -> Any:
     except Exception as error:
         logs.warning("policy.failed", problem=f"rules cannot look at a principal ({type(error).__name__})")
         return engine().Context({})
-
-
-def _is_plain(uri: str) -> bool:
-    """Tell whether a URI is written in the simplest way (RFC 3986, section 6.2.2), also when it is decoded again and
-    again: its scheme in small letters, no dot segments, nothing encoded that need not be."""
-    scheme = uri.partition(":")[0]
-    if scheme != scheme.lower():
-        return False
-    for _ in range(4):
-        segments = re.split(r"[/\\?#]", uri)
-        if "." in segments or ".." in segments or _NEEDLESS.search(uri):
-            return False
-        uri, before = unquote(uri), uri
-        if uri == before:
-            return True
-    return False

@@ -16,6 +16,7 @@ from mcpops_broker.catalogue.source import OWN, Item, Source
 from mcpops_broker.config.model import VirtualServer
 from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
 from mcpops_broker.protocol.kinds import Kind
+from mcpops_broker.protocol.uris import authority, is_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +141,15 @@ class View:
         return own if hidden and own else own + tools
 
     def _decide(self, item: Item, *, keep: bool = True) -> Decision:
-        """Decide whether something may be used. The policy comes last: what it says may only narrow the rest."""
+        """Decide whether something may be used. The policy comes last: what it says may only narrow the rest. `keep`:
+        the catalogue has it."""
         scope = self._scope
         if item.upstream != OWN:
             if item.kind is Kind.TOOLS and scope.selection is not None and item.id not in scope.selection:
                 return _NOT_SELECTED
             if self._virtual_server is not None and not self._is_part(item):
                 return _NOT_PART
-            if scope.authorized is not None and not _authorizes(scope.authorized, item):
+            if scope.authorized is not None and not _authorizes(scope.authorized, item, keep):
                 return _NOT_AUTHORIZED
         return ALLOWED if scope.grants is None else scope.grants.decide(item, keep=keep)
 
@@ -172,19 +174,19 @@ class View:
         return upstream in self._upstreams
 
 
-def _authorizes(authorized: Authorized, item: Item) -> bool:
+def _authorizes(authorized: Authorized, item: Item, listed: bool) -> bool:
     if item.kind is Kind.TOOLS:
         return authorized.tools is None or (item.upstream, item.name) in authorized.tools
     if item.kind is Kind.PROMPTS:
         return authorized.prompts is None or (item.upstream, item.name) in authorized.prompts
-    return _authorizes_uri(authorized.resources, item.upstream, item.id)
+    return _authorizes_uri(authorized.resources, item.upstream, item.id, listed)
 
 
-def _authorizes_uri(pairs: Pairs | None, upstream: str, uri: str) -> bool:
+def _authorizes_uri(pairs: Pairs | None, upstream: str, uri: str, listed: bool) -> bool:
     if pairs is None or (upstream, uri) in pairs:
         return True
-    authority = uri.partition("://")[2].partition("/")[0]
-    return bool(authority) and (upstream, authority) in pairs
+    place = authority(uri)  # of a URI that its upstream does not list it may find another one there
+    return bool(place) and (upstream, place) in pairs and (listed or is_plain(uri))
 
 
 class ListView:
