@@ -38,7 +38,7 @@ async def http() -> AsyncIterator[Http1Client]:
 
 def tokens(http: Http1Client, *issuers: Issuer, **options: Any) -> AccessTokens:
     options = {"keys_cooldown": 0.0, **options}
-    return AccessTokens([IssuerOptions(one.url, **options) for one in issuers], 60, http)
+    return AccessTokens([IssuerOptions(one.url, **options) for one in issuers], 60, http, print)
 
 
 async def test_a_token_says_who_makes_the_request(issuer: Issuer, http: Http1Client) -> None:
@@ -257,9 +257,9 @@ async def test_metadata_of_another_issuer_is_not_believed(issuer: Issuer, http: 
     options = IssuerOptions(url, keys_cooldown=0.0)
 
     with pytest.raises(KeysUnavailableError):
-        await AccessTokens([options], 60, http).principal(token, [US])
+        await AccessTokens([options], 60, http, print).principal(token, [US])
     keys = IssuerOptions(url, jwks_uri=url + "/keys")
-    assert (await AccessTokens([keys], 60, http).principal(token, [US])).issuer == url
+    assert (await AccessTokens([keys], 60, http, print).principal(token, [US])).issuer == url
 
 
 def test_where_metadata_may_be() -> None:

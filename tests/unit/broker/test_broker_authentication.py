@@ -186,6 +186,71 @@ async def test_a_known_token_costs_nothing_until_it_expires(http: Http1Client, m
         assert "has expired" in (await door.refused(**headers))[1]
 
 
+async def test_a_key_that_is_withdrawn_ends_what_it_has_opened(http: Http1Client) -> None:
+    with Issuer() as issuer, Issuer("/other") as other:
+        us = "https://a.example"
+        options = tuple(IssuerOptions(one.url, keys_cooldown=0.0) for one in (issuer, other))
+        door = Door(AuthOptions(resource=us, issuers=options), http)
+        old, others = ({"authorization": b"Bearer " + one.token(us).encode()} for one in (issuer, other))
+        ended: list[str] = []
+        with (
+            door.authentication.while_valid(await door.enter(**old), lambda: ended.append("old")),
+            door.authentication.while_valid(await door.enter(**others), lambda: ended.append("other")),
+        ):
+            before = issuer.keys
+            issuer.rotate("two")
+            issuer.keys = [*before, *issuer.keys]
+            await door.enter(authorization=b"Bearer " + issuer.token(us).encode())
+            assert (await door.enter(**old)).name == "alice"  # one more key takes nothing from the one before
+            assert ended == []
+
+            issuer.rotate("three")
+            await door.enter(authorization=b"Bearer " + issuer.token(us).encode())
+
+            assert "does not have" in (await door.refused(**old))[1]
+            assert (await door.enter(**others)).name == "alice"
+            assert ended == ["old"]
+        await door.authentication.close()
+
+
+async def test_a_known_token_is_checked_again_as_its_issuers_keys_grow_old(http: Http1Client) -> None:
+    with Issuer() as issuer:
+        options = IssuerOptions(issuer.url, keys_max_age=0.0, keys_cooldown=0.0)
+        door = Door(AuthOptions(resource="https://a.example", issuers=(options,)), http)
+        old = {"authorization": b"Bearer " + issuer.token("https://a.example", lifetime=3e9).encode()}
+        ended = asyncio.Event()
+
+        with door.authentication.while_valid(await door.enter(**old), ended.set):
+            issuer.rotate("two")
+            await door.enter(**old)  # the keys before serve while newer ones are fetched
+            await asyncio.wait_for(ended.wait(), 30)
+
+        assert "a key that its issuer does not have" in (await door.refused(**old))[1]
+        await door.authentication.close()
+
+
+async def test_other_options_leave_good_keys_where_they_are(http: Http1Client) -> None:
+    with Issuer() as issuer:
+        one = IssuerOptions(issuer.url, keys_cooldown=0.0)
+        options = AuthOptions(resource="https://a.example", issuers=(one,))
+        door = Door(options, http)
+        sent = {"authorization": b"Bearer " + issuer.token("https://a.example", email="al@example.com").encode()}
+        await door.enter(**sent)
+        issuer.broken = True
+
+        door.authentication.configure(replace(options, api_keys=KEYS.api_keys))
+        assert (await door.enter(**sent)).name == "alice"
+        door.authentication.configure(replace(options, issuers=(replace(one, name_claim="email"),)))
+        assert (await door.enter(**sent)).name == "al@example.com"
+
+        elsewhere = replace(one, jwks_uri=f"{issuer.url}/keys")
+        door.authentication.configure(replace(options, issuers=(elsewhere,)))
+        with pytest.raises(RefusalError) as caught:
+            await door.enter(**sent)
+        assert caught.value.status == 503
+        await door.authentication.close()
+
+
 async def test_an_issuer_that_is_down_is_no_reason_to_log_in_again(http: Http1Client) -> None:
     with Issuer() as issuer:
         issuer.broken = True

@@ -8,7 +8,7 @@ is checked before anything that it says is used.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from mcpops_broker.access.issuer_keys import IssuerKeys
@@ -27,9 +27,21 @@ like are no access tokens."""
 class AccessTokens:
     """Checks the tokens of some issuers."""
 
-    def __init__(self, issuers: Collection[IssuerOptions], clock_skew: float, http: HttpClient) -> None:
+    def __init__(
+        self,
+        issuers: Collection[IssuerOptions],
+        clock_skew: float,
+        http: HttpClient,
+        withdrawn: Callable[[str], object],
+        before: AccessTokens | None = None,
+    ) -> None:
+        """`withdrawn` is called with an issuer that does not have a key any more that it had; `before` is what checked
+        tokens until now: it is not used any more, and keys that it has need not be fetched again."""
         self._issuers = {options.issuer: options for options in issuers}
-        self._keys = {options.issuer: IssuerKeys(options, http) for options in issuers}
+        self._keys: dict[str, IssuerKeys] = {}
+        for options in issuers:
+            keys = before.hand_over(options) if before is not None else None
+            self._keys[options.issuer] = keys or IssuerKeys(options, http, withdrawn)
         self._clock_skew = clock_skew
 
     def prepare(self) -> None:
@@ -41,6 +53,17 @@ class AccessTokens:
         """Stop what is under way."""
         for keys in self._keys.values():
             await keys.close()
+
+    def hand_over(self, options: IssuerOptions) -> IssuerKeys | None:
+        """Give the keys of an issuer away; None: there are none that these options mean."""
+        keys = self._keys.get(options.issuer)
+        if keys is None or not keys.go_on(options):
+            return None
+        return self._keys.pop(options.issuer)
+
+    def good_for(self, issuer: str) -> float:
+        """Return for how many seconds a token of an issuer need not be checked again, unless it expires before."""
+        return self._keys[issuer].good_for()
 
     async def principal(self, token: str, audiences: Collection[str]) -> Principal:
         """Return whose token it is; raise `TokenError` unless it is for one of the audiences and can be trusted, and

@@ -9,6 +9,7 @@ the simpler ways. Credentials that are wrong are refused even where none are nee
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -47,9 +48,10 @@ class Authentication:
     def __init__(self, options: AuthOptions, http: HttpClient, background: Background) -> None:
         self._http = http
         self._background = background
-        self._known: Kept[Principal] = Kept(MAX_KEPT)
-        """By the Authorization header, for a virtual server followed by a line end, which no header has, and the path:
-        nobody can write a header that looks like another one at another path."""
+        self._known: Kept[tuple[Principal, float]] = Kept(MAX_KEPT)
+        """Who was recognized, and until when (seconds since 1970) without another check: by the Authorization header,
+        for a virtual server followed by a line end, which no header has, and the path. Nobody can write a header that
+        looks like another one at another path."""
         self._streams: set[_Stream] = set()
         self._told: dict[str, float] = {}
         """When each reason for a refusal was logged last, in monotonic seconds. There are few of them."""
@@ -60,10 +62,11 @@ class Authentication:
         """Take other options. All streams end: their clients come back and are recognized anew, or are not."""
         if options == self._options:
             return
-        if self._tokens is not None:
-            self._background.start(self._tokens.close(), "close issuers")
+        before = self._tokens
         self._known.clear()
         self._configure(options)
+        if before is not None:
+            self._background.start(before.close(), "close issuers")
         for stream in list(self._streams):
             stream.end()
 
@@ -72,9 +75,10 @@ class Authentication:
         self.resource = Resource(options)
         self._keys = ApiKeys(options.api_keys)
         self._certificates = Certificates(options.certificates) if options.certificates else None
-        self._tokens = None
+        before, self._tokens = self._tokens, None
         if options.issuers:
-            self._tokens = AccessTokens(options.issuers, options.clock_skew, self._http)
+            skew = options.clock_skew
+            self._tokens = AccessTokens(options.issuers, skew, self._http, self._key_withdrawn, before)
             self._tokens.prepare()
 
     async def close(self) -> None:
@@ -99,14 +103,13 @@ class Authentication:
             if authorization is not None and (self._tokens is not None or self._keys):
                 place = authorization if path == ENDPOINT else authorization + b"\n" + path.encode()
                 known = self._known.get(place)
-                if known is None:
-                    known = await self._by_authorization(authorization, path)
-                    if options is self._options:  # they may have changed while keys were fetched
-                        self._known.put(place, known)
-                elif known.expires is not None and time.time() >= known.expires:
-                    self._known.drop(place)
-                    raise TokenError("has expired")
-                return known
+                if known is not None and time.time() < known[1]:
+                    return known[0]
+                self._known.drop(place)
+                principal = await self._by_authorization(authorization, path)
+                if options is self._options:  # they may have changed while keys were fetched
+                    self._known.put(place, (principal, self._known_until(principal)))
+                return principal
             if self._certificates is not None:
                 peer = scope.get("client")
                 found = self._certificates.principal(headers, peer[0] if peer else None)
@@ -132,8 +135,8 @@ class Authentication:
     @contextmanager
     def while_valid(self, principal: Principal, end: Callable[[], object]) -> Iterator[None]:
         """Call `end` when the principal is not recognized any more while the block runs (a stream): its token expires,
-        or the configuration changes. May be called more than once."""
-        stream = _Stream(principal.expires, end)
+        its issuer withdraws a key, or the configuration changes. May be called more than once."""
+        stream = _Stream(principal, end)
         self._streams.add(stream)
         try:
             stream.wait()
@@ -157,6 +160,21 @@ class Authentication:
             raise self.insufficient_scope(self._options.scopes, why, path)
         return principal
 
+    def _known_until(self, principal: Principal) -> float:
+        """Return when somebody must be recognized anew, in seconds since 1970."""
+        expires = math.inf if principal.expires is None else principal.expires
+        if principal.how is How.TOKEN and self._tokens is not None:
+            return min(expires, time.time() + self._tokens.good_for(principal.issuer))
+        return expires
+
+    def _key_withdrawn(self, issuer: str) -> None:
+        """Recognize everybody anew: whose token is signed with the key is not any more. Streams of the issuer's users
+        end, and their clients come back."""
+        self._known.clear()
+        for stream in list(self._streams):
+            if stream.issuer == issuer:
+                stream.end()
+
     def _tell(self, why: str) -> None:
         """Log that a credential was refused: each reason now and then, since whoever wants to can cause any number."""
         now = time.monotonic()
@@ -174,10 +192,11 @@ class Authentication:
 class _Stream:
     """A stream that ends with the recognition of its principal."""
 
-    __slots__ = ("_expires", "_timer", "end")
+    __slots__ = ("_expires", "_timer", "end", "issuer")
 
-    def __init__(self, expires: float | None, end: Callable[[], object]) -> None:
-        self._expires = expires
+    def __init__(self, principal: Principal, end: Callable[[], object]) -> None:
+        self._expires = principal.expires
+        self.issuer = principal.issuer
         self.end = end
         self._timer: asyncio.TimerHandle | None = None
 

@@ -9,7 +9,7 @@ basic/authorization, "Authorization Server Metadata Discovery". Keys: RFC 7517.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,9 +53,11 @@ class PublicKey:
 class IssuerKeys:
     """The keys of one issuer. Use it inside one event loop."""
 
-    def __init__(self, options: IssuerOptions, http: HttpClient) -> None:
+    def __init__(self, options: IssuerOptions, http: HttpClient, withdrawn: Callable[[str], object]) -> None:
+        """`withdrawn` is called with the issuer when it does not have a key any more that it had."""
         self._options = options
         self._http = http
+        self._withdrawn = withdrawn
         self._keys: list[PublicKey] = []
         self._fetched = float("-inf")
         """Monotonic seconds of the last successful fetch, as the event loop counts them."""
@@ -77,6 +79,20 @@ class IssuerKeys:
             await self._fetched_again()
             found = self._matching(key_id, algorithm)
         return found
+
+    def good_for(self) -> float:
+        """Return for how many seconds what a key has shown may be relied on before it is looked at again: until newer
+        keys are wanted, or, while none can be had, until they may be asked for again."""
+        left = self._fetched + self._options.keys_max_age - self._now()
+        return max(left, self._options.keys_cooldown)
+
+    def go_on(self, options: IssuerOptions) -> bool:
+        """Take other options when the keys come from the same place with them; tell whether they do."""
+        old = self._options
+        if (old.issuer, old.jwks_uri, old.ca_cert) != (options.issuer, options.jwks_uri, options.ca_cert):
+            return False
+        self._options = options
+        return True
 
     def refresh(self) -> asyncio.Task[None] | None:
         """Begin to fetch the keys, unless that was done just now; return the fetch that is under way."""
@@ -101,8 +117,10 @@ class IssuerKeys:
             keys = list(_usable(await self._key_set()))
             if not keys:
                 raise HttpError("it has no key that can be used for signatures")
-            self._keys, self._fetched = keys, self._now()
+            before, self._keys, self._fetched = self._keys, keys, self._now()
             logs.debug("auth.keys", issuer=self._options.issuer, keys=len(keys))
+            if any(key not in keys for key in before):
+                self._withdrawn(self._options.issuer)
         except HttpError as error:
             logs.warning("auth.keys.failed", issuer=self._options.issuer, problem=error)
         except Exception as error:  # a bug; the next fetch must be made all the same
