@@ -12,6 +12,7 @@ import base64
 import binascii
 import time
 from collections.abc import Collection, Iterator, Mapping
+from http import HTTPStatus
 
 from mcpops_broker.cluster.api import Api, ApiProblem
 from mcpops_broker.cluster.kinds import SECRETS, Key, Object
@@ -68,7 +69,8 @@ class SecretReader:
                 try:
                     self.values[key] = await self._api.get(SECRETS, key)
                 except ApiProblem as problem:
-                    if problem.code or key not in self.values:  # without an answer, the value of before holds
+                    # As with its watches, what was read holds while the API server cannot answer (no answer, 429, 5xx).
+                    if problem.code == HTTPStatus.FORBIDDEN or key not in self.values:
                         self.values[key] = str(problem)
 
 
