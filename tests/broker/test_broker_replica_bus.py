@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from broker.scripted import until
 from broker.valkey_server import Valkey, running
+from mcpops_broker.access.counters import Counters
 from mcpops_broker.bus import GONE, STARTED, Bus, make_buses
+from mcpops_broker.config.limits import RateLimit
 from mcpops_broker.config.store import StoreOptions
 from mcpops_broker.replicas import Replicas
 from mcpops_broker.store import redis_link, wide_bus
@@ -331,3 +333,34 @@ async def test_a_store_that_refuses_to_write_is_looked_at_now_and_then(
         finally:
             client.config_set("maxmemory", 0)
             await replicas.close()
+
+
+async def test_use_that_is_told_late_counts_as_what_it_is_by_then(server: Valkey) -> None:
+    rate, quota = RateLimit("rate", rate=5.0, burst=20), RateLimit("daily", quota=1000)
+    of_rate, of_quota, now = ("rate", "ann"), ("daily", "ann"), [1000.0]
+    async with joining(server) as join:
+        one, two = [await join("a"), await join("b")]
+        here, there = [Counters(member.bus, lambda: now[0], lambda: now[0]) for member in (one, two)]
+        for counters in (here, there):
+            counters.configure({"rate": rate, "daily": quota})
+        await met(one, two)
+        server.kill()
+        await one.connected(False)
+        await two.connected(False)
+        for _ in range(200):  # within the limit: four a second
+            now[0] += 0.25
+            assert here.wait(rate, of_rate) == 0
+            here.use(rate, of_rate)
+            here.use(quota, of_quota)
+            here._tell()
+        server.start()
+        await one.connected()
+        await two.connected()
+        await until(lambda: [use[2] for use in there.quotas()] == [200], "all of the quota is told")
+        assert there.wait(rate, of_rate) == 0
+
+        for _ in range(30):
+            here.use(rate, of_rate)
+        here._tell()
+        await until(lambda: there.wait(rate, of_rate) > 0, "what is used now is told again")
+        assert there.wait(rate, of_rate) == pytest.approx(here.wait(rate, of_rate))

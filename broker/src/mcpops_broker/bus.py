@@ -64,6 +64,11 @@ class Bus:
         """Whether there is no other worker, and will not be one."""
         return not self.others
 
+    @property
+    def waits(self) -> bool:
+        """Whether what is sent to other replicas waits now, until the way to them is open again."""
+        return False
+
     def knows(self, address: str) -> bool:
         """Tell whether a message to this other worker will arrive, now or once the way to it is open again."""
         return address in self.others

@@ -5,6 +5,9 @@
 A rate is kept by the generic cell rate algorithm (ITU-T I.371, a token bucket in one number): the time at which all
 that was used will have been earned back. A quota is a count in a period. Use by another worker is added the same way in
 any order, so workers need to agree on nothing; what they allow beyond a limit is what they use within `SHARE_EVERY`.
+
+Use of a rate that is told late would count as if it was new, when it was earned back long ago. So what is used while
+other replicas cannot be told is not queued for them; they are told afterwards what is still to be earned back.
 """
 
 from __future__ import annotations
@@ -45,6 +48,8 @@ class Counters:
         self._counts: dict[Key, tuple[int, float]] = {}
         """Of quotas: the use, and the end of its period."""
         self._untold: dict[Key, int] = {}
+        self._unheard = False
+        """Whether other replicas were not told of use of rates."""
         bus.on(_USED, self._others_used)
         bus.on(_STATE, self._learn)
 
@@ -86,11 +91,14 @@ class Counters:
     def worker_started(self, address: str) -> None:
         """Tell a worker that has just started what was used, so that its predecessor's end gives nothing back."""
         self._tell()
-        now = self._monotonic()
-        rates = [[*key, earned - now] for key, earned in self._earned.items() if earned > now]
-        quotas = self.quotas()
+        rates, quotas = self._rates(), self.quotas()
         if rates or quotas:
             self._bus.send(_STATE, [rates, quotas], address)
+
+    def _rates(self) -> list[list[Any]]:
+        """Return the use of all rates that is not earned back: the key, and the seconds until it will be."""
+        now = self._monotonic()
+        return [[*key, earned - now] for key, earned in self._earned.items() if earned > now]
 
     def quotas(self) -> list[list[Any]]:
         """Return the use of all quotas whose periods have not ended: the key, the number and the period's end."""
@@ -125,8 +133,21 @@ class Counters:
 
     def _tell(self) -> None:
         untold, self._untold = self._untold, {}
-        if untold:
+        if not untold:
+            return
+        if not self._unheard and not self._bus.waits:
             self._bus.send(_USED, [[*key, number] for key, number in untold.items()])
+            return
+        rates: list[list[Any]] = []
+        quotas: list[list[Any]] = []
+        for key, number in untold.items():
+            (quotas if key in self._counts else rates).append([*key, number])
+        if quotas:
+            self._bus.send(_USED, quotas)
+        self._bus.local.send(_USED, rates)
+        self._unheard = self._bus.waits
+        if not self._unheard:
+            self._bus.send(_STATE, [self._rates(), []])
 
     def _others_used(self, value: list[list[Any]], sender: str) -> None:
         for *key, number in value:

@@ -77,6 +77,11 @@ class WideBus(Bus):
         """The bus of this replica's own workers alone."""
         return self._local
 
+    @property
+    def waits(self) -> bool:
+        """Whether what is sent to other replicas waits now, until the way to them is open again."""
+        return not self._listening.is_set()
+
     def knows(self, address: str) -> bool:
         """Tell whether a message to this other worker will arrive, now or once the store is back."""
         return address in self._pairs or self._local.knows(address)
