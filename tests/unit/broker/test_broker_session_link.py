@@ -10,12 +10,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import orjson
+import pytest
 from mcpops_broker.config.credentials import Passthrough
 from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.net.client import Target
 from mcpops_broker.principal import ANONYMOUS, How, Principal
+from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Client, Exchange
-from mcpops_broker.upstream.upstream import Upstream
+from mcpops_broker.upstream.lister import read_listing
+from mcpops_broker.upstream.peer import Era, Peer
+from mcpops_broker.upstream.upstream import State, Upstream
+
+LISTS: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}}
+"""Capabilities of a server whose four lists are read."""
 
 
 class Answered:
@@ -68,6 +75,7 @@ class Sessions:
         first_byte: float | None,
         idle: float | None,
     ) -> Answered:
+        await asyncio.sleep(0)  # it is somewhere else
         message = orjson.loads(body) if body else {"method": method}
         if message["method"] in self.gates:
             await self.gates[message["method"]].wait()
@@ -96,7 +104,7 @@ class Sessions:
         self.known.add(session)
         result = {
             "protocolVersion": "2025-11-25",
-            "capabilities": {"tools": {}, "prompts": {}, "resources": {}},
+            "capabilities": LISTS,
             "serverInfo": {"name": "x", "version": "1"},
         }
         return Answered(
@@ -156,3 +164,54 @@ async def test_each_call_carries_its_own_token_whoever_else_uses_the_session() -
 
     assert sorted(http.called) == [("new", "Bearer new"), ("old", "Bearer old")]
     await upstream.close(1)
+
+
+async def test_lists_that_all_find_the_session_forgotten_open_one_new_session() -> None:
+    http = Sessions()
+    upstream = make(http)
+    upstream.start()
+    await upstream.asked.wait()
+    upstream.asked.clear()
+
+    http.known.clear()
+    http.gates["initialize"] = asyncio.Event()
+    upstream.refresh()
+    await until(lambda: http.refused == 4)
+    http.gates["initialize"].set()
+    await upstream.asked.wait()
+
+    assert (upstream.state, upstream.last_failure) == (State.READY, None)
+    assert (http.opened, http.known, http.deleted) == (["s0", "s1"], {"s1"}, [])
+    await upstream.close(1)
+    assert http.known == set()
+
+
+async def test_a_session_that_another_one_replaces_is_ended() -> None:
+    http = Sessions()
+    http.gates["initialize"] = asyncio.Event()
+    link = make(http)._eras.sessions
+    both = asyncio.gather(link.connect(), link.connect())
+    http.gates["initialize"].set()
+    await both
+
+    await until(lambda: http.deleted)
+    assert (http.deleted, http.known) == (["s0"], {"s1"})
+
+
+async def test_a_list_that_fails_ends_the_reading_of_the_others() -> None:
+    ended: list[str] = []
+
+    async def call(method: str, params: dict[str, Any]) -> dict[str, Any]:
+        if method == "tools/list":
+            await asyncio.sleep(0)
+            raise UpstreamError("ns/x", "server", "answered HTTP 500")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(method)
+        raise NotImplementedError
+
+    with pytest.raises(UpstreamError, match="HTTP 500"):
+        await read_listing("ns/x", Peer(Era.SESSION, "2025-11-25", LISTS), call)
+
+    assert sorted(ended) == ["prompts/list", "resources/list", "resources/templates/list"]

@@ -28,8 +28,12 @@ async def read_listing(name: str, peer: Peer, call: Call) -> Listing:
     resources cannot be listed, the rest is still offered and `Listing.problems` says why.
     """
     kinds = [kind for kind in Kind if peer.offers(kind.capability)]
-    lists = await asyncio.gather(*(read_kind(name, kind, call, peer.era) for kind in kinds))
-    return Listing(dict(zip(kinds, lists, strict=True)))
+    try:
+        async with asyncio.TaskGroup() as group:  # one that fails ends the others, which would connect again
+            tasks = {kind: group.create_task(read_kind(name, kind, call, peer.era)) for kind in kinds}
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return Listing({kind: task.result() for kind, task in tasks.items()})
 
 
 async def read_kind(name: str, kind: Kind, call: Call, era: Era) -> Items:

@@ -75,6 +75,7 @@ class SessionLink(Link):
         """The broker's own session."""
         self._shared: UpstreamSession | None = None
         """The own session when the upstream keeps none: it does for all."""
+        self._renewing = asyncio.Lock()
         self.sessions = SessionPool(transport.name, self._open_for, self._close_later)
         self.keeper: Keeper | None = None
         self._ids = count(1)
@@ -89,6 +90,7 @@ class SessionLink(Link):
     async def connect(self) -> Peer:
         """Open the broker's own session."""
         session = await self._open({}, self._transport.headers)
+        self.disconnect()  # another one may have been opened meanwhile
         self._own = session
         self._shared = session if session.id is None and not self._transport.personal else None
         return session.peer
@@ -100,16 +102,11 @@ class SessionLink(Link):
 
     async def call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """Send one of the broker's own requests, in a new session when the upstream has forgotten the old one."""
-        session = self._own
-        if session is None:
-            await self.connect()
-            session = self._session()
+        session = self._own or await self._renewed(None)
         try:
             return await self._call(session, method, params)
         except StaleSessionError:
-            if self._own is session:
-                await self._renew()
-            return await self._call(self._session(), method, params)
+            return await self._call(await self._renewed(session), method, params)
 
     async def ping(self) -> None:
         """Send `ping`."""
@@ -215,14 +212,23 @@ class SessionLink(Link):
             raise self._transport.error("closed", "is being disconnected")
         return self._own
 
-    async def _renew(self) -> None:
-        """Open the own session again; what was watched in the old one is watched in the new one."""
-        watched, uris = self._watcher is not None, self._uris
-        self._forget_own()
-        await self.connect()
+    async def _renewed(self, stale: UpstreamSession | None) -> UpstreamSession:
+        """Return the own session that is there instead of one which the upstream has forgotten (None: there was none).
+
+        Several requests find out at the same time: the first opens a session, the others get that one. What was
+        watched in the old one is watched in the new one.
+        """
+        async with self._renewing:
+            if self._own is not stale:
+                return self._session()
+            watched, uris = self._watcher is not None, self._uris
+            self._forget_own()
+            await self.connect()
         if watched or uris:
             await self.watch(uris)
-        self.events.changed()
+        if stale is not None:
+            self.events.changed()
+        return self._session()
 
     def _forget_own(self) -> None:
         self._stop_watching()
