@@ -26,7 +26,8 @@ class TokenServer:
         self.rotates = True
         """Whether every refresh gives another refresh token, and the one before ends."""
         self.refuse: Json | None = None
-        """What every request is answered with (HTTP 400), when set."""
+        """What every request is answered with, when set."""
+        self.refuse_status = 400
         self.asked: list[dict[str, str]] = []
         """The forms that came, with the `Basic` login as `login`."""
         self.visits: list[dict[str, str]] = []
@@ -80,7 +81,7 @@ class TokenServer:
             form["login"] = ":".join(unquote(part) for part in b64decode(login[6:]).decode().split(":"))
         self.asked.append(form)
         if self.refuse is not None:
-            return web.json_response(self.refuse, status=400)
+            return web.json_response(self.refuse, status=self.refuse_status)
         if not form.get("login", "").endswith(":s&cret") and form.get("client_secret") != "s&cret":
             return web.json_response({"error": "invalid_client"}, status=401)
         return self._give(form)

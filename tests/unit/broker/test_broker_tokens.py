@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 
 import pytest
+from broker.token_server import TokenServer
 from mcpops_broker.bus import Bus
+from mcpops_broker.config.credentials import OAuthClient, UserToken
+from mcpops_broker.config.credentials import UserTokens as Page
+from mcpops_broker.config.model import BrokerOptions
 from mcpops_broker.credentials import user_tokens
+from mcpops_broker.credentials.failures import PAUSE
 from mcpops_broker.credentials.given import LONGEST, BadTokenError, read_given
-from mcpops_broker.credentials.keeper import MOST, PAUSE, UNKNOWN_LIFE, TokenKeeper
+from mcpops_broker.credentials.keeper import MOST, UNKNOWN_LIFE, TokenKeeper
 from mcpops_broker.credentials.tickets import Tickets
-from mcpops_broker.credentials.token_endpoint import CredentialError, Token
+from mcpops_broker.credentials.token_endpoint import CredentialError, Token, TokenSource
 from mcpops_broker.credentials.user_tokens import UserTokens
+from mcpops_broker.net.http1_client import Http1Client
+from mcpops_broker.principal import How, Principal
 from mcpops_broker.store.memory import MemoryStore
+from mcpops_broker.upstream.exchange import Client
+from mcpops_broker.upstream.user_credentials import Shared, TokenOfUser
 
 ANN, BOB = b"a" * 16, b"b" * 16
 SECRETS = [b"s" * 32]
@@ -241,6 +251,95 @@ async def test_a_token_that_cannot_be_renewed_is_forgotten_only_when_it_never_ca
         with pytest.raises(CredentialError):
             await tokens.renewed(ANN, "up", old, refresh, 60)
         assert await tokens.get(ANN, "up") == old
+
+
+async def test_a_renewal_that_fails_is_another_workers_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_tokens, "_LOOK_AGAIN", 0.001)
+    store = MemoryStore(Bus())
+    workers = [UserTokens(SECRETS, store) for _ in range(2)]
+    old = Token("old", time.time() + 5, "r1")
+    await workers[0].put(ANN, "up", old, 60)
+    waits = asyncio.Event()
+
+    async def throttled(by: str) -> Token:
+        await waits.wait()
+        raise CredentialError("too many")
+
+    async def given(by: str) -> Token:
+        return Token("new", time.time() + 600)
+
+    first = asyncio.create_task(workers[0].renewed(ANN, "up", old, throttled, 60))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(workers[1].renewed(ANN, "up", old, given, 60))
+    await asyncio.sleep(0)
+    waits.set()
+
+    with pytest.raises(CredentialError, match="too many"):
+        await first
+    assert (await second or Token("")).value == "new"
+    with pytest.raises(CredentialError, match="too many"):  # who has just failed does not ask again
+        await workers[0].renewed(ANN, "up", old, given, 60)
+
+
+@pytest.fixture
+async def source() -> AsyncIterator[tuple[TokenServer, TokenSource]]:
+    http = Http1Client()
+    with TokenServer() as server:
+        client = OAuthClient(f"{server.url}/token", "br:oker", "s&cret")
+        yield server, TokenSource.build(client, http, BrokerOptions(), None)
+    await http.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "final"),
+    [
+        (400, "invalid_grant", True),
+        (401, "invalid_grant", True),
+        (200, "bad_refresh_token", True),
+        (500, "invalid_grant", False),
+        (429, "slow_down", False),
+        (408, "", False),
+        (401, "invalid_client", False),
+        (400, "invalid_client", False),
+        (503, "temporarily_unavailable", False),
+        (400, ["invalid_grant"], False),
+    ],
+)
+async def test_only_a_grant_that_is_worth_nothing_is_given_up(
+    source: tuple[TokenServer, TokenSource], status: int, error: object, final: bool
+) -> None:
+    server, asked = source
+    server.refuse, server.refuse_status = {"error": error}, status
+
+    with pytest.raises(CredentialError, match=rf"refused: .*HTTP {status}") as caught:
+        await asked.fetch({"grant_type": "refresh_token", "refresh_token": "r1"})
+
+    assert caught.value.final is final
+
+
+async def test_a_users_token_is_used_to_its_end_while_its_server_gives_no_other(
+    source: tuple[TokenServer, TokenSource],
+) -> None:
+    server, asked = source
+    server.refuse, server.refuse_status = {"error": "slow_down"}, 429
+    ann = Principal("key:ann", How.KEY, "ann")
+    tokens = UserTokens(SECRETS, MemoryStore(Bus()))
+    page = Page("https://gw.test")
+    way = TokenOfUser("up", {}, UserToken(asked.client), page, Shared(tokens, Tickets(SECRETS)), source=asked)
+    client = Client("session", "2025-11-25")
+    await way.give(ann.digest, Token("old", time.time() + 50, "r1"))
+
+    assert await way.of_user(client, ann) == "Bearer old"
+    with pytest.raises(CredentialError, match="HTTP 429"):  # an upstream that refuses it waits for another one
+        await way.user_refused(client, ann, "Bearer old")
+    for _ in range(3):
+        assert await way.of_user(client, ann) == "Bearer old"
+    assert len(server.asked) == 1
+    await way.give(ann.digest, Token("old", time.time() - 1, "r1"))
+    with pytest.raises(CredentialError, match="HTTP 429"):
+        await way.of_user(client, ann)
+    kept = await tokens.get(ann.digest, "up")
+    assert kept is not None and kept.refresh == "r1"
 
 
 def test_a_ticket_is_for_one_purpose_and_a_short_time() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 
 from mcpops_broker import logs
+from mcpops_broker.credentials.failures import PAUSE, Failures
 from mcpops_broker.credentials.token_endpoint import CredentialError, Token
 from mcpops_broker.seen import metrics
 
@@ -17,8 +18,6 @@ EARLY = 60.0
 """Seconds before its end at which the next token is fetched, or a fifth of its life when that is shorter."""
 UNKNOWN_LIFE = 600.0
 """Seconds that a token is used whose life the authorization server does not tell."""
-PAUSE = 5.0
-"""Seconds after a failed fetch in which others get the same error: a server in trouble is not asked by each call."""
 MOST = 10_000
 """Tokens that are kept; the one fetched longest ago makes room."""
 
@@ -42,7 +41,7 @@ class TokenKeeper:
         self._clock = clock
         self._kept: dict[Hashable, _Kept] = {}
         self._fetching: dict[Hashable, asyncio.Task[Token]] = {}
-        self._failed: dict[Hashable, tuple[float, CredentialError]] = {}
+        self._failures = Failures(MOST, clock)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -58,11 +57,11 @@ class TokenKeeper:
             if now < kept.renew_at:
                 return kept.token
             if now < kept.ends:
-                if self._failure(key) is None:
+                if self._failures.get(key) is None:
                     self._start(key, fetch)
                 return kept.token
-        if (failure := self._failure(key)) is not None:
-            raise CredentialError(str(failure), final=failure.final)
+        if (failure := self._failures.get(key)) is not None:
+            raise failure
         return await asyncio.shield(self._start(key, fetch))
 
     def refused(self, key: Hashable, value: str) -> bool:
@@ -75,13 +74,6 @@ class TokenKeeper:
             return False
         del self._kept[key]
         return True
-
-    def _failure(self, key: Hashable) -> CredentialError | None:
-        until, error = self._failed.get(key, (0.0, None))
-        if error is not None and self._clock() >= until:
-            del self._failed[key]
-            return None
-        return error
 
     def _start(self, key: Hashable, fetch: Fetch) -> asyncio.Task[Token]:
         task = self._fetching.get(key)
@@ -96,9 +88,7 @@ class TokenKeeper:
         except CredentialError as error:
             logs.warning("credential.failed", upstream=self._name, problem=str(error))
             metrics.TOKENS.add(self._name, "error")
-            self._failed[key] = (self._clock() + PAUSE, error)
-            if len(self._failed) > MOST:
-                del self._failed[next(iter(self._failed))]
+            self._failures.add(key, error)
             raise
         finally:
             del self._fetching[key]

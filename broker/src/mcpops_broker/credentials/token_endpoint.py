@@ -24,6 +24,9 @@ ANSWER_TIMEOUT = 20.0
 """Seconds that an authorization server gets."""
 _LARGEST = 256 << 10
 """Bytes of an answer; tokens with many groups are tens of kilobytes."""
+_NO_GRANT = ("invalid_grant", "bad_refresh_token")
+"""Errors that say that a code or a refresh token is worth nothing, now and later (RFC 6749 section 5.2; the second is
+GitHub's, with HTTP 200). All others are about the broker, or the server has no time: a user can do nothing."""
 _AGREED = ("authorization_code", "refresh_token")
 """Grants whose scopes the user has agreed to already, perhaps to fewer than were asked for."""
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
@@ -35,7 +38,8 @@ _HEADERS = {
 
 
 class CredentialError(Exception):
-    """No credential could be had. The message is a sentence without secrets; `final`: asking again cannot help."""
+    """No credential could be had. The message is a sentence without secrets; `final`: asking again with the same grant
+    cannot help."""
 
     def __init__(self, problem: str, *, final: bool = False) -> None:
         super().__init__(problem)
@@ -109,8 +113,9 @@ async def _ask(http: HttpClient, target: Target, client: OAuthClient, form: Mapp
     except orjson.JSONDecodeError:
         said = None
     said = said if isinstance(said, dict) else {}
-    if status != 200:
-        raise CredentialError(f"the authorization server at {where} refused: {_why(said, status)}", final=status < 500)
+    if status != 200 or "error" in said:
+        problem = f"the authorization server at {where} refused: {_why(said, status)}"
+        raise CredentialError(problem, final=status < 500 and said.get("error") in _NO_GRANT)
     return _token(said, where)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 
+from mcpops_broker import logs
+from mcpops_broker.credentials.failures import Failures
 from mcpops_broker.credentials.keeper import EARLY
 from mcpops_broker.credentials.token_endpoint import CredentialError, Token
 from mcpops_broker.sealed_box import SealedBox, Secrets
@@ -17,6 +19,8 @@ from mcpops_broker.store.store import Store
 
 REFRESH_WITHIN = 25.0
 """Seconds that one worker gets to renew a token while the others wait for it: a refresh token may only be used once."""
+_LOCKED_FOR = REFRESH_WITHIN + 5.0
+"""Seconds after which another worker may try when the one that was at it is gone."""
 MOST_OPENED = 10_000
 """Tokens that are kept opened; the one opened longest ago makes room."""
 _LOOK_AGAIN = 0.2
@@ -34,6 +38,7 @@ class UserTokens:
         self._box = SealedBox(b"mcpops-broker user token", b"\x01", secrets)
         self._store = store
         self._refreshing: dict[str, asyncio.Task[Token | None]] = {}
+        self._failures = Failures(MOST_OPENED)
         self._opened: dict[str, tuple[bytes, Token]] = {}
         """What was stored under a key last, and opened: looking that up costs 2 microseconds instead of 30."""
 
@@ -91,28 +96,48 @@ class UserTokens:
 
         One fetch for all who wait, in all workers. Raises `CredentialError` when it may be possible later.
         """
+        if (failure := self._failures.get(_key(principal, upstream))) is not None:
+            raise failure
+        return await asyncio.shield(self._renewal(principal, upstream, old, refresh, lifetime))
+
+    def renew(self, principal: bytes, upstream: str, old: Token, refresh: Refresh, lifetime: float) -> None:
+        """Begin to renew a token that is used until then, unless that failed just now."""
+        if self._failures.get(_key(principal, upstream)) is None:
+            self._renewal(principal, upstream, old, refresh, lifetime)
+
+    def _renewal(
+        self, principal: bytes, upstream: str, old: Token, refresh: Refresh, lifetime: float
+    ) -> asyncio.Task[Token | None]:
         key = _key(principal, upstream)
         task = self._refreshing.get(key)
         if task is None:
             work = self._renew(principal, upstream, old, refresh, lifetime)
             task = self._refreshing[key] = asyncio.create_task(work)
             task.add_done_callback(lambda done: self._renewal_ended(key, done))
-        return await asyncio.shield(task)
+        return task
 
     async def _renew(
         self, principal: bytes, upstream: str, old: Token, refresh: Refresh, lifetime: float
     ) -> Token | None:
         lock = f"renewing:{_key(principal, upstream)}"
-        if await self._store.add(lock, b"1", REFRESH_WITHIN) is not None:
-            return await self._renewed_elsewhere(principal, upstream, old)
+        until = time.monotonic() + REFRESH_WITHIN
+        while await self._store.add(lock, b"1", _LOCKED_FOR) is not None:  # another worker is at it
+            await asyncio.sleep(_LOOK_AGAIN)
+            token = await self.get(principal, upstream)
+            if token is None or token.value != old.value:
+                return token
+            if time.monotonic() >= until:
+                raise _late()
         try:
             token = await self.get(principal, upstream)
             if token is None or token.value != old.value or not token.refresh:
                 return token  # another worker was faster, or the user has given another one
             try:
-                new = await refresh(token.refresh)
+                new = await _in_time(refresh(token.refresh))
             except CredentialError as error:
+                logs.warning("user_token.not_renewed", upstream=upstream, problem=str(error))
                 if not error.final:
+                    self._failures.add(_key(principal, upstream), error)
                     raise
                 await self.forget(principal, upstream, old.value)
                 return None
@@ -122,19 +147,27 @@ class UserTokens:
         finally:
             await self._store.delete(lock)
 
-    async def _renewed_elsewhere(self, principal: bytes, upstream: str, old: Token) -> Token | None:
-        until = time.monotonic() + REFRESH_WITHIN
-        while time.monotonic() < until:
-            await asyncio.sleep(_LOOK_AGAIN)
-            token = await self.get(principal, upstream)
-            if token is None or token.value != old.value:
-                return token
-        raise CredentialError("the token of this user could not be renewed in time")
-
     def _renewal_ended(self, key: str, task: asyncio.Task[Token | None]) -> None:
         del self._refreshing[key]
         if not task.cancelled():
             task.exception()  # seen, even when everybody who waited has gone
+
+
+async def _in_time(renewal: Awaitable[Token]) -> Token:
+    try:
+        async with asyncio.timeout(REFRESH_WITHIN):
+            return await renewal
+    except TimeoutError:
+        raise _late() from None
+
+
+def _late() -> CredentialError:
+    return CredentialError("the token of this user could not be renewed in time")
+
+
+def has_ended(token: Token) -> bool:
+    """Tell whether a token is worth nothing any more."""
+    return token.expires is not None and time.time() >= token.expires
 
 
 def ends_soon(token: Token) -> bool:

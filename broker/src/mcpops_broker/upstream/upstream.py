@@ -196,7 +196,7 @@ class Upstream:
             try:
                 return await link.request(exchange, method, params)
             except UnauthorizedError:
-                if not await self.credentials.user_refused(client, principal, authorization):
+                if not await self._user_refused(client, principal, authorization):
                     raise
             exchange.client = replace(client, authorization=await self._authorization_of(client, principal))
             return await link.request(exchange, method, params)
@@ -208,6 +208,13 @@ class Upstream:
             return await self.credentials.of_user(client, principal)
         except CredentialError as error:
             raise UpstreamError(self.server.name, "credential", f"was not asked, since {error}") from error
+
+    async def _user_refused(self, client: Client, principal: Principal, authorization: str | None) -> bool:
+        try:
+            return await self.credentials.user_refused(client, principal, authorization)
+        except CredentialError as error:
+            problem = f"refused the token of the user, and there is no other, since {error}"
+            raise UpstreamError(self.server.name, "credential", problem) from error
 
     async def cancel(self, exchange: Exchange, reason: str | None) -> None:
         """End a request in flight: nobody waits for it any more. A failure is logged, since nobody waits for it."""

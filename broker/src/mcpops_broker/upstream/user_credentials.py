@@ -18,7 +18,7 @@ from mcpops_broker.config.credentials import UserTokens as Page
 from mcpops_broker.config.model import BrokerOptions, Server
 from mcpops_broker.credentials.tickets import Tickets
 from mcpops_broker.credentials.token_endpoint import CredentialError, Token, TokenSource
-from mcpops_broker.credentials.user_tokens import UserTokens, ends_soon
+from mcpops_broker.credentials.user_tokens import Refresh, UserTokens, ends_soon, has_ended
 from mcpops_broker.net.client import HttpClient
 from mcpops_broker.principal import How, Principal
 from mcpops_broker.protocol.capabilities import missing
@@ -89,13 +89,17 @@ class TokenOfUser(Credentials):
         """The upstream's authorization server; None: the user enters the token."""
 
     async def of_user(self, client: Client, principal: Principal) -> str | None:
-        """Return the user's token, renewed when it ends soon."""
+        """Return the user's token. One that ends soon is still used while the next one is fetched."""
         if principal.how is How.ANONYMOUS:
             why = "it is asked with a token of each user, and this broker does not know its users (broker.auth)"
             raise CredentialError(why, final=True)
         token = await self._shared.tokens.get(principal.digest, self._name)
-        if token is not None and token.refresh and ends_soon(token):
-            token = await self._renewed(principal, token)
+        if token is not None and token.refresh and self.source is not None and ends_soon(token):
+            tokens, lifetime = self._shared.tokens, self._page.lifetime
+            if has_ended(token):
+                token = await tokens.renewed(principal.digest, self._name, token, _refresh(self.source), lifetime)
+            else:
+                tokens.renew(principal.digest, self._name, token, _refresh(self.source), lifetime)
         if token is None:
             raise self._needed(client, principal)
         return token.header
@@ -105,26 +109,16 @@ class TokenOfUser(Credentials):
         refused = (authorization or "").removeprefix("Bearer ")
         token = await self._shared.tokens.get(principal.digest, self._name)
         if token is not None and token.value == refused:
+            tokens, lifetime = self._shared.tokens, self._page.lifetime
             if token.refresh and self.source is not None:
-                await self._renewed(principal, token)
+                await tokens.renewed(principal.digest, self._name, token, _refresh(self.source), lifetime)
             else:
-                await self._shared.tokens.forget(principal.digest, self._name, refused)
+                await tokens.forget(principal.digest, self._name, refused)
         return True
 
     async def give(self, principal: bytes, token: Token) -> None:
         """Keep the token that a user has given, `principal` being the digest."""
         await self._shared.tokens.put(principal, self._name, token, self._page.lifetime)
-
-    async def _renewed(self, principal: Principal, token: Token) -> Token | None:
-        source = self.source
-        if source is None:
-            return token
-
-        async def refresh(by: str) -> Token:
-            return await source.fetch({"grant_type": "refresh_token", "refresh_token": by})
-
-        tokens = self._shared.tokens
-        return await tokens.renewed(principal.digest, self._name, token, refresh, self._page.lifetime)
 
     def _needed(self, client: Client, principal: Principal) -> UserNeededError:
         number = token_hex(16)
@@ -146,3 +140,10 @@ def token_of_user(
     headers = {AUTHORIZATION: server.credential} if server.credential else {}
     source = TokenSource.build(way.oauth, http, options, ca_bundle) if way.oauth is not None else None
     return TokenOfUser(server.name, headers, way, page, shared, source=source)
+
+
+def _refresh(source: TokenSource) -> Refresh:
+    async def refresh(by: str) -> Token:
+        return await source.fetch({"grant_type": "refresh_token", "refresh_token": by})
+
+    return refresh
