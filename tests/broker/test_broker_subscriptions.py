@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from broker.conftest import StartBroker, StartUpstream
-from broker.harness import Json, server, wait_until
+from broker.harness import Json, rpc, server, wait_until
 from broker.raw_upstream import tool
 from broker.stateless import SUBSCRIPTION, message, send, stream
+from mcpops_broker.mcp.subscriptions import MAX_URI
 
 
 def listen(request_id: int | str = 9, **wanted: Any) -> Json:
@@ -158,6 +159,15 @@ def test_odd_filters_are_refused(broker: StartBroker) -> None:
         {"notifications": {"toolsListChanged": "yes"}},
         {"notifications": {"resourceSubscriptions": "file:///a"}},
         {"notifications": {"resourceSubscriptions": [1]}},
+        {"notifications": {"resourceSubscriptions": ["x:" + "y" * MAX_URI]}},
     ):
         assert send(running, message("subscriptions/listen", params)).error["code"] == -32602, params
     assert send(running, listen(), {"accept": "application/json"}).status == 406
+
+
+def test_a_session_cannot_subscribe_to_a_uri_without_end(broker: StartBroker) -> None:
+    running = broker({"servers": []})
+    running.initialize()
+
+    error = running.post(rpc("resources/subscribe", {"uri": "x:" + "y" * MAX_URI})).error
+    assert (error["code"], str(MAX_URI) in error["message"]) == (-32602, True)

@@ -119,12 +119,23 @@ def test_a_server_that_has_gone_counts_from_zero_when_it_comes_back() -> None:
 
 def test_requests_of_more_kinds_than_are_remembered_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "MOST_KINDS", 2)
-    before = sample(metrics.REQUESTS, "prompts/get", "session", "ok")
+    before = sample(metrics.REQUESTS, "tools/call", "session", "ok")
     for number in (1, 2, 3, 4, 1):
         record = Record("1", "", {})
-        record.method, record.era, record.name, record.upstream = "prompts/get", "session", f"p{number}", "ns/kinds"
+        record.method, record.era, record.name, record.upstream = "tools/call", "session", f"t{number}", "ns/kinds"
         metrics.observe(record)
-    assert sample(metrics.REQUESTS, "prompts/get", "session", "ok") == before + 5
+    assert sample(metrics.REQUESTS, "tools/call", "session", "ok") == before + 5
+
+
+@pytest.mark.parametrize("method", ["resources/read", "x" * 100_000, "tools/call"])
+def test_nothing_long_of_a_client_is_remembered(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_cells", {})
+    for server in ("", "ns/long"):
+        record = Record("1", "", {})
+        record.method, record.era, record.name, record.upstream = method, "session", "x" * 100_000, server
+        metrics.observe(record)
+    assert max(len(part) for kind in metrics._cells for part in kind) <= metrics.MAX_NAME
+    assert max(len(label) for labels, _ in metrics.TOOL_CALLS.samples() for label in labels) <= metrics.MAX_NAME
 
 
 def test_a_stream_is_counted_but_its_length_is_no_duration() -> None:

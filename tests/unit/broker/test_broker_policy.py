@@ -37,7 +37,7 @@ def configured(rules: str) -> Config:
 def policy_of(rules: str) -> Policy:
     config = configured(rules)
     assert config.broker.policy is not None
-    return Policy(config.broker.policy, config.servers)
+    return Policy(config.broker.policy, config.servers, [VirtualServer("ns/v", frozenset())])
 
 
 def user(name: str = "ann", *groups: str, scopes: str = "", **claims: Any) -> Principal:
@@ -177,6 +177,16 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(policy._grants) <= 2
 
 
+def test_of_virtual_servers_that_do_not_exist_nothing_is_kept() -> None:
+    policy = policy_of('\n    - {name: v, allow: virtualServer == "ns/none"}\n')
+    grants = policy.grants(user(), "ns/none")
+
+    assert grants.decide(tool("x"), keep=True).allowed
+    assert policy.grants(user(), "ns/none") is not grants
+    assert not policy._known
+    assert not policy._grants
+
+
 def test_values_that_the_engine_cannot_take_open_nothing() -> None:
     policy = policy_of("""
     - {name: a, allow: principal.claims.team != "red"}
@@ -247,7 +257,7 @@ def test_the_policy_of_the_readme_says_what_it_says() -> None:
     text = README.read_text().partition("### Policy")[2].partition("\n    broker:")[2].partition("\n\n")[0]
     config = parse("broker:" + text)
     assert config.broker.policy is not None
-    policy = Policy(config.broker.policy, [])
+    policy = Policy(config.broker.policy, [], [])
 
     def rule(principal: Principal, item: Item, virtual_server: str | None = None) -> str:
         return policy.grants(principal, virtual_server).decide(item, keep=True).rule

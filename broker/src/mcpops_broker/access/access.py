@@ -32,7 +32,9 @@ class Access:
     def configure(self, config: Config) -> None:
         """Take another configuration."""
         settings = config.broker
-        self.policy = Policy(settings.policy, config.servers) if settings.policy is not None else None
+        self.policy = None
+        if settings.policy is not None:
+            self.policy = Policy(settings.policy, config.servers, config.virtual_servers)
         key = self._trusted_key or settings.trusted_header_key
         self._authorization = Authorization(Verifier(key) if key else None, settings.enforce_capability_filtering)
 

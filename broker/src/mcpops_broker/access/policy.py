@@ -19,7 +19,7 @@ from mcpops_broker import logs
 from mcpops_broker.access.expression import HINTS, Expression, ExpressionError, engine
 from mcpops_broker.catalogue.scope import Decision, Scope
 from mcpops_broker.catalogue.source import OWN, Item
-from mcpops_broker.config.model import Server
+from mcpops_broker.config.model import Server, VirtualServer
 from mcpops_broker.config.policy import PolicyOptions, Rule
 from mcpops_broker.principal import How, Principal
 from mcpops_broker.protocol.kinds import Kind
@@ -46,8 +46,11 @@ _Key = tuple[str, str, str, bytes]
 class Policy:
     """The rules of one configuration."""
 
-    def __init__(self, options: PolicyOptions, servers: Iterable[Server]) -> None:
+    def __init__(
+        self, options: PolicyOptions, servers: Iterable[Server], virtual_servers: Iterable[VirtualServer]
+    ) -> None:
         self.rules = options.rules
+        self._virtual_servers = frozenset(server.name for server in virtual_servers)
         self._servers = {server.name: _server(server) for server in servers}
         self._uses = _used(rule.when for rule in options.rules)
         self._claims = _used_claims(rule.when for rule in options.rules)
@@ -59,12 +62,15 @@ class Policy:
         self._told: set[tuple[str, str]] = set()
 
     def grants(self, principal: Principal, virtual_server: str | None) -> Grants:
-        """Return what a principal may use."""
+        """Return what a principal may use. For a virtual server that does not exist nothing is remembered: its name is
+        any text of a client's."""
+        if virtual_server is not None and virtual_server not in self._virtual_servers:
+            return self._find(principal, virtual_server, keep=False)
         key = (id(principal), virtual_server)
         known = self._known.get(key)
         if known is not None and known[0] is principal:
             return known[1]
-        grants = self._find(principal, virtual_server)
+        grants = self._find(principal, virtual_server, keep=True)
         if len(self._known) >= MAX_PRINCIPALS:
             self._known.clear()
         self._known[key] = (principal, grants)
@@ -96,7 +102,7 @@ class Policy:
                 "policy.failed", rule=rule.name, upstream=item.upstream, name=item.id, problem=f"the rule {problem}"
             )
 
-    def _find(self, principal: Principal, virtual_server: str | None) -> Grants:
+    def _find(self, principal: Principal, virtual_server: str | None, *, keep: bool) -> Grants:
         seen = self._seen(principal, virtual_server)
         scopes = principal.scopes & self._scopes
         more = principal.how is How.TOKEN  # nobody else can ask for more scopes
@@ -104,6 +110,8 @@ class Policy:
         grants = self._grants.pop(key, None)
         if grants is None:
             grants = Grants(self, _context(seen), scopes, more_scopes=more)
+            if not keep:
+                return grants
             if len(self._grants) >= MAX_GRANTS:
                 del self._grants[next(iter(self._grants))]
         self._grants[key] = grants

@@ -80,6 +80,7 @@ async def _set_level(broker: Broker, exchange: SessionExchange, params: Params) 
 
 async def _subscribe(broker: Broker, exchange: SessionExchange, params: Params) -> None:
     uri = _uri(params)
+    broker.watched_resources.check(exchange.session, uri)
     refusal: UpstreamError | None = None
     for upstream in methods.resource_upstreams(broker, exchange, uri):
         broker.rate_limits.call(exchange.principal, "resources/subscribe", upstream.server.name, "")

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
 
 MAX_URIS = 1000
-"""Resources that one stream may subscribe to."""
+"""Resources that one stream, or one session, may subscribe to."""
+MAX_URI = 2000
+"""Characters of the URI of a resource that can be subscribed to, and of one that changes are told of."""
+MAX_PARENTS = 50
+"""Resources that a changed one is looked for as a part of, the nearest first."""
 WATCH_WITHIN = 5.0
 """Seconds that upstreams get to confirm subscriptions: one that is slow must not keep a client from the others."""
 _LISTS = {
@@ -67,6 +71,11 @@ class Filter:
             raise _invalid('"notifications.resourceSubscriptions" must be a list of URIs')
         if len(uris) > MAX_URIS:
             raise _invalid(f'"notifications.resourceSubscriptions" may hold {MAX_URIS} URIs, not {len(uris)}')
+        longest = max(map(len, uris), default=0)
+        if longest > MAX_URI:
+            raise _invalid(
+                f'a URI of "notifications.resourceSubscriptions" may have {MAX_URI} characters, not {longest}'
+            )
         return cls(frozenset(name for name in _LISTS if wanted.get(name)), tuple(dict.fromkeys(uris)))
 
     def write(self) -> dict[str, Any]:
@@ -236,11 +245,16 @@ def _notification(request_id: Id, method: str, params: dict[str, Any]) -> bytes:
 
 def with_parents(uri: str) -> Iterator[str]:
     """Return a URI and those that it may be a sub-resource of: servers may report a change of a part (MCP
-    `notifications/resources/updated`)."""
+    `notifications/resources/updated`). Of what is longer than anybody may subscribe to nobody is told: to look for its
+    parents would take a server's word for how long this worker is busy."""
+    if len(uri) > MAX_URI:
+        return
     yield uri
     head = uri
-    while "/" in head:
-        head = head.rpartition("/")[0]
+    for _ in range(MAX_PARENTS):
+        head, slash, _ = head.rpartition("/")
+        if not slash:
+            return
         yield head + "/"
         yield head
 

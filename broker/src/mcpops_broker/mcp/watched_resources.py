@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from mcpops_broker import logs
-from mcpops_broker.mcp.subscriptions import may_read, with_parents
+from mcpops_broker.mcp.subscriptions import MAX_URI, MAX_URIS, may_read, with_parents
 from mcpops_broker.protocol import jsonrpc
+from mcpops_broker.protocol.jsonrpc import INVALID_PARAMS, RpcError
 from mcpops_broker.sessions.store import Session
 from mcpops_broker.upstream.errors import UpstreamError
 
@@ -40,6 +41,16 @@ class WatchedResources:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def check(self, session: Session, uri: str) -> None:
+        """Raise `RpcError` -32602 when a session may not subscribe to a resource any more."""
+        if len(uri) > MAX_URI:
+            why = f'the "uri" of a subscription may have {MAX_URI} characters, not {len(uri)}'
+            raise RpcError(INVALID_PARAMS, f"Invalid params: {why}")
+        subscribed = self._upstreams.get(session.key.identity, {})
+        if len(subscribed) >= MAX_URIS and uri not in subscribed:
+            why = f"the session is subscribed to {MAX_URIS} resources, and may be to no more: unsubscribe from some"
+            raise RpcError(INVALID_PARAMS, f"Invalid params: {why}")
 
     async def add(self, session: Session, upstream: str, uri: str) -> None:
         """Subscribe a session to a resource; raise `UpstreamError` when the upstream refuses."""

@@ -92,9 +92,11 @@ METHODS = MCP_METHODS | {
 
 MOST_KINDS = 4096
 """Kinds of requests whose cells are remembered."""
+MAX_NAME = 256
+"""Characters of a tool's name in the label `tool`: clients write it, where a server has each user's own tools."""
 
 _Kind = tuple[str, str, str, str, str]
-"""What decides where a request is counted: method, era, outcome, server, name."""
+"""What decides where a request is counted: method, era, outcome, server, tool. No text of a client without end."""
 _Cells = tuple[list[float], list[float] | None, list[float] | None, list[float] | None]
 """Where a request is counted: requests, durations, durations of its server, calls of its tool."""
 
@@ -104,7 +106,9 @@ _cells: dict[_Kind, _Cells] = {}
 def observe(record: Record) -> None:
     """Count a request. Where it is counted is looked up once for all requests of its kind."""
     server = record.upstream
-    kind = (record.method, record.era, record.outcome, server, record.name if server else "")
+    method = record.method if record.method in METHODS else OTHER
+    tool = record.name[:MAX_NAME] if server and method == "tools/call" else ""
+    kind = (method, record.era, record.outcome, server, tool)
     requests, durations, durations_there, calls = _cells.get(kind) or _find(kind, stream=record.stream)
     requests[0] += 1
     if durations is not None:
@@ -125,13 +129,12 @@ def keep_servers(names: Collection[str]) -> None:
 
 
 def _find(kind: _Kind, *, stream: bool) -> _Cells:
-    method, era, outcome, server, name = kind
-    method = method if method in METHODS else OTHER
+    method, era, outcome, server, tool = kind
     cells = (
         REQUESTS.cell((method, era, outcome)),
         None if stream else DURATION.cell((method,)),
         UPSTREAM_DURATION.cell((server,)) if server else None,
-        TOOL_CALLS.cell((server, name, outcome)) if server and method == "tools/call" else None,
+        TOOL_CALLS.cell((server, tool, outcome)) if server and method == "tools/call" else None,
     )
     if len(_cells) >= MOST_KINDS:
         _cells.clear()
