@@ -177,12 +177,12 @@ class Broker:
             self._rebuild.cancel()
         self.announcements.close()
         await asyncio.gather(*(upstream.close(CLOSE_GRACE) for upstream in self.upstreams.values()))
-        await self.telemetry.close()
         await self.authentication.close()
         await self.background.close()
         if self.replicas is not None:
             await self.replicas.close()
         await self.http.close()
+        await self.telemetry.close()  # last: nobody else waits for a slow collector, and everything is in the audit log
 
     def begin_drain(self) -> None:
         """Stop taking new streams and end the open ones; requests in flight go on."""

@@ -11,22 +11,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mcpops_broker import background
 from mcpops_broker.cluster import leader
 from mcpops_broker.cluster.api import ApiProblem
 from mcpops_broker.cluster.leader import Leader
+from mcpops_broker.cluster.source import Cluster
 
 PLACE = ("mcp-system", "mcp-broker")
 
 
 class Server:
-    """An API server that knows leases only; `down` is what it answers instead."""
+    """An API server that knows leases only; `down` is what it answers instead, after `takes` seconds."""
 
     def __init__(self) -> None:
         self.lease: dict[str, Any] | None = None
         self.version = 0
         self.down: ApiProblem | None = None
+        self.takes = 0.0
 
     async def get(self, kind: object, key: object) -> dict[str, Any] | None:
+        await asyncio.sleep(self.takes)
         if self.down:
             raise self.down
         return deepcopy(self.lease)
@@ -42,6 +46,9 @@ class Server:
         if self.lease is None or obj["metadata"]["resourceVersion"] != str(self.version):
             raise ApiProblem(409, "somebody else was faster")
         self._store(obj)
+
+    async def close(self) -> None:
+        pass
 
     def _store(self, obj: dict[str, Any]) -> None:
         self.version += 1
@@ -82,6 +89,7 @@ async def test_one_of_two_leads_and_letting_go_makes_the_other_lead(clock: list[
     assert second.holder == first.identity
 
     await end(one)
+    await first.release()
     await rounds(two)
 
     assert second.is_leader and began == ["first", "second"]
@@ -136,3 +144,18 @@ async def test_a_clock_that_is_wrong_does_not_matter(clock: list[float]) -> None
     await second._step()
 
     assert not second.is_leader
+
+
+async def test_a_slow_server_is_waited_for_when_the_lease_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "CANCEL_AGAIN", 0.01)
+    server, cluster, leads = Server(), Cluster(()), asyncio.Event()
+    cluster._api = server  # type: ignore[assignment]  # what is used of an Api here
+    cluster.leader = Leader(server, PLACE, leads.set)  # type: ignore[arg-type]  # the same
+    cluster._background.start(cluster.leader.run(), "lead")
+    await leads.wait()
+    server.takes = 0.1
+
+    await cluster.close()
+
+    assert server.lease is not None and server.lease["spec"]["holderIdentity"] == ""
+    assert not cluster.leader.is_leader

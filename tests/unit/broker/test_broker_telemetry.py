@@ -6,17 +6,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from mcpops_broker.background import Background
+from mcpops_broker.broker import Broker
+from mcpops_broker.bus import Bus
 from mcpops_broker.config.model import BrokerOptions
 from mcpops_broker.config.parse import ConfigError, parse
 from mcpops_broker.config.seen import TelemetryOptions, TraceOptions
+from mcpops_broker.seen import traces
 from mcpops_broker.seen.observers import Observers
 from mcpops_broker.seen.record import Record
 from mcpops_broker.seen.telemetry import Telemetry
+from mcpops_broker.settings import Options
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 TRACED = TelemetryOptions(traces=TraceOptions("http://127.0.0.1:9/v1/traces"))
 
@@ -82,3 +91,45 @@ def test_the_collectors_credential_is_a_secret(monkeypatch: pytest.MonkeyPatch) 
     options = parse(f"broker: {{telemetry: {{traces: {traces!r}}}}}").broker.telemetry.traces
     assert options.authorization == "Bearer secret"
     assert "secret" not in repr(options)
+
+
+def test_a_collector_that_hangs_does_not_delay_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "LAST", 0.1)
+    asked, answers = Event(), Event()
+
+    class Hanging(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            asked.set()
+            return SpanExportResult.SUCCESS if answers.wait(60) else SpanExportResult.FAILURE
+
+    hung = traces.Traces(TRACED.traces, instance="one", exporter=Hanging())
+    hung.observe(Record("1", "", {}))
+    ending = Thread(target=hung.close)
+    ending.start()
+    assert asked.wait(60)
+
+    ending.join(20)  # OpenTelemetry alone waits for 30 seconds
+
+    assert not ending.is_alive()
+    answers.set()
+
+
+async def test_other_replicas_hear_of_the_end_before_the_collector_gets_the_last_spans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+
+    class Closing:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        async def close(self) -> None:
+            closed.append(self.name)
+
+    broker = Broker(Options(tmp_path / "config.yaml", b"x" * 32), parse("servers: []"), Bus())
+    monkeypatch.setattr(broker, "replicas", Closing("replicas"))
+    monkeypatch.setattr(broker, "telemetry", Closing("telemetry"))
+
+    await broker.close()
+
+    assert closed == ["replicas", "telemetry"]

@@ -52,24 +52,34 @@ class Leader:
         return time.monotonic() - self._renewed < DEADLINE
 
     async def run(self) -> None:
-        """Be a candidate until cancelled, then let go of the lease so that another one has it at once."""
+        """Be a candidate until cancelled; `release` the lease after that."""
+        while True:
+            was = self.is_leader
+            try:
+                await self._step()
+                self.problem = ""
+            except ApiProblem as problem:
+                if not problem.conflict and self.problem != str(problem):
+                    self.problem = str(problem)
+                    logs.warning("cluster.lease", problem=str(problem))
+            if self.is_leader and not was:
+                logs.info("cluster.leader", identity=self.identity)
+                self._began()
+            await asyncio.sleep(PAUSE)
+
+    async def release(self) -> None:
+        """Let go of the lease if this candidate holds it, so that another one has it at once; takes `GRACE` at most."""
+        if not self.is_leader:
+            return
+        self._renewed = float("-inf")
         try:
-            while True:
-                was = self.is_leader
-                try:
-                    await self._step()
-                    self.problem = ""
-                except ApiProblem as problem:
-                    if not problem.conflict and self.problem != str(problem):
-                        self.problem = str(problem)
-                        logs.warning("cluster.lease", problem=str(problem))
-                if self.is_leader and not was:
-                    logs.info("cluster.leader", identity=self.identity)
-                    self._began()
-                await asyncio.sleep(PAUSE)
-        finally:
-            if self.is_leader:
-                await self._release()
+            async with asyncio.timeout(GRACE):
+                lease = await self._api.get(LEASES, self._place)
+                if lease and (lease.get("spec") or {}).get("holderIdentity") == self.identity:
+                    spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+                    await self._api.replace(LEASES, {**lease, "spec": spec})
+        except (ApiProblem, TimeoutError) as problem:
+            logs.warning("cluster.lease", problem=f"it could not be let go of, so the next one waits: {problem}")
 
     async def _step(self) -> None:
         """Renew the lease, or take it when it is nobody's."""
@@ -104,14 +114,3 @@ class Leader:
             "acquireTime": now if taken else before.get("acquireTime") or now,
             "leaseTransitions": (before.get("leaseTransitions") or 0) + (taken and bool(before)),
         }
-
-    async def _release(self) -> None:
-        self._renewed = float("-inf")
-        try:
-            async with asyncio.timeout(GRACE):
-                lease = await self._api.get(LEASES, self._place)
-                if lease and (lease.get("spec") or {}).get("holderIdentity") == self.identity:
-                    spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
-                    await self._api.replace(LEASES, {**lease, "spec": spec})
-        except (ApiProblem, TimeoutError) as problem:
-            logs.warning("cluster.lease", problem=f"it could not be let go of, so the next one waits: {problem}")

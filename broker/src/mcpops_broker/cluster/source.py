@@ -97,6 +97,7 @@ class Cluster:
     async def close(self) -> None:
         """Let go of the lease and close the connections."""
         await self._background.close()
+        await self.leader.release()
         await self._api.close()
 
     def merged(self, config: Config) -> Config:

@@ -11,6 +11,7 @@ Only this module needs OpenTelemetry, and it is loaded only when something is tr
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from time import perf_counter
@@ -30,6 +31,8 @@ from mcpops_broker.config.seen import TraceOptions
 from mcpops_broker.seen.record import Outcome, Record
 from mcpops_broker.seen.trace_context import KEYS, of_headers, of_meta
 
+LAST = 3.0
+"""Seconds that the collector gets to take the last spans: OpenTelemetry would wait for it for 30."""
 _WELL = frozenset({Outcome.OK, Outcome.INPUT_REQUIRED})
 _TARGETS = {"tools/call": "gen_ai.tool.name", "prompts/get": "gen_ai.prompt.name"}
 """Attributes for what a request names, of which there are few enough for names of spans."""
@@ -74,8 +77,10 @@ class Traces:
             _end(self._span(record), record)
 
     def close(self) -> None:
-        """Send what has not been sent; may take as long as the collector."""
-        self._provider.shutdown()
+        """Send what has not been sent, as far as the collector takes it within `LAST` seconds; blocks as long."""
+        ending = threading.Thread(target=self._provider.shutdown, name="send last spans", daemon=True)
+        ending.start()
+        ending.join(LAST)
 
     def _span(self, record: Record) -> Span:
         """Return the span of a request, begun when the request was."""
