@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 from broker.harness import BrokerProcess, Json, Reply, request, rpc, run_broker, server, wait_until
@@ -217,7 +218,7 @@ def test_a_link_that_was_changed_or_is_unknown_is_refused(setup: Setup) -> None:
         page = browser.open(broken)
         assert page.status == 400
         assert "This link does not hold" in text_of(page)
-    assert browser.open(f"{PUBLIC}/tokens/callback?state=x&code=y").status == 400
+    assert browser.open(f"{PUBLIC}/tokens/callback/login?state=x&code=y").status == 400
 
 
 def test_what_is_no_token_is_asked_for_again(setup: Setup) -> None:
@@ -285,6 +286,9 @@ def test_a_user_logs_in_and_agrees_at_the_servers_authorization_server(setup: Se
         "broker",
     )
     assert agree["code_challenge_method"] == "S256"
+    digest = hashlib.sha256(f"{setup.tokens.url}/token br:oker".encode()).hexdigest()  # as README says
+    assert login["redirect_uri"] == f"{PUBLIC}/tokens/callback/login"
+    assert agree["redirect_uri"] == f"{PUBLIC}/tokens/callback/{digest[:16]}"
 
     def asked_with() -> str:
         assert "result" in client.call("a_echo")
@@ -293,7 +297,7 @@ def test_a_user_logs_in_and_agrees_at_the_servers_authorization_server(setup: Se
 
     assert asked_with().startswith("Bearer authorization_code-")
     wait_until(lambda: asked_with().startswith("Bearer refresh_token-"), "the token is renewed")
-    assert asked_with() == asked_with()
+    wait_until(lambda: len({asked_with() for _ in range(4)}) == 1, "all workers use the next one")
 
     # Who brings back what another browser began gets nothing.
     back = next(one for one in reversed(browser.visited) if "/callback" in one)
@@ -301,13 +305,36 @@ def test_a_user_logs_in_and_agrees_at_the_servers_authorization_server(setup: Se
     assert Browser(setup.broker, setup.user("joe")).open(back).status == 400
 
 
+def test_what_another_authorization_server_gave_goes_nowhere(setup: Setup) -> None:
+    setup.tokens.login_token = setup.issuer.token(f"{PUBLIC}/mcp", sub="mia")
+    url = setup.client("mia").asked("a_echo")["url"]
+    asked = len(setup.tokens.asked)
+
+    # The server's authorization server sends the browser on to the one of the logins, which answers at once.
+    browser = Browser(setup.broker, setup.user("mia"))
+    departure = browser.send("GET", url).headers["location"]
+    sent_on = {**dict(parse_qsl(urlsplit(departure).query)), "client_id": "login"}
+    sent_on["redirect_uri"] = f"{PUBLIC}/tokens/callback/login"  # the only one that this client is registered with
+    page = browser.open(f"{setup.tokens.url}/authorize?{urlencode(sent_on)}")
+    assert (page.status, "another authorization server" in text_of(page)) == (400, True)
+
+    # The answer to a login says that it is of an issuer whose tokens nobody accepts (RFC 9207).
+    stranger = Browser(setup.broker)
+    back = stranger.send("GET", stranger.send("GET", url).headers["location"]).headers["location"]
+    page = stranger.open(f"{back}&{urlencode({'iss': 'https://elsewhere.test'})}")
+    assert (page.status, "another authorization server" in text_of(page)) == (400, True)
+    assert len(setup.tokens.asked) == asked
+    assert "You can close this page" in text_of(stranger.open(f"{back}&{urlencode({'iss': setup.issuer.url})}"))
+
+
 def test_a_user_who_does_not_agree_is_told_that_nothing_was_stored(setup: Setup) -> None:
     url = setup.client("kim").asked("a_echo")["url"]
     browser = Browser(setup.broker, setup.user("kim"))
     departure = browser.send("GET", url).headers["location"]
-    state = parse_qs(urlsplit(departure).query)["state"][0]
+    left_with = dict(parse_qsl(urlsplit(departure).query))
+    came_with = urlencode({"state": left_with["state"], "error": "access_denied<b>"})
 
-    page = browser.open(f"{PUBLIC}/tokens/callback?{urlencode({'state': state, 'error': 'access_denied<b>'})}")
+    page = browser.open(f"{left_with['redirect_uri']}?{came_with}")
 
     assert page.status == 400
     assert "access_denied&lt;b&gt;. Nothing was stored." in page.body.decode()

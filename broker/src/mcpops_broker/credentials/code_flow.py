@@ -89,5 +89,11 @@ class CodeFlow:
         )
 
 
+def place_of(client: OAuthClient) -> str:
+    """Return what the redirect URI for an authorization server ends with. Each has its own, so that one that sends a
+    browser on to another one does not get what the browser brings from there (RFC 9700 section 4.4, "mix-up")."""
+    return hashlib.sha256(f"{client.token_url} {client.client_id}".encode()).hexdigest()[:16]
+
+
 def _mark(cookie: str) -> str:
     return hashlib.sha256(cookie.encode()).hexdigest()

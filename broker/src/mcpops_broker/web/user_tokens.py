@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mcpops_broker import logs
 from mcpops_broker.config.credentials import OAuthClient, UserTokens
-from mcpops_broker.credentials.code_flow import WITHIN, CodeFlow
+from mcpops_broker.credentials.code_flow import WITHIN, CodeFlow, Return, place_of
 from mcpops_broker.credentials.given import BadTokenError, read_given
 from mcpops_broker.credentials.token_endpoint import CredentialError, Token, TokenSource
 from mcpops_broker.principal import How, Principal
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mcpops_broker.broker import Broker
 
 CALLBACK = f"{PATH}/callback"
+"""Followed by what tells which authorization server a browser comes from: `login`, or `place_of` a server's."""
 LOGIN_FOR = 600.0
 """Seconds that a login holds: long enough to give a token."""
 LARGEST_FORM = 32 << 10
@@ -62,9 +63,9 @@ def user_token_routes(broker: Broker) -> APIRouter:
     async def take_token(request: Request) -> Response:
         return await _answer(visits.take(request))
 
-    @router.get(CALLBACK)
-    async def come_back(request: Request) -> Response:
-        return await _answer(visits.come_back(request))
+    @router.get(f"{CALLBACK}/{{place}}")
+    async def come_back(request: Request, place: str) -> Response:
+        return await _answer(visits.come_back(request, place))
 
     return router
 
@@ -92,10 +93,10 @@ class _Visits:
         visit, credentials = self._wanted(ticket)
         who = await self._who(request)
         if who is None and settings.login is not None:
-            return self._depart(settings, self._login(settings.login), [_LOGIN, ticket])
+            return self._depart(settings, self._login(settings.login), _LOGIN, ticket)
         self._check_same(visit, who)
         if credentials.source is not None:
-            return self._depart(settings, credentials.source.client, [_GIVE, ticket])
+            return self._depart(settings, credentials.source.client, _GIVE, ticket)
         return self._form(visit, ticket)
 
     async def take(self, request: Request) -> Response:
@@ -118,29 +119,26 @@ class _Visits:
             return self._form(visit, ticket, str(error))
         return await self._given(visit, credentials, token)
 
-    async def come_back(self, request: Request) -> Response:
-        """Take what a browser comes back with from an authorization server."""
+    async def come_back(self, request: Request, place: str) -> Response:
+        """Take what a browser comes back with from an authorization server, `place` being the end of its address."""
         settings, query = self._settings(), request.query_params
         cookie = request.cookies.get(_FLOW_COOKIE, "")
         flow = self._flow.returned(query.get("state", ""), cookie)
         if flow is None:
             text = "This browser did not begin here, or too long ago. Open the link again."
             raise _StopError(400, "That did not work", text)
-        purpose, ticket = flow.value
+        purpose, ticket, _ = flow.value
         visit, credentials = self._wanted(ticket)
+        source = self._began(settings, flow, credentials)
+        self._check_not_mixed_up(visit, purpose, source.client, place, query.get("iss"))
         if query.get("error"):
             text = f"The authorization server says: {jsonrpc.excerpt(query['error'])}. Nothing was stored."
             raise _StopError(400, "That did not work", text)
-        source = credentials.source
-        if purpose == _LOGIN and settings.login is not None:
-            config = self._broker.config
-            source = TokenSource.build(self._login(settings.login), self._broker.http, config.broker, config.ca_bundle)
-        else:
+        if purpose == _GIVE:
             self._check_same(visit, await self._who(request))
-        if source is None:
-            raise _StopError(400, "That did not work", "The configuration has changed meanwhile. Open the link again.")
         try:
-            token = await self._flow.end(source, settings.url + CALLBACK, query.get("code", ""), flow.verifier)
+            redirect_uri = _redirect_uri(settings, purpose, source.client)
+            token = await self._flow.end(source, redirect_uri, query.get("code", ""), flow.verifier)
         except CredentialError as error:
             logs.warning("user_token.failed", upstream=visit.upstream, problem=str(error))
             text = (
@@ -155,6 +153,29 @@ class _Visits:
         login = self._tickets.make(_LOGIN, visit.principal.hex(), LOGIN_FOR)
         self._set_cookie(answer, settings, _LOGIN_COOKIE, login, LOGIN_FOR)
         return answer
+
+    def _began(self, settings: UserTokens, flow: Return, credentials: TokenOfUser) -> TokenSource:
+        """Return the authorization server that a flow began at."""
+        purpose, _, began_at = flow.value
+        source = credentials.source if purpose == _GIVE else None
+        if purpose == _LOGIN and settings.login is not None:
+            config = self._broker.config
+            source = TokenSource.build(self._login(settings.login), self._broker.http, config.broker, config.ca_bundle)
+        if source is None or place_of(source.client) != began_at:
+            raise _StopError(400, "That did not work", "The configuration has changed meanwhile. Open the link again.")
+        return source
+
+    def _check_not_mixed_up(
+        self, visit: Visit, purpose: str, client: OAuthClient, place: str, issuer: str | None
+    ) -> None:
+        """Refuse what comes from another authorization server than the one that the browser was sent to. `issuer` is
+        what it says of itself (RFC 9207); the broker knows those of logins only."""
+        issuers = self._broker.config.broker.auth.issuers if purpose == _LOGIN and issuer is not None else ()
+        if place == _place(purpose, client) and (not issuers or issuer in {one.issuer for one in issuers}):
+            return
+        logs.warning("user_token.mixed_up", upstream=visit.upstream)
+        text = "This answer is of another authorization server than was asked. Tell the administrator."
+        raise _StopError(400, "That did not work", text)
 
     def _settings(self) -> UserTokens:
         settings = self._broker.config.broker.user_tokens
@@ -206,8 +227,9 @@ class _Visits:
             text = "This link was made for another user. If somebody sent it to you, tell the administrator."
             raise _StopError(403, "Not your link", text)
 
-    def _depart(self, settings: UserTokens, client: OAuthClient, value: list[str]) -> Response:
-        departure = self._flow.begin(client, settings.url + CALLBACK, value)
+    def _depart(self, settings: UserTokens, client: OAuthClient, purpose: str, ticket: str) -> Response:
+        redirect_uri = _redirect_uri(settings, purpose, client)
+        departure = self._flow.begin(client, redirect_uri, [purpose, ticket, place_of(client)])
         answer = RedirectResponse(departure.url, 303, headers=pages.HEADERS)
         self._set_cookie(answer, settings, _FLOW_COOKIE, departure.cookie, WITHIN)
         return answer
@@ -229,3 +251,11 @@ class _Visits:
         self._broker.streams.tell(visit.identity, orjson.dumps(done))
         text = f"{visit.upstream} can be used with your token now. You can close this page and go back to your client."
         return pages.message(200, "Done", text)
+
+
+def _place(purpose: str, client: OAuthClient) -> str:
+    return "login" if purpose == _LOGIN else place_of(client)
+
+
+def _redirect_uri(settings: UserTokens, purpose: str, client: OAuthClient) -> str:
+    return f"{settings.url}{CALLBACK}/{_place(purpose, client)}"
