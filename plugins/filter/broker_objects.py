@@ -59,6 +59,7 @@ EXAMPLES = r"""
       service_monitor: false
       service_monitor_labels: {}
       service_monitor_interval: 30s
+      session_key: "{{ lookup('ansible.builtin.file', 'session.key') }}"
       session_key_version: ""
       secrets: [{name: broker-oauth}]
       watched_namespaces: [mcp-servers]

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import SIGNING_KEY, environment
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_labels import labels, selector
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_start import settings_digest
 from ansible_collections.mcpops.gateway.plugins.module_utils._engine import MANAGER
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_input import structured
 
@@ -43,15 +44,16 @@ def broker_objects(config: str, settings: Settings) -> list[Object]:
     public_host,
     log_level, resources, env, node_selector, tolerations, oauth_protected_resource, drain, autoscaling,
     network_policy, gateway_namespace, network_policy_namespaces, service_monitor, service_monitor_labels,
-    service_monitor_interval, session_key_version, secrets, watched_namespaces (those whose registrations are served;
-    none: the servers are in the configuration); numbers and booleans may be text.
+    service_monitor_interval, session_key (of which only a digest of the settings is made), session_key_version,
+    secrets, watched_namespaces (those whose registrations are served; none: the servers are in the configuration);
+    numbers and booleans may be text.
     """
     name, namespace = str(settings["name"]), str(settings["namespace"])
     objects = [
         _object("v1", "ServiceAccount", name, settings, automountServiceAccountToken=False),
         _object("v1", "Secret", f"{name}-config", settings, type="Opaque", stringData={CONFIG_FILE: config}),
         _object("v1", "Service", name, settings, spec=_service(name, settings)),
-        _object("apps/v1", "Deployment", name, settings, spec=_deployment(name, settings)),
+        _object("apps/v1", "Deployment", name, settings, spec=_deployment(name, config, settings)),
     ]
     scaling = structured(settings["autoscaling"], "dict")
     if scaling:
@@ -80,11 +82,14 @@ def _service(name: str, settings: Settings) -> Object:
     return {"type": "ClusterIP", "selector": selector(name), "ports": [port]}
 
 
-def _deployment(name: str, settings: Settings) -> Object:
-    metadata: Object = {"labels": labels(name)}
+def _deployment(name: str, config: str, settings: Settings) -> Object:
+    # Pods that run reject settings that cannot be used, and only their log tells. New Pods do not start with them, so
+    # the rollout tells, and the Pods of before serve.
+    digest = settings_digest(config, str(settings["session_key"]))
+    metadata: Object = {"labels": labels(name), "annotations": {"mcpops.gateway/settings-digest": digest}}
     if settings["session_key_version"]:
         # The key is read at the start: another one means new Pods.
-        metadata["annotations"] = {"mcpops.gateway/session-key-version": str(settings["session_key_version"])}
+        metadata["annotations"]["mcpops.gateway/session-key-version"] = str(settings["session_key_version"])
     # With an autoscaler the number of Pods is the autoscaler's.
     replicas = {} if structured(settings["autoscaling"], "dict") else {"replicas": int(settings["replicas"])}
     return {
@@ -141,6 +146,8 @@ def _container(name: str, settings: Settings) -> Object:
         "readinessProbe": _probe("/readyz", period=5, failures=2),
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(STOP_PAUSE)]}}},
         "resources": structured(settings["resources"], "dict"),
+        # Why it does not start is then in the Pod's status, and needs no right to read logs.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

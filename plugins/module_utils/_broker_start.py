@@ -4,19 +4,41 @@
 
 # This module utility is PRIVATE to the collection: it can change or go away with any release.
 
-"""What of its configuration the broker reads at the start only, as a digest: another one needs another start."""
+"""Digests of the broker's configuration: another one needs another start."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import typing as t
 from urllib.parse import urlsplit
+
+from ansible_collections.mcpops.gateway.plugins.module_utils._yaml import YamlError, load_all_yaml
 
 START_KEYS = ("cluster", "drain")
 """Of the mapping ``broker``, beside ``store``; everything else takes effect while it runs."""
 STORE_KEYS = ("urlFile", "urlEnv", "passwordFile", "passwordEnv", "prefix", "caCert")
 """Of ``store``, whose values are no secrets, but for ``url``, of which only the address counts."""
+SERVER_KEYS = ("servers", "virtualServers")
+"""Of the configuration: what is served, as opposed to how."""
+
+
+def settings_digest(config: str, key: str) -> str:
+    """A digest of everything but the servers. ``config`` is the text of ``config.yaml``.
+
+    It may be shown to anybody although there are passwords among the settings: ``key`` is secret, and without it
+    guesses cannot be compared (RFC 2104).
+    """
+    try:
+        content = next(iter(load_all_yaml(config.encode().decode())), None)  # Ansible's own kind of text is not read
+    except YamlError:
+        content = None  # of somebody else: any other text is another configuration
+    text = config
+    if isinstance(content, dict):
+        settings = {name: value for name, value in content.items() if name not in SERVER_KEYS}
+        text = json.dumps(settings, sort_keys=True, default=str)
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def start_digest(config: t.Mapping[str, t.Any]) -> str:

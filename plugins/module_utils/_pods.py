@@ -26,6 +26,9 @@ CRASHES = 4
 """From so many restarts on a container in CrashLoopBackOff counts as hopeless: about a minute on a real cluster.
 Fewer are normal while what a program needs is still starting."""
 
+LAST_WORDS = 600
+"""Characters of a program's termination message that are told: its end, where the reason is."""
+
 
 class Pods:
     """The pods of one workload, as they are told one by one."""
@@ -117,4 +120,6 @@ def _end(state: Object | None) -> str:
     if not code:
         return ""
     reason = ended.get("reason")
-    return f"its program ended with exit code {code}" + (f" ({reason})" if reason not in (None, "", "Error") else "")
+    words = f"its program ended with exit code {code}" + (f" ({reason})" if reason not in (None, "", "Error") else "")
+    said = " / ".join(line.strip() for line in str(ended.get("message") or "").splitlines() if line.strip())
+    return f"{words} and said: {'...' if len(said) > LAST_WORDS else ''}{said[-LAST_WORDS:]}" if said else words

@@ -142,24 +142,53 @@ def test_the_second_run_changes_nothing(sandbox: Sandbox, account: dict[str, Any
 
 
 @pytest.mark.usefixtures("first")
+def test_settings_that_do_not_work_are_told_and_what_served_goes_on(
+    sandbox: Sandbox, account: dict[str, Any], role: str
+) -> None:
+    before, settings = pods(sandbox), config(sandbox)
+    wrong = {"policy": {"rules": [{"name": "staff", "allow": "principal.groups =="}]}}
+
+    play = sandbox.play(role, variables={**account, "mcp_gateway_broker_settings": wrong})
+    serving = {*pods(sandbox)}
+    restored = config(sandbox)
+    again = sandbox.play(role, variables=account)
+
+    assert play.exit_code != 0
+    said = " ".join(play.output.split())
+    for words in (
+        "Deployment mcp-system/mcp-broker cannot be rolled out", "its program ended with exit code 2 and said: ",
+        "broker.policy.rules[0] (staff): key 'allow' has the value 'principal.groups =='",
+        "The configuration of before is back, and the Pods of before serve with it.",
+    ):  # fmt: skip
+        assert words in said, play.output
+    assert serving >= {*before} and restored == settings
+    assert again.exit_code == 0 and again.recap()["changed"] == 0, again.output
+    assert pods(sandbox) == before
+
+
+@pytest.mark.usefixtures("first")
 def test_other_servers_need_no_new_pod(sandbox: Sandbox, account: dict[str, Any]) -> None:
     before = pods(sandbox)
     servers = [{**SERVERS[0], "prefix": "w_"}, {**SERVERS[1], "state": "disabled"}]
-    change = {"mcp_gateway_servers": servers, "mcp_gateway_broker_settings": "instructions: Ask politely."}
 
-    play = sandbox.play("site", variables={**account, **change, "mcp_gateway_verify_call": {}})
+    play = sandbox.play("site", variables={**account, "mcp_gateway_servers": servers, "mcp_gateway_verify_call": {}})
 
     assert play.exit_code == 0, play.output
     assert changed_tasks(play) == ["mcpops.gateway.broker : present | Run the broker"]
     assert pods(sandbox) == before
-    assert config(sandbox)["broker"]["instructions"] == "Ask politely."
+    assert [server["prefix"] for server in config(sandbox)["servers"]] == ["w_", "time_"]
 
 
 @pytest.mark.usefixtures("first")
-def test_the_route_leads_to_the_page_for_tokens_when_there_is_one(sandbox: Sandbox, account: dict[str, Any]) -> None:
+def test_other_settings_are_rolled_out_once_and_the_route_leads_to_the_page_for_tokens_when_there_is_one(
+    sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    before = pods(sandbox)
     asked = {**account, "mcp_gateway_broker_settings": "userTokens: {url: 'https://mcp.example.com'}"}
 
-    first, second = (sandbox.play("site", variables=asked) for _ in range(2))
+    first = sandbox.play("site", variables=asked)
+    between = pods(sandbox)
+    second = sandbox.play("site", variables=asked)
 
     assert first.exit_code == 0, first.output
     assert "mcpops.gateway.broker : present | Lead the Gateway's listener to the broker" in changed_tasks(first)
@@ -167,6 +196,7 @@ def test_the_route_leads_to_the_page_for_tokens_when_there_is_one(sandbox: Sandb
     rules = routes.get(name="mcp-broker", namespace=NAMESPACE).spec.rules
     assert "/tokens" in [match.path.value for rule in rules for match in rule.matches]
     assert second.exit_code == 0 and second.recap()["changed"] == 0, second.output
+    assert not {*between} & {*before} and pods(sandbox) == between
 
 
 @pytest.fixture(scope="module")

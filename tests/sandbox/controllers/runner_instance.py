@@ -10,6 +10,7 @@ kuberuntime_container.go, images/image_manager.go, prober/prober.go).
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -37,6 +38,9 @@ of Kubernetes'."""
 STEADY_SECONDS = 30.0
 """A container that ran this long starts again without a pause."""
 
+LAST_BYTES, LAST_LINES = 2048, 80
+"""Of its log in a container's termination message (kubernetes, pkg/kubelet/container/runtime.go)."""
+
 
 class Container:
     """A container of the pod: what its status tells, its process and when it may start again."""
@@ -49,6 +53,8 @@ class Container:
         self.pause = 0.0
         self.due = 0.0
         self.began = 0.0
+        self.log_start = 0
+        """Where in the log that begins which it has written since it was started."""
         self.up = asyncio.Event()
         """Whether its startup probe has succeeded; the others wait for it."""
         self.ended = False
@@ -177,6 +183,7 @@ class Instance:
         proxy = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), self._proxy)
         proxy |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
         log_file = self.log_file(container.spec["name"])
+        container.log_start = log_file.stat().st_size if log_file.exists() else 0
         try:
             container.child = await self._supervisor.start(
                 log_file.stem,
@@ -283,7 +290,15 @@ class Instance:
     def _on_exit(self, container: Container, code: int) -> None:
         container.child = None
         number = 128 - code if code < 0 else code
-        self._ended(container, number, "Completed" if code == 0 else "Error", "")
+        policy = container.spec.get("terminationMessagePolicy")
+        message = self._last_lines(container) if code and policy == "FallbackToLogsOnError" else ""
+        self._ended(container, number, "Completed" if code == 0 else "Error", message)
+
+    def _last_lines(self, container: Container) -> str:
+        """The end of what its program wrote since it started (the file of termination messages is always empty)."""
+        with self.log_file(container.spec["name"]).open("rb") as log:
+            log.seek(max(container.log_start, log.seek(0, os.SEEK_END) - LAST_BYTES))
+            return "".join(log.read().decode(errors="replace").splitlines(keepends=True)[-LAST_LINES:])
 
     def _ended(self, container: Container, code: int, reason: str, message: str) -> None:
         """Notes the end and decides when the container starts again."""

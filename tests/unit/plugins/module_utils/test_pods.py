@@ -43,6 +43,16 @@ def judged(*pods: dict[str, Any], verdict: Verdict = SLOW) -> Verdict:
             FAILED,
             "CrashLoopBackOff after 4 restarts, its program ended with exit code 137 (OOMKilled)",
         ),
+        (
+            one({"terminated": {"exitCode": 2, "reason": "Error", "message": "config.yaml: a is wrong\n  and b\n"}}),
+            PENDING,
+            "its program ended with exit code 2 and said: config.yaml: a is wrong / and b",
+        ),
+        (
+            one({"terminated": {"exitCode": 1, "message": "x" * 900 + " the reason"}}),
+            PENDING,
+            "and said: ..." + "x" * 589 + " the reason",
+        ),
         (one({"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "x" not found'}}), PENDING, '"x"'),
         (one({"terminated": {"exitCode": 1, "reason": "Error"}}), PENDING, "its program ended with exit code 1"),
         (one({"running": {}}), PENDING, "pod a, container broker runs and is not ready"),

@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
     "env": [], "oauth_protected_resource": {}, "drain": "", "network_policy": False,
     "gateway_namespace": "gateway-system", "autoscaling": {}, "network_policy_namespaces": [],
     "service_monitor": False, "service_monitor_labels": {}, "service_monitor_interval": "30s",
-    "session_key_version": "", "anonymous": False, "watched_namespaces": [], "secrets": [],
+    "session_key": "k", "session_key_version": "", "anonymous": False, "watched_namespaces": [], "secrets": [],
 }  # fmt: skip
 
 
@@ -310,7 +310,36 @@ class TestObjects:
         ):
             assert selector.items() <= labels
 
-    def test_the_configuration_is_in_no_argument_and_rolls_nothing_out(self) -> None:
+    @pytest.mark.parametrize(
+        ("other", "key"),
+        [
+            ("servers: []\nbroker: {store: {url: 'redis://:other@store'}}\n", "k"),
+            ("servers: []\nbroker: {cluster: {lease: a}}\n", "k"),
+            ("gatewayCACertPEM: a\nbroker: {store: {url: 'redis://:hush@store'}}\n", "k"),
+            ("servers: []\nbroker: {store: {url: 'redis://:hush@store'}}\n", "another"),
+            ("not: [yaml", "k"),
+        ],
+    )
+    def test_other_settings_roll_out(self, other: str, key: str) -> None:
+        text = "servers: []\nbroker: {store: {url: 'redis://:hush@store'}}\n"
+        same = "virtualServers: []\nbroker:\n  store: {'url': 'redis://:hush@store'}\nservers: [{name: a}]\n"
+
+        templates = [
+            next(one for one in made if one["kind"] == "Deployment")["spec"]["template"]["metadata"]
+            for made in (
+                broker_objects(text, SETTINGS),
+                broker_objects(same, SETTINGS),
+                broker_objects(other, {**SETTINGS, "session_key": key}),
+            )
+        ]
+
+        assert templates[0] == templates[1] != templates[2]
+        assert len(templates[0]["annotations"]["mcpops.gateway/settings-digest"]) == 32
+
+    def test_why_it_ended_is_in_the_status_of_the_pod(self) -> None:
+        assert container()["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+    def test_the_configuration_is_in_no_argument_and_other_servers_roll_nothing_out(self) -> None:
         first, second = (broker_objects(text, SETTINGS) for text in ("servers: []\n", "servers: [{name: a}]\n"))
 
         changed = [one["kind"] for one, other in zip(first, second, strict=True) if one != other]
