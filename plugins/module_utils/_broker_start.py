@@ -31,7 +31,7 @@ def settings_digest(config: str, key: str) -> str:
     guesses cannot be compared (RFC 2104).
     """
     try:
-        content = next(iter(load_all_yaml(config.encode().decode())), None)  # Ansible's own kind of text is not read
+        content = next(iter(load_all_yaml(str.encode(config).decode())), None)  # PyYAML takes no subclass
     except YamlError:
         content = None  # of somebody else: any other text is another configuration
     text = config

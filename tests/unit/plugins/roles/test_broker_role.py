@@ -22,6 +22,7 @@ from ansible_collections.mcpops.gateway.plugins.module_utils._broker_config impo
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_environment import environment_file
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_objects import broker_objects, owns_replicas_alone
 from ansible_collections.mcpops.gateway.plugins.module_utils._broker_rights import rights
+from ansible_collections.mcpops.gateway.plugins.module_utils._broker_start import settings_digest
 from ansible_collections.mcpops.gateway.plugins.module_utils._role_rules import rule_problems
 from mcpops_broker.config import auth, parse, secrets
 from mcpops_broker.config.credentials import ClientCredentials, OAuthClient, StaticHeader
@@ -335,6 +336,16 @@ class TestObjects:
 
         assert templates[0] == templates[1] != templates[2]
         assert len(templates[0]["annotations"]["mcpops.gateway/settings-digest"]) == 32
+
+    def test_the_digest_is_the_same_of_every_kind_of_text(self) -> None:
+        class Text(str):
+            """As ansible-core 2.16 has it: its bytes are of a kind of their own, too."""
+
+            def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+                raise AssertionError(encoding + errors)
+
+        assert settings_digest(Text("broker: {drain: 5}"), "k") == settings_digest("broker: {drain: 5}", "k")
+        assert settings_digest("broker: {drain: 5}", "k") != settings_digest("broker: {drain: 6}", "k")
 
     def test_why_it_ended_is_in_the_status_of_the_pod(self) -> None:
         assert container()["terminationMessagePolicy"] == "FallbackToLogsOnError"
