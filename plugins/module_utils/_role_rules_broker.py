@@ -48,6 +48,12 @@ _OWN_FOLDER = re.compile(r"(?!.*/\.\.?(/|$))(?=.*(mcp|broker))(/[\w.@+-]+){2,}/?
 """Never /usr/local, /var/log or the like: with the role's state absent the folder goes as a whole."""
 _FILE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """As names of Secrets; no path."""
+IN_PLACE_OF_SECRETS = {
+    "credential_secret": "credential",
+    "auth_secret": "auth.clientSecret (with auth.type header: auth.value)",
+    "ca_cert_secret": "ca_cert",
+}
+"""Options of a server that name a Secret, and what says the same on hosts."""
 MAX_REPLICAS = 1000
 MAX_WORKERS = 256
 """The broker's own bound of ``--workers``."""
@@ -156,11 +162,11 @@ def _host_problems(values: Values) -> Problems:
     for server in values.get("broker_servers") or []:
         if server.get("state") != "absent" and not server.get("url"):
             yield f"servers_list ({server.get('name')}): url is missing; on a host there are no Services to name"
-        for option in ("credential_secret", "ca_cert_secret"):
+        for option, instead in IN_PLACE_OF_SECRETS.items():
             if server.get(option):
                 yield (
                     f"servers_list ({server.get('name')}): {option} names a Secret of a cluster; on a host give"
-                    f" {option.removesuffix('_secret')} instead"
+                    f" {instead} instead"
                 )
     if values.get("broker_registrations"):
         yield "broker_registrations needs a cluster, where the registrations are; leave it out on a host"

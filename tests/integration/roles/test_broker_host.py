@@ -1,17 +1,23 @@
 # Copyright (c) 2026, mcpops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The broker as a service of this machine: folders of its own, no systemd, no rights. A story in order."""
+"""The broker as a service of this machine: folders of its own, no systemd. As root it is that of another user, and the
+umask is one that hides everything from others; else it is that of the one who runs the tests. A story in order.
+"""
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import pwd
 import re
+import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -38,6 +44,8 @@ PLAY = """
 SECRET = "Bearer never-to-be-shown"
 TOKEN = "never-to-be-shown-either-0123456789abcdef"
 ODD_NAME = 'It\'s $HOME, "quoted" \\ and 100 %'
+NOT_LOGGED = "--find-links /arguments-of-pip-are-not-shown"
+UMASK = 0o077
 OAUTH = [{"name": "OAUTH_AUTHORIZATION_SERVERS", "value": "https://sso.example.com"}]
 
 
@@ -46,6 +54,7 @@ class Host:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.user, self.python = user_and_python()
         (folder / "play.yml").write_text(PLAY)
         certificate, key = self_signed("localhost")
         self.certificate, self.key = folder / "tls.crt", folder / "tls.key"
@@ -62,6 +71,9 @@ class Host:
             "broker_config_dir": str(self.folder / "etc"),
             "broker_log_dir": str(self.folder / "log"),
             "broker_port": self.port,
+            "broker_user": self.user,
+            "broker_python": self.python,
+            "broker_pip_arguments": NOT_LOGGED,
             "broker_servers": [{"name": "a", "url": "http://127.0.0.1:9/mcp", "credential": SECRET}],
             "broker_env": [{"name": "OAUTH_RESOURCE_NAME", "value": ODD_NAME}, *OAUTH],
             **variables,
@@ -74,8 +86,10 @@ class Host:
             "ANSIBLE_NOCOLOR": "1",
         }
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "play.yml", "-e", json.dumps(given), *words]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-        assert SECRET not in done.stdout + done.stderr
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, umask=UMASK
+        )
+        assert not [said for said in (SECRET, NOT_LOGGED) if said in done.stdout + done.stderr]
         return done.returncode, done.stdout + done.stderr
 
     def healthy(self, scheme: str = "http") -> bool:
@@ -96,9 +110,29 @@ class Host:
         except urllib.error.HTTPError as error:
             return error.code
 
+    def runs_as(self) -> str:
+        """The user of the broker's process."""
+        program = [str(self.folder / "opt" / "supervisor" / "bin" / "supervisorctl")]
+        command = [*program, "-c", str(self.folder / "etc" / "supervisord.conf"), "pid", "mcpops-broker"]
+        process = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return pwd.getpwuid(Path("/proc", process).stat().st_uid).pw_name
+
     @property
     def log(self) -> str:
         return (self.folder / "log" / "broker.log").read_text()
+
+
+def user_and_python() -> tuple[str, str]:
+    """A user of no rights and a Python that it can run, if we are root and there is one; else ourselves."""
+    fits = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if os.getuid() == 0 and python and shutil.which("setpriv"):
+        if (
+            subprocess.run([python, "-c", fits], cwd="/", user="nobody", capture_output=True, check=False).returncode
+            == 0
+        ):
+            return "nobody", python
+    return getpass.getuser(), ""
 
 
 def changes(output: str) -> int:
@@ -108,10 +142,12 @@ def changes(output: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    made = Host(tmp_path_factory.mktemp("broker-host"))
-    yield made
-    made.run(broker_state="absent")
+def host() -> Iterator[Host]:
+    with tempfile.TemporaryDirectory(prefix="mcp-broker-host-") as folder:
+        Path(folder).chmod(0o755)  # pytest's own folders are for one user
+        made = Host(Path(folder))
+        yield made
+        made.run(broker_state="absent")
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +157,7 @@ def first(host: Host) -> tuple[int, str]:
 
 def test_wrong_input_is_told_together(host: Host) -> None:
     servers = [{"name": "a", "port": 1}, {"name": "b", "url": "http://b/mcp", "credential_secret": {"name": "x"}}]
+    servers[1] |= {"auth": {"type": "userToken", "tokenUrl": "https://idp/token"}, "auth_secret": {"name": "y"}}
 
     code, output = host.run(broker_servers=servers, broker_install_dir="/opt", broker_tls_key="x")
 
@@ -128,6 +165,7 @@ def test_wrong_input_is_told_together(host: Host) -> None:
     for said in (
         "servers_list (a): url is missing",
         "servers_list (b): credential_secret names a Secret of a cluster; on a host give credential instead",
+        "servers_list (b): auth_secret names a Secret of a cluster; on a host give auth.clientSecret",
         "broker_install_dir '/opt' is not the absolute path of a folder of its own",
         "broker_tls_certificate and broker_tls_key need each other",
     ):
@@ -153,8 +191,44 @@ def test_check_mode_predicts_and_writes_nothing(host: Host) -> None:
 def test_it_runs_and_its_environment_arrives(host: Host, first: tuple[int, str]) -> None:
     assert first[0] == 0, first[1]
     assert host.healthy() and "sessionKey=GATEWAY_SIGNING_KEY" in host.log
+    assert host.runs_as() == host.user
+    owners = {path.owner() for path in (host.folder / "etc").rglob("*")}
+    assert owners == {getpass.getuser()}, "only root may write what it reads"
     with urllib.request.urlopen(f"http://localhost:{host.port}/.well-known/oauth-protected-resource") as answer:
         assert json.load(answer)["resource_name"] == ODD_NAME
+
+
+@pytest.mark.usefixtures("first")
+def test_whoever_it_runs_as_can_run_it(host: Host) -> None:
+    installed = [path for path in (host.folder / "opt" / "releases").rglob("*") if not path.is_symlink()]
+
+    assert installed
+    assert not [path for path in installed if path.stat().st_mode & 0o005 != (0o005 if path.is_dir() else 0o004)]
+
+
+@pytest.mark.usefixtures("first")
+def test_a_user_that_is_not_there_is_told(host: Host) -> None:
+    if os.getuid() != 0:
+        pytest.skip("without rights it runs as this user, whichever is named")
+
+    code, output = host.run(broker_user="mcp-nobody-of-this-name")
+
+    assert code != 0
+    assert "broker_user mcp-nobody-of-this-name does not exist on localhost; create it" in " ".join(output.split())
+
+
+@pytest.mark.usefixtures("first")
+def test_a_file_that_its_user_cannot_read_is_refused(host: Host) -> None:
+    if host.user == getpass.getuser():
+        pytest.skip("it runs as this user, who can read everything that it has made")
+    token = host.folder / "root-only"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+
+    code, output = host.run(broker_settings={"admin": {"tokenFile": str(token)}})
+
+    assert code != 0
+    assert "root-only is not valid: the file cannot be read (Permission denied)" in " ".join(output.split())
 
 
 @pytest.mark.usefixtures("first")
@@ -227,6 +301,27 @@ def test_files_with_secrets_arrive_and_go_and_every_area_can_be_set(host: Host) 
     code, output = host.run(broker_secrets=[{"name": "admin", "content": other}, secrets[1]], **given)
     assert (code, changes(output), host.log.count("listening")) == (0, 1, starts), output
     wait_until(lambda: host.status(other) == 200, "the broker has read it again")
+
+    kept = {path.name: (path.read_text(), path.stat().st_mode) for path in folder.iterdir()}
+    changed = [{"name": "admin", "content": "short"}, {"name": "new", "content": TOKEN}]
+    code, output = host.run(broker_secrets=changed, **given)
+    assert code != 0 and "nothing was changed" in output, output
+    assert {path.name: (path.read_text(), path.stat().st_mode) for path in folder.iterdir()} == kept
+
+    changed[0]["content"] = TOKEN
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        there = {"broker_port": taken.getsockname()[1], "broker_wait_timeout": 2}
+        code, output = host.run(broker_secrets=[*changed, secrets[1]], **given, **there)
+    assert code != 0 and "What ran before is back and serves." in output, output
+    assert {path.name: (path.read_text(), path.stat().st_mode) for path in folder.iterdir()} == kept
+    assert host.status(other) == 200
+
+    settings["store"]["prefix"], starts = "another", host.log.count("listening")
+    secrets[0]["content"] = other
+    code, output = host.run(broker_secrets=secrets, **given)
+    again, repeated = host.run(broker_secrets=secrets, **given)
+    assert (code, again, changes(repeated), host.log.count("listening")) == (0, 0, 0, starts + 1), output + repeated
 
     del settings["admin"], settings["store"]
     code, output = host.run(broker_settings=settings)

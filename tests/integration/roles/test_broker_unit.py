@@ -34,6 +34,24 @@ PLAY = """
         - {name: mcpops-broker-low.service, port: 443}
       vars:
         broker_port: "{{ item.port }}"
+    - ansible.builtin.template:
+        src: "{{ role_path }}/templates/supervisord.conf.j2"
+        dest: "{{ playbook_dir }}/{{ item.name }}"
+        mode: "0644"
+      loop:
+        - {name: of-root.conf, ids: ["0", "990", "991"]}
+        - {name: of-a-user.conf, ids: ["1000", "990", "991"]}
+      vars:
+        __broker_ids: "{{ item.ids }}"
+    - ansible.builtin.copy:
+        content: "{{ __broker_hidden_files | to_json }}"
+        dest: "{{ playbook_dir }}/hidden.json"
+        mode: "0644"
+      vars:
+        broker_settings:
+          admin: {tokenFile: /home/me/token}
+          store: {urlFile: /etc/mcpops-broker/secrets/store, passwordFile: /tmp/password}
+          instructions: 'tokenFile: "/root/x"'
 """
 MOST_EXPOSED = 20
 """Of 100, where systemd counts from 0 (closed) to 10 in tenths; a service without settings has 96."""
@@ -89,3 +107,21 @@ def test_only_a_low_port_needs_a_capability(units: Path) -> None:
 
     assert "AmbientCapabilities=" not in high and "\nCapabilityBoundingSet=\n" in high
     assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in low
+
+
+def test_it_runs_as_its_user_and_in_that_users_group(units: Path) -> None:
+    unit = (units / "mcpops-broker.service").read_text()
+
+    assert "\nUser=mcpops-broker\n" in unit
+    assert "\nGroup=" not in unit, "a user's primary group may have any name"
+
+
+def test_by_supervisord_it_runs_as_its_user_when_that_can_be(units: Path) -> None:
+    of_root, of_a_user = ((units / f"of-{name}.conf").read_text() for name in ("root", "a-user"))
+
+    assert "\nuser=root\n" in of_root and "\nuser=mcpops-broker\n" in of_root
+    assert "\nuser=" not in of_a_user
+
+
+def test_files_that_the_sandbox_hides_are_found(units: Path) -> None:
+    assert json.loads((units / "hidden.json").read_text()) == ["/home/me/token", "/tmp/password"]
