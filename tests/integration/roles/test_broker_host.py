@@ -127,11 +127,8 @@ def user_and_python() -> tuple[str, str]:
     fits = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
     python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
     if os.getuid() == 0 and python and shutil.which("setpriv"):
-        if (
-            subprocess.run([python, "-c", fits], cwd="/", user="nobody", capture_output=True, check=False).returncode
-            == 0
-        ):
-            return "nobody", python
+        done = subprocess.run([python, "-c", fits], cwd="/", user="nobody", capture_output=True, check=False)
+        return ("nobody", python) if done.returncode == 0 else ("root", "")
     return getpass.getuser(), ""
 
 
