@@ -225,7 +225,7 @@ def test_a_file_that_its_user_cannot_read_is_refused(host: Host) -> None:
     code, output = host.run(broker_settings={"admin": {"tokenFile": str(token)}})
 
     assert code != 0
-    assert "root-only is not valid: the file cannot be read (Permission denied)" in " ".join(output.split())
+    assert "root-only': the file cannot be read (Permission denied)" in " ".join(output.split())
 
 
 @pytest.mark.usefixtures("first")
