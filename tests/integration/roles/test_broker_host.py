@@ -317,8 +317,7 @@ def test_files_with_secrets_arrive_and_go_and_every_area_can_be_set(host: Host) 
     settings["store"]["prefix"], starts = "another", host.log.count("listening")
     secrets[0]["content"] = other
     code, output = host.run(broker_secrets=secrets, **given)
-    again, repeated = host.run(broker_secrets=secrets, **given)
-    assert (code, again, changes(repeated), host.log.count("listening")) == (0, 0, 0, starts + 1), output + repeated
+    assert (code, host.log.count("listening")) == (0, starts + 1), output
 
     del settings["admin"], settings["store"]
     code, output = host.run(broker_settings=settings)
