@@ -64,9 +64,12 @@ class ReplicaSessions:
         self._background.start(self._quietly(self._register.failed(_place(upstream, identity))), "share session")
 
     async def may_end(self, upstream: Upstream, identity: str, session: UpstreamSession) -> bool:
-        """Tell whether it is this worker that ends a session of a client that has ended."""
+        """Tell whether it is this worker that ends a session: its client has ended, or it has no more use for it."""
         if self._broker.draining and self._others_there:
             return False
+        successor = self._broker.upstreams.get(upstream.server.name)
+        if successor is not None and successor is not upstream and _digest(successor) == _digest(upstream):
+            return False  # the same server under other settings, with a new credential perhaps: it is used on
         try:
             return await self._register.take(_place(upstream, identity)) is not None
         except StoreDownError:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from mcpops_broker.config.credentials import Passthrough
-from mcpops_broker.config.model import BrokerOptions, Server
+from mcpops_broker.config.model import BrokerOptions, Server, Timeouts
 from mcpops_broker.net.client import Target
 from mcpops_broker.principal import ANONYMOUS, How, Principal
 from mcpops_broker.upstream.errors import UpstreamError
@@ -133,10 +133,20 @@ class Call(Exchange):
         raise NotImplementedError
 
 
-def make(http: Sessions, **settings: Any) -> Upstream:
-    """Return an upstream before it is started."""
+def make(http: Sessions, total: float = 600.0, **settings: Any) -> Upstream:
+    """Return an upstream before it is started; its requests may take `total` seconds."""
     server = Server("ns/x", "http://127.0.0.1:9/mcp", protocol="session", **settings)
-    return Upstream(server, http, BrokerOptions(), None, changed=lambda: None, updated=lambda upstream, uri: None)
+    options = BrokerOptions(timeouts=Timeouts(total=total))
+    return Upstream(server, http, options, None, changed=lambda: None, updated=lambda upstream, uri: None)
+
+
+async def lending(http: Sessions, total: float) -> Upstream:
+    """Return an upstream that runs, with a session that another worker has asked for."""
+    upstream = make(http, total)
+    upstream.start()
+    await upstream.asked.wait()
+    assert (await upstream.session_for(Client("ann", "2025-11-25"), None))["id"] == "s1"
+    return upstream
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -215,3 +225,35 @@ async def test_a_list_that_fails_ends_the_reading_of_the_others() -> None:
         await read_listing("ns/x", Peer(Era.SESSION, "2025-11-25", LISTS), call)
 
     assert sorted(ended) == ["prompts/list", "resources/list", "resources/templates/list"]
+
+
+async def test_a_server_with_new_settings_keeps_the_old_session_for_calls_of_other_workers() -> None:
+    http = Sessions()
+    upstream = await lending(http, total=600)
+
+    retiring = asyncio.create_task(upstream.retire(1))
+    await until(lambda: http.deleted)
+    assert http.deleted == ["s0"], "the broker's own session only"
+
+    retiring.cancel()  # the broker stops
+    await asyncio.wait([retiring])
+    assert http.deleted == ["s0", "s1"]
+
+
+async def test_sessions_of_other_workers_are_ended_when_their_calls_have_had_their_time() -> None:
+    http = Sessions()
+    upstream = await lending(http, total=0.01)
+
+    await upstream.retire(1)
+
+    assert http.deleted == ["s0", "s1"]
+
+
+async def test_a_session_that_nobody_else_uses_ends_at_once() -> None:
+    http = Sessions()
+    upstream = make(http)
+    await upstream.request(Call(Client("ann", "2025-11-25")), "tools/call", {"name": "t"})
+
+    await upstream.retire(1)
+
+    assert (http.opened, http.deleted) == (["s0"], ["s0"])

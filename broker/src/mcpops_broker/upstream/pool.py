@@ -87,6 +87,11 @@ class SessionPool:
         """Return the sessions that other replicas may use, by client."""
         return {identity: one for identity, one in self._sessions.items() if one.shared is not None}
 
+    @property
+    def used_elsewhere(self) -> bool:
+        """Whether other workers may be using sessions that were opened here."""
+        return any((one.lent or one.shared) and not one.borrowed for one in self._sessions.values())
+
     def borrowed(self) -> list[str]:
         """Return whose sessions are used here though another worker ends them."""
         return [identity for identity, session in self._sessions.items() if session.borrowed]

@@ -128,12 +128,18 @@ class Upstream:
         self._subscriptions.expect(uris)
 
     async def retire(self, grace: float) -> None:
-        """Stop listing at once, and close when the requests in flight have ended."""
+        """Stop listing at once, and close when the requests in flight have ended. Those of other workers in sessions
+        that were opened here are not seen: they get as long as a request may take."""
         self._stop()
-        while self.active:
-            self._idle.clear()
-            await self._idle.wait()
-        await self.close(grace)
+        try:
+            while self.active:
+                self._idle.clear()
+                await self._idle.wait()
+            if self.client_sessions.used_elsewhere:
+                self._eras.main.disconnect()  # nobody needs the broker's own session meanwhile
+                await asyncio.sleep(self._options.timeouts.total)
+        finally:
+            await self.close(grace)
 
     async def close(self, grace: float) -> None:
         """End all sessions and tasks; what must be said to the upstream gets `grace` seconds."""
