@@ -15,7 +15,7 @@ import uvicorn
 from broker.scripted import until
 from mcpops_broker.config.model import MAX_HEADERS
 from mcpops_broker.web import connection as module
-from mcpops_broker.web.connection import Connection, Room
+from mcpops_broker.web.connection import MOST_WAITING, Connection, Room
 from uvicorn.server import ServerState
 
 OFFER = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAA\r\n"
@@ -24,8 +24,13 @@ Connect = Callable[[], Any]
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the names of the headers and the body; /large with 8 MB, /early before the body is there."""
+    """Answer with the names of the headers and the body; /large with 8 MB, /early before the body is there,
+    /never not at all."""
     body = b""
+    if scope["path"] == "/never":
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return
     if scope["path"] == "/large":
         body = b"x" * (8 << 20)
     elif scope["path"] != "/early":
@@ -344,3 +349,40 @@ async def test_what_is_around_a_body_has_an_end(endless: bytes) -> None:
                 await asyncio.sleep(0)
 
         assert sent < 8 * MAX_HEADERS
+
+
+async def test_requests_that_wait_for_an_answer_before_them_are_answered_in_turn() -> None:
+    async with serving() as (_, connect):
+        reader, writer = await connect()
+        for _ in range(2):
+            bodies = [b"%02d" % number for number in range(1 + MOST_WAITING)]
+            writer.write(b"".join(b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n" + body for body in bodies))
+
+            assert [(await answer(reader))[1] for _ in bodies] == bodies
+        writer.close()
+
+
+@pytest.mark.parametrize("first", [b"", b"GET / HTTP/1.1\r\nhost: x\r\n" + OFFER + b"\r\n"])
+async def test_a_client_that_sends_requests_without_end_before_it_has_an_answer_is_given_up(first: bytes) -> None:
+    state = ServerState()
+    async with serving(state=state) as (ended, connect):
+        reader, writer = await connect()
+        writer.write(first + (2 + MOST_WAITING) * b"GET /never HTTP/1.1\r\n\r\n")
+
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+        await asyncio.wait_for(ended.wait(), 30)
+        await until(lambda: not state.tasks, "the request has ended")
+        writer.close()
+
+
+async def test_a_request_with_another_behind_it_hears_that_its_client_has_gone() -> None:
+    state = ServerState()
+    async with serving(state=state) as (ended, connect):
+        _, writer = await connect()
+        writer.write(2 * b"GET /never HTTP/1.1\r\n\r\n")
+        await until(lambda: state.tasks, "a request is served")
+        writer.transport.abort()
+
+        await asyncio.wait_for(ended.wait(), 30)
+        await until(lambda: not state.tasks, "the request has ended")

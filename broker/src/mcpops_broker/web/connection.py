@@ -4,8 +4,10 @@
 HTTP/2.
 
 uvicorn puts no bound on the size of a request's head, nor on the time that a head takes to arrive or that an answer
-takes to be read, and drops the body of a request that offers to continue in HTTP/2 (`Upgrade: h2c`), which Java's
-HTTP client does by default. RFC 9110 section 7.8: a server may ignore the offer, and then answers the request as it is.
+takes to be read, nor on the requests that are sent before the first is answered (pipelining). Of such requests it tells
+only the last that the client has gone. It drops the body of a request that offers to continue in HTTP/2
+(`Upgrade: h2c`), which Java's HTTP client does by default. RFC 9110 section 7.8: a server may ignore the offer, and
+then answers the request as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mcpops_broker import logs
 from mcpops_broker.config.model import MAX_HEADERS
@@ -29,6 +31,9 @@ FAREWELL = 2.0
 has begun: clients opened it before they could know."""
 READ_TIMEOUT = 60.0
 """Seconds without any progress after which a client that does not read its answer is given up."""
+MOST_WAITING = 16
+"""Requests of a connection that wait for the answer to one before them. A request of 20 bytes takes 2 KB here, and one
+read may bring thousands; clients of MCP send none before they have their answer (RFC 9112 section 9.3.2)."""
 _LARGE = 16 * 1024
 """Bytes from which copying them costs as much as a write of its own."""
 _FULL = (
@@ -36,6 +41,10 @@ _FULL = (
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n\r\ntoo many connections\n"
 )
 _OFFER = frozenset({b"upgrade", b"http2-settings", b"connection"})
+
+
+class _TooManyError(Exception):
+    """More requests wait than `MOST_WAITING`."""
 
 
 class _Joined:
@@ -129,6 +138,8 @@ class Connection(HttpToolsProtocol):
     """Bytes of it since it began, or since the last of its body: the head, or what is around the pieces of a body."""
     _last = False
     """Whether the broker stops and the connection ends after the request that is on its way."""
+    _running: RequestResponseCycle | None = None
+    """The request that is served, or was last."""
     _patience: asyncio.TimerHandle | None = None
     """Ends a connection on which no request arrives."""
     _unread: asyncio.TimerHandle | None = None
@@ -153,6 +164,11 @@ class Connection(HttpToolsProtocol):
         for timer in (self._patience, self._unread):
             if timer is not None:
                 timer.cancel()
+        self.pipeline.clear()
+        running = self._running
+        if running is not None and not running.response_complete:  # uvicorn tells the last that has come
+            running.disconnected = True
+            running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -164,6 +180,10 @@ class Connection(HttpToolsProtocol):
             self._decline(data[offer.args[0] :])
             return
         except httptools.HttpParserError:
+            if len(self.pipeline) >= MOST_WAITING:
+                logs.warning("client.pipelines", limit=MOST_WAITING)
+                self.transport.abort()
+                return
             self.send_400_response("Invalid HTTP request received.")
             return
         if self._open:
@@ -176,7 +196,9 @@ class Connection(HttpToolsProtocol):
             self._wait_for_head()
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Begin a request; raise `_TooManyError`, which ends the parser's work, when too many wait."""
+        if len(self.pipeline) >= MOST_WAITING:
+            raise _TooManyError
         self._open, self._head_open, self._head_size = True, True, 0
         super().on_message_begin()
 
@@ -234,6 +256,10 @@ class Connection(HttpToolsProtocol):
             self._unread.cancel()
             self._unread = None
         super().resume_writing()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _should_upgrade(self) -> bool:
         """Say that a request with an offer is not served yet: `_decline` begins it again without the offer."""
