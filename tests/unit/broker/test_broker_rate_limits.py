@@ -14,7 +14,7 @@ import pytest
 from broker.harness import wait_until
 from mcpops_broker.access import counters
 from mcpops_broker.access.counters import Counters, period_end
-from mcpops_broker.access.kept_quotas import KeptQuotas
+from mcpops_broker.access.kept_quotas import PARTS, KeptQuotas
 from mcpops_broker.access.limits import RateLimits
 from mcpops_broker.bus import Bus, make_buses
 from mcpops_broker.config.limits import METHODS, STREAM, Per, Period, RateLimit
@@ -300,6 +300,73 @@ async def test_quotas_outlive_all_workers_in_a_store() -> None:
     clock.now += 86_400.0
     await KeptQuotas(after.counters, store).save()
     assert allowed(calling(after)) == 8
+
+
+class CountingStore(MemoryStore):
+    """A store that counts what it is asked; a write to `gate`, if that is set, waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__(Bus())
+        self.read: list[str] = []
+        self.written: list[int] = []
+        self.gate: asyncio.Event | None = None
+
+    async def get(self, key: str) -> bytes | None:
+        self.read.append(key)
+        return await super().get(key)
+
+    async def set(self, key: str, value: bytes, ttl: float) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        self.written.append(len(value))
+        await super().set(key, value, ttl)
+
+
+async def test_only_quotas_that_have_changed_are_stored_in_small_parts() -> None:
+    limit, clock, store = RateLimit("daily", quota=10, per=frozenset({Per.PRINCIPAL})), Clock(), CountingStore()
+    buses = make_buses(2)
+    one, other = (limits(limit, clock=clock, bus=bus) for bus in buses)
+    kept = KeptQuotas(one.counters, store)
+    everybody = [Principal(f"key:{number}", How.KEY, "") for number in range(2000)]
+    for who in everybody:
+        calling(one, who)()
+    await kept.save()
+    assert len(store.read) == len(store.written) == PARTS
+    assert max(store.written) < sum(store.written) / 16
+
+    await kept.save()
+    assert len(store.read) == PARTS, "nothing was used"
+    calling(one, everybody[7])()
+    await kept.save()
+    assert len(store.read) == len(store.written) == PARTS + 1
+
+    for bus in buses:
+        bus.connect()
+    calling(other, everybody[8])()
+    calling(other, BOB)()
+    await asyncio.to_thread(wait_until, lambda: len(one.counters) == 2001, "the other has told")
+    await kept.save()
+    after = limits(limit, clock=clock)
+    await KeptQuotas(after.counters, store).save()
+    assert [allowed(calling(after, who)) for who in (*everybody[6:9], BOB)] == [9, 8, 8, 9]
+
+
+async def test_what_a_stop_interrupts_is_stored_all_the_same() -> None:
+    limit, store = RateLimit("daily", quota=10), CountingStore()
+    one = limits(limit, clock=Clock())
+    for number in range(100):
+        calling(one, Principal(f"key:{number}", How.KEY, ""))()
+    store.gate = asyncio.Event()
+    keeping = asyncio.create_task(KeptQuotas(one.counters, store).run())
+    await asyncio.sleep(0)
+
+    keeping.cancel()
+    store.gate.set()
+    await asyncio.gather(keeping, return_exceptions=True)
+
+    after = limits(limit, clock=Clock())
+    await KeptQuotas(after.counters, store).save()
+    assert len(after.counters) == 100
 
 
 async def test_a_worker_that_starts_again_learns_what_was_used() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mcpops_broker.bus import Bus
@@ -50,6 +50,8 @@ class Counters:
         self._untold: dict[Key, int] = {}
         self._unheard = False
         """Whether other replicas were not told of use of rates."""
+        self._changed: set[Key] | None = None
+        """Quotas that were used, here or elsewhere, since `changed_quotas` was asked; None: nobody asks."""
         bus.on(_USED, self._others_used)
         bus.on(_STATE, self._learn)
 
@@ -100,10 +102,18 @@ class Counters:
         now = self._monotonic()
         return [[*key, earned - now] for key, earned in self._earned.items() if earned > now]
 
-    def quotas(self) -> list[list[Any]]:
-        """Return the use of all quotas whose periods have not ended: the key, the number and the period's end."""
+    def quotas(self, keys: Iterable[Key] | None = None) -> list[list[Any]]:
+        """Return the use of these quotas, by default of all, whose periods have not ended: the key, the number and the
+        period's end."""
         now = self._clock()
-        return [[*key, *count] for key, count in self._counts.items() if count[1] > now]
+        counts = ((key, self._counts.get(key, (0, 0.0))) for key in (self._counts if keys is None else keys))
+        return [[*key, *count] for key, count in counts if count[1] > now]
+
+    def changed_quotas(self) -> set[Key]:
+        """Return the keys of the quotas that were used since this was asked, the first time of all."""
+        self._tell()
+        changed, self._changed = self._changed, set()
+        return set(self._counts) if changed is None else changed
 
     def learn_quotas(self, quotas: list[list[Any]]) -> None:
         """Take over what somebody else knows of quotas; several may know the same."""
@@ -135,6 +145,7 @@ class Counters:
         untold, self._untold = self._untold, {}
         if not untold:
             return
+        self._note_changed(untold)
         if not self._unheard and not self._bus.waits:
             self._bus.send(_USED, [[*key, number] for key, number in untold.items()])
             return
@@ -149,11 +160,16 @@ class Counters:
         if not self._unheard:
             self._bus.send(_STATE, [self._rates(), []])
 
+    def _note_changed(self, keys: Iterable[Key]) -> None:
+        if self._changed is not None:
+            self._changed.update(key for key in keys if key in self._counts)
+
     def _others_used(self, value: list[list[Any]], sender: str) -> None:
         for *key, number in value:
             limit = self._limits.get(key[0])
             if limit is not None:  # otherwise the other worker has read another configuration by now
                 self._add(limit, tuple(key), number)
+        self._note_changed(tuple(key) for *key, _ in value)
 
     def _learn(self, value: tuple[list[list[Any]], list[list[Any]]], sender: str) -> None:
         """Take over what another worker knows; several tell the same."""
