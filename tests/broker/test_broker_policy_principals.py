@@ -49,7 +49,7 @@ def running(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                     "issuers": [{"issuer": issuer.url}],
                     "apiKeys": [{"name": "robot", "hash": hashed(KEY.encode()), "groups": ["ops"], "scopes": ["mcp"]}],
                 },
-                "admin": {"public": ["status"]},
+                "admin": {"public": ["status", "metrics"]},
             },
         }
         with run_broker(tmp_path_factory.mktemp("principals"), config, "--workers", "2") as broker:

@@ -86,7 +86,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 "policy": {
                     "rules": [{"name": "staff", "allow": "'staff' in principal.groups || tool.name != 'gh_evil'"}]
                 },
-                "admin": {"token": TOKEN, "public": ["ui", "status"]},
+                "admin": {"token": TOKEN, "public": ["ui", "status", "metrics"]},
             },
         }
         broker = stack.enter_context(run_broker(tmp_path_factory.mktemp("ui"), config, "--workers", "2"))
