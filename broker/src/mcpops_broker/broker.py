@@ -136,6 +136,7 @@ class Broker:
             capacity=settings.limits.sessions,
             idle=settings.session_idle,
             dropped=self._session_dropped,
+            returned=lambda session: bus.send("returned", session.id),
         )
         self.stateless_clients = StatelessClients(
             capacity=settings.limits.sessions, idle=settings.session_idle, dropped=self._leave_upstream_sessions

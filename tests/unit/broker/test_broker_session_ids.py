@@ -74,7 +74,14 @@ class Sessions:
         self.now = 1000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         self.dropped: list[Session] = []
-        self.store = SessionStore(Sealer([SECRET], 3600), capacity=capacity, idle=60, dropped=self.dropped.append)
+        self.returned: list[Session] = []
+        self.store = SessionStore(
+            Sealer([SECRET], 3600),
+            capacity=capacity,
+            idle=60,
+            dropped=self.dropped.append,
+            returned=self.returned.append,
+        )
 
     def start(self) -> str:
         return self.store.start(OWNER, "2025-11-25", 0)
@@ -162,3 +169,23 @@ def test_the_session_idle_longest_makes_room(monkeypatch: pytest.MonkeyPatch) ->
 
     assert [session.id for session in sessions.dropped] == [second_id]
     assert len(sessions.store) == 2
+
+
+def test_a_session_that_was_forgotten_may_have_been_here_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = Sessions(monkeypatch)
+    clock = 1_000_000.0
+    monkeypatch.setattr(time, "time", lambda: clock)
+    old, ended = sessions.start(), sessions.start()
+    sessions.find(old)
+    sessions.now += 61
+    sessions.store.sweep()
+    clock += 1
+    young = sessions.start()
+    sessions.find(ended)
+    sessions.store.end(ended)
+    sessions.returned.clear()
+
+    sessions.find(young)
+    returned = sessions.find(old)
+
+    assert sessions.returned == [returned]

@@ -46,6 +46,21 @@ def connect(broker: Broker) -> None:
         if (session := broker.sessions.find(value[0])) is not None:
             broker.background.start(broker.watched_resources.remove(session, value[1]), "unsubscribe")
 
+    def returned(session_id: str, sender: str) -> None:
+        if (session := broker.sessions.peek(session_id)) is not None:
+            log_level, watched = session.client.log_level, broker.watched_resources.of_session(session)
+            if log_level is not None or watched:
+                bus.send("recalled", [session_id, log_level, watched], sender)
+
+    def recalled(value: tuple[str, str | None, list[tuple[str, str]]], sender: str) -> None:
+        session_id, log_level, watched = value
+        if (session := broker.sessions.peek(session_id)) is None:
+            return
+        if log_level is not None and session.client.log_level is None:  # else its client has chosen another meanwhile
+            session.set_log_level(log_level)
+        for upstream, uri in watched:
+            broker.background.start(broker.watched_resources.add_later(session, upstream, uri), "subscribe")
+
     def lost(sender: str) -> None:
         broker.streams.worker_gone(sender)
         broker.resumption.worker_gone(sender)
@@ -75,6 +90,8 @@ def connect(broker: Broker) -> None:
     bus.on("subscribed", subscribed)
     bus.on("watched", lambda value, sender: broker.watched_resources.shared(value[0], value[1], sender))
     bus.on("unsubscribed", unsubscribed)
+    bus.on("returned", returned)
+    bus.on("recalled", recalled)
     bus.on("cancel", cancel)
     bus.on("tell", lambda value, sender: session_messages.tell_upstreams(broker, *value))
     bus.on("response", lambda value, sender: broker.asks.respond(*value))

@@ -126,6 +126,10 @@ class WatchedResources:
             for session in sessions.values()
         ]
 
+    def of_session(self, session: Session) -> list[tuple[str, str]]:
+        """Return a session's subscriptions (upstream, URI), for a worker that had forgotten the session."""
+        return [(upstream, uri) for uri, upstream in self._upstreams.get(session.key.identity, {}).items()]
+
     def of(self, upstream: str) -> list[str]:
         """Return the URIs that sessions are subscribed to at an upstream, as often as they are."""
         return [uri for (name, uri), sessions in self._sessions.items() if name == upstream for _ in sessions]

@@ -49,14 +49,26 @@ class Session:
 class SessionStore:
     """Finds sessions by id and keeps those in use.
 
-    `dropped` is called for every session that leaves the memory, so that its upstream sessions can be closed.
+    `dropped` is called for every session that leaves the memory, so that its upstream sessions can be closed;
+    `returned` for one that comes into it and may have been here before: other workers may remember more of it.
     """
 
-    def __init__(self, sealer: Sealer, *, capacity: int, idle: float, dropped: Callable[[Session], None]) -> None:
+    def __init__(
+        self,
+        sealer: Sealer,
+        *,
+        capacity: int,
+        idle: float,
+        dropped: Callable[[Session], None],
+        returned: Callable[[Session], None],
+    ) -> None:
         self.sealer = sealer
         self.capacity = capacity
         self.idle = idle
         self._dropped = dropped
+        self._returned = returned
+        self._forgotten = 0
+        """Birth of the youngest session that left the memory though it had not ended: younger ones are new here."""
         self._sessions: dict[str, Session] = {}
         self._ended: dict[str, int] = {}
 
@@ -79,6 +91,8 @@ class SessionStore:
                 return None
             self._make_room()
             session = self._sessions[session_id] = Session(session_id, key, now)
+            if key.born <= self._forgotten:
+                self._returned(session)
         elif owner is not None and owner != session.key.owner:
             return None
         elif self.sealer.expired(session.key.born):
@@ -86,6 +100,10 @@ class SessionStore:
             return None
         session.used = now
         return session
+
+    def peek(self, session_id: str) -> Session | None:
+        """Return the session with this id if it is in memory."""
+        return self._sessions.get(session_id)
 
     def use(self, secrets: Secrets) -> None:
         """Take other secrets; sessions whose ids they do not open are gone."""
@@ -125,7 +143,7 @@ class SessionStore:
         now = time.monotonic()
         for session in list(self._sessions.values()):
             if not session.busy and now - session.used > self.idle:
-                self._drop(session)
+                self._forget(session)
         for session_id in [name for name, born in self._ended.items() if self.sealer.expired(born)]:
             del self._ended[session_id]
 
@@ -134,7 +152,11 @@ class SessionStore:
             return
         idle = sorted((s for s in self._sessions.values() if not s.busy), key=lambda s: s.used)
         for session in idle[: max(1, self.capacity // 100)]:
-            self._drop(session)
+            self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self._forgotten = max(self._forgotten, session.key.born)
+        self._drop(session)
 
     def _drop(self, session: Session) -> None:
         if self._sessions.pop(session.id, None) is not None:
