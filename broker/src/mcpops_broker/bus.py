@@ -15,7 +15,9 @@ import socket
 import struct
 import zlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import count
+from secrets import randbits
 from typing import Any
 
 import orjson
@@ -197,6 +199,12 @@ class _Outbox:
                 return False
             self._size -= len(self._queue.popleft()) - _HEAD.size
         return True
+
+
+def numbers() -> Iterator[int]:
+    """Return numbers for questions to other workers. They begin somewhere else in each process: an answer for the
+    predecessor of a worker, which had the same address, must fit no question of the successor."""
+    return count(randbits(48))
 
 
 def home_of(bus: Bus, key: str) -> str:

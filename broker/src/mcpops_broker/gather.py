@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
-from mcpops_broker.bus import Bus
+from mcpops_broker.bus import Bus, numbers
 
 PATIENCE = 1.0
 """Seconds that the other workers get to answer."""
@@ -22,7 +21,7 @@ class Gather:
         self._bus = bus
         self._kind = kind
         self._answer = answer
-        self._numbers = count(1)
+        self._numbers = numbers()
         self._open: dict[int, _Round] = {}
         bus.on(f"{kind}.wanted", self._wanted)
         bus.on(kind, self._arrived)

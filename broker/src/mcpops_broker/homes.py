@@ -13,11 +13,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from mcpops_broker.background import Background
-from mcpops_broker.bus import Bus, home_of
+from mcpops_broker.bus import Bus, home_of, numbers
 from mcpops_broker.upstream.errors import UpstreamError
 from mcpops_broker.upstream.exchange import Client
 
@@ -48,7 +47,7 @@ class Homes:
         self._background = background
         self._upstreams = upstreams
         """Gives those of the current configuration, by name."""
-        self._numbers = count(1)
+        self._numbers = numbers()
         self._waiting: dict[int, tuple[str, asyncio.Future[Mapping[str, Any] | None]]] = {}
         """Questions to homes: whom, and the answer to come."""
         self._bus.on(_WANTED, self._wanted)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import orjson
 
 from mcpops_broker.background import Background
-from mcpops_broker.bus import Bus
+from mcpops_broker.bus import Bus, numbers
 from mcpops_broker.mcp.methods import rpc_error
 from mcpops_broker.mcp.parked_call import Turn, unknown_call
 from mcpops_broker.mcp.request_state import RequestState
@@ -55,7 +54,7 @@ class FarCalls:
         self._bus = bus
         self._background = background
         self._go_on = go_on
-        self._numbers = count(1)
+        self._numbers = numbers()
         self._waiting: dict[int, _Waiting] = {}
         self._serving: dict[tuple[str, int], asyncio.Task[None]] = {}
         bus.on(_RESUME, self._resumed)

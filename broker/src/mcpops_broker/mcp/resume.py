@@ -8,9 +8,9 @@ The worker that has the stream sends its events over the bus to the one that has
 from __future__ import annotations
 
 import asyncio
-from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mcpops_broker.bus import numbers
 from mcpops_broker.mcp.event_log import KEEP_ALIVE, EventLog, Follower, Write, worker_of
 from mcpops_broker.protocol import sse
 from mcpops_broker.protocol.versions import PRIMING_VERSIONS, RESUMABLE_VERSIONS
@@ -43,7 +43,7 @@ class Resumption:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._numbers = count(1)
+        self._numbers = numbers()
         self._remote: dict[int, _Remote] = {}
         """What this worker's clients read of other workers, by a number of our own."""
         self._served: dict[tuple[str, int], Source] = {}

@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
-from mcpops_broker.bus import STARTED, Bus, home_of
+from mcpops_broker.bus import STARTED, Bus, home_of, numbers
 from mcpops_broker.store.store import Store, StoreHealth
 
 MOST = 100_000
@@ -33,7 +32,7 @@ class MemoryStore(Store):
         self._clock = clock
         self._values: dict[str, tuple[bytes, float]] = {}
         """Values and when they expire, by key."""
-        self._numbers = count(1)
+        self._numbers = numbers()
         self._waiting: dict[int, tuple[str, asyncio.Future[list[str | None] | None]]] = {}
         """Questions to homes: whom, and the answer to come; None: decide here."""
         self._health = StoreHealth("memory", connected=True, since=time.time())
