@@ -173,6 +173,16 @@ async def test_a_container_that_ends_is_started_again_with_pauses(site: Site) ->
     assert log.read_text().startswith("out of luck\n")
 
 
+async def test_the_last_words_of_a_container_are_its_termination_message_when_that_is_asked(site: Site) -> None:
+    script = "import sys; print('a', flush=True); print('out of luck', file=sys.stderr); sys.exit(3)"
+    fallback = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+
+    await site.deploy({"command": [sys.executable, "-c", script], **fallback})
+
+    pod = await site.pod(lambda pod: state(pod).get("restartCount", 0) >= 2 and bool(state(pod)["lastState"]))
+    assert state(pod)["lastState"]["terminated"]["message"] == "a\nout of luck\n"
+
+
 async def test_a_missing_secret_keeps_the_container_from_starting(site: Site) -> None:
     reference = {"secretKeyRef": {"name": "word", "key": "a"}}
     await site.deploy({"env": [{"name": "A", "valueFrom": reference}]})
