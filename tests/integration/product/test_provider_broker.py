@@ -22,6 +22,7 @@ ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 TOKEN = {"name": "tickets-token", "key": "header"}
 SERVERS = [{"name": "weather", "port": 9090, "credential_secret": TOKEN}, {"name": "time", "port": 9090}]
 VALUE = "Bearer never-to-be-shown"
+WITH_PAGE = {"mcp_gateway_broker_settings": "userTokens: {url: 'https://mcp.example.com'}"}
 SERVICE_MONITORS = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
@@ -184,7 +185,7 @@ def test_other_settings_are_rolled_out_once_and_the_route_leads_to_the_page_for_
     sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
     before = pods(sandbox)
-    asked = {**account, "mcp_gateway_broker_settings": "userTokens: {url: 'https://mcp.example.com'}"}
+    asked = {**account, **WITH_PAGE}
 
     first = sandbox.play("site", variables=asked)
     between = pods(sandbox)
@@ -226,7 +227,8 @@ def replicas(sandbox: Sandbox) -> int:
 def test_the_number_of_pods_goes_to_an_autoscaler_and_back(
     sandbox: Sandbox, account: dict[str, Any], role: str
 ) -> None:
-    before, scaling = pods(sandbox), {**account, "mcp_gateway_broker_autoscaling": "{min_replicas: 2, max_replicas: 4}"}
+    before = pods(sandbox)
+    scaling = {**account, **WITH_PAGE, "mcp_gateway_broker_autoscaling": "{min_replicas: 2, max_replicas: 4}"}
 
     given = sandbox.play(role, variables=scaling)
     assert given.exit_code == 0, given.output
@@ -325,7 +327,7 @@ def test_a_custom_route_leads_to_the_brokers_port_and_to_its_page_for_tokens(
     custom = {
         "mcp_gateway_route": "custom",
         "mcp_gateway_broker_port": 9000,
-        "mcp_gateway_broker_settings": "userTokens: {url: 'https://mcp.example.com'}",
+        **WITH_PAGE,
     }
 
     play = sandbox.play("site", "--tags", "broker,route", variables={**account, **custom})
