@@ -26,9 +26,6 @@ codes) wants codes of one's own outside of JSON-RPC's range."""
 MOST_KINDS = 10_000
 """Kinds of calls whose limits are remembered."""
 
-LONGEST_NAME = 256
-"""Characters of a tool's name that are looked at: of a server with lists of each user's own it may be anything."""
-
 Limits = tuple[RateLimit, ...]
 Kind = tuple[str, str, str]
 """Method, server and tool; the last two may be empty."""
@@ -66,7 +63,7 @@ class RateLimits:
         `tool` is its name as clients see it, empty for other methods than `tools/call`.
         """
         if self._of_calls:
-            self._count(principal, (method, server, tool[:LONGEST_NAME]), self._of_calls)
+            self._count(principal, (method, server, tool[: metrics.MAX_NAME]), self._of_calls)
 
     def _count(self, principal: Principal, kind: Kind, limits: Limits) -> None:
         """Count one for each limit that it concerns, or for none when one of them is used up."""

@@ -93,7 +93,8 @@ METHODS = MCP_METHODS | {
 MOST_KINDS = 4096
 """Kinds of requests whose cells are remembered."""
 MAX_NAME = 256
-"""Characters of a tool's name in the label `tool`: clients write it, where a server has each user's own tools."""
+"""Characters of a tool's name that count, here and for limits: of a server with lists of each user's own clients may
+write anything."""
 
 _Kind = tuple[str, str, str, str, str]
 """What decides where a request is counted: method, era, outcome, server, tool. No text of a client without end."""

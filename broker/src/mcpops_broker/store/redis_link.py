@@ -190,9 +190,8 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, NoPermissionError):
         return "its user may not run a command that the broker needs"
     if isinstance(error, ResponseError):
-        return (
-            f"it answers with the error {error.status_code or str(error).partition(' ')[0]}"  # redis-py cuts off some
-        )
+        code = error.status_code or str(error).partition(" ")[0]  # redis-py cuts some codes off the text
+        return f"it answers with the error {code}"
     if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
         return f"it did not answer within {TIMEOUT:g} s"
     cause = error.__cause__ or error.__context__

@@ -154,7 +154,7 @@ class Connection(HttpToolsProtocol):
             transport.close()
             return
         self.room.is_idle(self)
-        self._wait_for_head()
+        self._wait_for_head(HEAD_TIMEOUT)
         if self.ending:
             self.shutdown()
 
@@ -193,7 +193,7 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()
                 return
         if self._patience is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait_for_head()
+            self._wait_for_head(HEAD_TIMEOUT)
 
     def on_message_begin(self) -> None:
         """Begin a request; raise `_TooManyError`, which ends the parser's work, when too many wait."""
@@ -239,9 +239,7 @@ class Connection(HttpToolsProtocol):
         """End, after the request that has come or may be on its way: a new connection is a promise to answer it."""
         if self.cycle is None or self._head_open:
             self._last = True
-            if self._patience is not None:
-                self._patience.cancel()
-            self._patience = self.loop.call_later(FAREWELL, self.transport.close)
+            self._wait_for_head(FAREWELL)
         else:
             super().shutdown()
 
@@ -277,8 +275,10 @@ class Connection(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
         self.data_received(b"\r\n".join([*lines, b"connection: " + stay, b"", b""]) + rest)
 
-    def _wait_for_head(self) -> None:
-        self._patience = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+    def _wait_for_head(self, seconds: float) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.loop.call_later(seconds, self.transport.close)
 
     def _watch_reader(self) -> None:
         left = self.transport.get_write_buffer_size()
