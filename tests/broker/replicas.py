@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -119,14 +120,12 @@ class Replicas:
     def meet(self) -> None:
         """Wait until all know each other."""
         for one in self.all:
-            elsewhere = sum(other.workers for other in self.all if other is not one)
-            asked = range(1 if one.workers == 1 else 12)  # each time any worker answers
-            wait_until(
-                lambda one=one, asked=asked, elsewhere=elsewhere: all(  # type: ignore[misc]
-                    one.status()["store"]["workersElsewhere"] == elsewhere for _ in asked
-                ),
-                f"{elsewhere} workers of other replicas are known",
-            )
+            wait_until(partial(self._knows_others, one), "the workers of other replicas are known")
+
+    def _knows_others(self, one: BrokerProcess) -> bool:
+        elsewhere = sum(other.workers for other in self.all if other is not one)
+        asked = range(1 if one.workers == 1 else 12)  # each time any worker answers
+        return all(one.status()["store"]["workersElsewhere"] == elsewhere for _ in asked)
 
     def close(self) -> None:
         """End all."""

@@ -51,7 +51,7 @@ PLAY = """
         broker_settings:
           admin: {tokenFile: /home/me/token}
           store: {urlFile: /etc/mcpops-broker/secrets/store, passwordFile: /tmp/password}
-          instructions: 'tokenFile: "/root/x"'
+          instructions: 'tokenFile: "/home/me/x"'
 """
 MOST_EXPOSED = 20
 """Of 100, where systemd counts from 0 (closed) to 10 in tenths; a service without settings has 96."""

@@ -213,12 +213,18 @@ async def test_only_the_refused_token_is_forgotten() -> None:
     assert await tokens.get(ANN, "up") is None
 
 
-async def test_a_refresh_token_is_used_once_by_all_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_tokens, "_LOOK_AGAIN", 0.001)
+async def sharing(number: int) -> tuple[list[UserTokens], Token]:
+    """So many workers with one store, and a token of Ann's in it that ends soon."""
     store = MemoryStore(Bus())
-    workers = [UserTokens(SECRETS, store) for _ in range(3)]
+    workers = [UserTokens(SECRETS, store) for _ in range(number)]
     old = Token("old", time.time() + 5, "r1")
     await workers[0].put(ANN, "up", old, 60)
+    return workers, old
+
+
+async def test_a_refresh_token_is_used_once_by_all_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_tokens, "_LOOK_AGAIN", 0.001)
+    workers, old = await sharing(3)
     used: list[str] = []
 
     async def refresh(by: str) -> Token:
@@ -255,10 +261,7 @@ async def test_a_token_that_cannot_be_renewed_is_forgotten_only_when_it_never_ca
 
 async def test_a_renewal_that_fails_is_another_workers_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_tokens, "_LOOK_AGAIN", 0.001)
-    store = MemoryStore(Bus())
-    workers = [UserTokens(SECRETS, store) for _ in range(2)]
-    old = Token("old", time.time() + 5, "r1")
-    await workers[0].put(ANN, "up", old, 60)
+    workers, old = await sharing(2)
     waits = asyncio.Event()
 
     async def throttled(by: str) -> Token:
